@@ -1,0 +1,2 @@
+//! The engine for Swift and Kotlin.
+uniffi::setup_scaffolding!();

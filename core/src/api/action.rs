@@ -1,0 +1,50 @@
+//! What the engine asks of a host.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use super::{LinkId, Notice, TaskId, Work};
+
+/// One thing to do. A host may run all the work of one answer at once; sends to one link go in order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
+#[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
+pub enum Action {
+    /// Do this and answer with [`Completed`](super::Event::Completed).
+    Perform {
+        /// Names the work in its completion.
+        task: TaskId,
+        /// What to do.
+        work: Work,
+    },
+    /// The outcome is no longer of use: stop if that is easy. A completion is still due.
+    Cancel {
+        /// The work.
+        task: TaskId,
+    },
+    /// Give these bytes to the pipe as one message.
+    Send {
+        /// The pipe.
+        link: LinkId,
+        /// The message, at most the pipe's `message_bytes_max`.
+        #[serde(with = "serde_bytes")]
+        #[cfg_attr(feature = "wasm", tsify(type = "Uint8Array"))]
+        bytes: Vec<u8>,
+    },
+    /// Close the pipe; a [`LinkDown`](super::Event::LinkDown) is not needed.
+    Close {
+        /// The pipe.
+        link: LinkId,
+        /// Why, for a log.
+        reason: String,
+    },
+    /// Tell people or the application.
+    Notify {
+        /// What to tell.
+        notice: Notice,
+    },
+    /// The answer to [`Stop`](super::Event::Stop): nothing is in flight that matters.
+    Stopped,
+}

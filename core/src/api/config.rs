@@ -1,0 +1,120 @@
+//! What an engine is made from.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use super::{GroupId, RootId};
+
+/// 32 fresh random bytes for each engine, also after a restart: the engine's only source of chance.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
+pub struct Seed {
+    /// Exactly 32 bytes.
+    #[serde(with = "serde_bytes")]
+    #[cfg_attr(feature = "wasm", tsify(type = "Uint8Array"))]
+    pub bytes: Vec<u8>,
+}
+
+/// The configuration of one engine: one group, one device.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
+pub struct Config {
+    /// The group to take part in.
+    pub group: GroupConfig,
+    /// The device's Ed25519 secret key, 32 bytes; kept by the host, the same at every start.
+    #[serde(with = "serde_bytes")]
+    #[cfg_attr(feature = "wasm", tsify(type = "Uint8Array"))]
+    pub identity: Vec<u8>,
+    /// The device's name as people see it, at most 256 bytes.
+    pub name: String,
+    /// The folders to keep in agreement.
+    pub roots: Vec<RootConfig>,
+    /// How long a path must stay as it is before a vanished one counts as deleted, in milliseconds.
+    pub debounce_ms: u32,
+    /// Plan only: commits are asked for without their bytes being fetched or staged, so that a host can show what would
+    /// be done. Such an engine's store must not be kept.
+    pub dry_run: bool,
+}
+
+/// A group's public id and secret key.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
+pub struct GroupConfig {
+    /// The group.
+    pub id: GroupId,
+    /// Its 32-byte key: whoever has it may join.
+    #[serde(with = "serde_bytes")]
+    #[cfg_attr(feature = "wasm", tsify(type = "Uint8Array"))]
+    pub key: Vec<u8>,
+}
+
+/// How a replica stands to the content of a root at its first start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
+#[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
+pub enum Membership {
+    /// It makes the root: what is there is published at once.
+    Founder,
+    /// It joins: it hears a peer before it looks at its own files, so that two equal folders agree in silence.
+    Joiner,
+    /// It rejoins with a folder that was emptied on purpose: what peers have and the folder lacks is deleted
+    /// everywhere.
+    Emptied,
+}
+
+/// One folder of the group on this device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
+pub struct RootConfig {
+    /// The root's id, the same on every member.
+    pub id: RootId,
+    /// What this replica is to the root; read only while its store knows nothing of the root.
+    pub membership: Membership,
+    /// Apply deletions of any number without asking (the limit is a quarter of the root and more than ten files).
+    pub allow_deletions: bool,
+}
+
+/// Why a [`Config`] or [`Seed`] was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Error))]
+#[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
+pub enum ConfigError {
+    /// The seed is not 32 bytes.
+    #[error("expected a seed of 32 bytes, found {found}")]
+    SeedLength {
+        /// How many bytes were given.
+        found: u32,
+    },
+    /// The group key is not 32 bytes.
+    #[error("expected a group key of 32 bytes, found {found}")]
+    GroupKeyLength {
+        /// How many bytes were given.
+        found: u32,
+    },
+    /// The identity is not 32 bytes.
+    #[error("expected an identity of 32 bytes, found {found}")]
+    IdentityLength {
+        /// How many bytes were given.
+        found: u32,
+    },
+    /// The device's name is too long.
+    #[error("expected a device name of at most {limit} bytes, found {found}")]
+    NameLength {
+        /// How many bytes were given.
+        found: u32,
+        /// How many are allowed.
+        limit: u32,
+    },
+    /// The same root twice.
+    #[error("root {root} is configured twice")]
+    DuplicateRoot {
+        /// Which one.
+        root: RootId,
+    },
+}

@@ -1,0 +1,73 @@
+//! What the engine has to tell people.
+
+use alloc::string::String;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ReplicaId, RootId};
+
+/// Something a person or the application should know; never needed for correctness.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
+pub struct Notice {
+    /// What kind of thing, stable for programs.
+    pub code: NoticeCode,
+    /// The same for people: lower case, no full stop, no secrets; names are not escaped yet.
+    pub message: String,
+    /// The root it is about.
+    pub root: Option<RootId>,
+    /// The path it is about.
+    pub path: Option<String>,
+    /// The replica it is about.
+    pub replica: Option<ReplicaId>,
+}
+
+/// The kinds of [`Notice`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
+#[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
+pub enum NoticeCode {
+    /// A host broke the rules of the boundary: an unknown task, a second completion, an outcome of another kind.
+    HostError,
+    /// The store could not be read, or what it holds makes no sense; the engine has stopped.
+    StoreCorrupt,
+    /// The store could not be written; the engine has stopped sending.
+    StoreFailed,
+    /// A peer sent what no honest peer sends; its link was closed.
+    PeerInvalid,
+    /// A peer is of another group.
+    PeerOtherGroup,
+    /// A peer speaks no version that we speak.
+    PeerVersion,
+    /// A message was refused: unsigned, not by a member, or not canonical.
+    MessageRefused,
+    /// Two messages with one number: the feed forked, both branches are kept.
+    Fork,
+    /// This replica's own feed is ahead of its store (an old backup): a new incarnation starts.
+    NewIncarnation,
+    /// The root's marker is gone: the folder was unmounted, emptied or replaced. Nothing is sent or deleted.
+    RootMissing,
+    /// Many deletions at once wait for a person.
+    DeletionsHeld,
+    /// A path could not be read.
+    Unreadable,
+    /// A path could not be written.
+    Unwritable,
+    /// The disk is full.
+    NoSpace,
+    /// A file kept changing while it was read; it is tried again.
+    StillChanging,
+    /// A name that is no UTF-8, or too long or too deep: left alone.
+    Unrepresentable,
+    /// A socket, device or pipe: left alone.
+    Skipped,
+    /// A conflict copy stands beside its file.
+    Conflict,
+    /// A chunk did not match its hash and was thrown away.
+    ChunkCorrupt,
+    /// Nobody connected has a content that is needed.
+    ContentUnavailable,
+    /// A directory that is deleted elsewhere stays, for it holds entries that are not kept.
+    DirectoryRetained,
+}

@@ -1,0 +1,125 @@
+//! A plain snapshot of an engine.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Hash, LinkId, ReplicaId, RootId, UnixMs};
+
+/// How an engine stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
+pub struct Status {
+    /// This replica; none before the store was read.
+    pub replica: Option<ReplicaId>,
+    /// Two replicas with equal digests hold the same messages.
+    pub digest: Hash,
+    /// Nothing is in flight or due: only an event from outside changes anything.
+    pub quiet: bool,
+    /// The store failed: nothing is sent any more.
+    pub failed: bool,
+    /// The members known, this one included.
+    pub members: Vec<MemberStatus>,
+    /// The open links.
+    pub links: Vec<LinkStatus>,
+    /// The roots, in the order of the configuration.
+    pub roots: Vec<RootStatus>,
+}
+
+/// One incarnation of a member.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
+pub struct MemberStatus {
+    /// The incarnation.
+    pub replica: ReplicaId,
+    /// The device's name.
+    pub name: String,
+    /// The device's public key, 32 bytes.
+    #[serde(with = "serde_bytes")]
+    #[cfg_attr(feature = "wasm", tsify(type = "Uint8Array"))]
+    pub public_key: Vec<u8>,
+    /// The highest counter held of it.
+    #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
+    pub counter: u64,
+    /// When its last message was written, by its own clock.
+    pub last_written: UnixMs,
+}
+
+/// One open link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
+pub struct LinkStatus {
+    /// The link.
+    pub link: LinkId,
+    /// Who is at the other end; none before it said so.
+    pub replica: Option<ReplicaId>,
+    /// The peer has acknowledged saving every message held here.
+    pub received: bool,
+    /// The peer has acknowledged that every message held here stands on its disk.
+    pub applied: bool,
+}
+
+/// How one root stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
+pub struct RootStatus {
+    /// The root.
+    pub root: RootId,
+    /// What it does.
+    pub state: RootState,
+    /// Files that stand on this disk and are known.
+    #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
+    pub files: u64,
+    /// Directories, likewise.
+    #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
+    pub directories: u64,
+    /// Symbolic links, likewise.
+    #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
+    pub symlinks: u64,
+    /// Bytes of those files.
+    #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
+    pub bytes: u64,
+    /// Conflict copies that stand among them.
+    #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
+    pub conflicts: u64,
+    /// Paths that are being changed or wait for content.
+    #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
+    pub pending: u64,
+    /// Bytes of content still to be fetched.
+    #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
+    pub pending_bytes: u64,
+    /// Paths whose change failed and is tried again later.
+    #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
+    pub waiting: u64,
+    /// Deletions held for a person.
+    #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
+    pub held: u64,
+    /// Special files that were skipped.
+    #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
+    pub skipped: u64,
+    /// Entries that could not be read or named.
+    #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
+    pub unreadable: u64,
+}
+
+/// What a root does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
+#[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
+pub enum RootState {
+    /// Its state is being read from the store.
+    Loading,
+    /// It waits for a first peer before it looks at its files.
+    Joining,
+    /// It compares the folder with what is known.
+    Scanning,
+    /// It keeps up.
+    Following,
+    /// The marker is gone; nothing is done until it is back and the host starts anew.
+    Halted,
+}

@@ -1,0 +1,257 @@
+//! Everything a host does for the engine.
+//!
+//! Paths are names joined with `/`, with no leading one; the empty text is the root itself.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Content, Hash, RootId, StageId, Stat};
+
+/// One piece of work. The engine never asks for two at once whose order matters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
+#[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
+pub enum Work {
+    /// Read from the store. Answer: [`Loaded`](super::Outcome::Loaded).
+    Load {
+        /// Which pairs.
+        query: LoadQuery,
+    },
+    /// Write a batch to the store, all or nothing, on disk when it completes. One is in flight at a time. Answer:
+    /// [`Saved`](super::Outcome::Saved).
+    Save {
+        /// The batch.
+        writes: Vec<Write>,
+    },
+    /// List a directory's entries in byte order of their names. Answer: [`Listed`](super::Outcome::Listed).
+    List {
+        /// The root.
+        root: RootId,
+        /// The directory's path; empty for the root itself.
+        directory: String,
+        /// Go on behind this name.
+        after: Option<String>,
+    },
+    /// Tell what stands at paths, without following links. Answer: [`Probed`](super::Outcome::Probed).
+    Probe {
+        /// The root.
+        root: RootId,
+        /// The paths.
+        paths: Vec<String>,
+    },
+    /// Read files whole: content id and manifest; read links' targets. Answer: [`Hashed`](super::Outcome::Hashed).
+    Hash {
+        /// The root.
+        root: RootId,
+        /// The files and links.
+        items: Vec<HashItem>,
+    },
+    /// Read parts of files. Answer: [`Read`](super::Outcome::Read).
+    Read {
+        /// The root.
+        root: RootId,
+        /// The parts.
+        ranges: Vec<ReadRange>,
+    },
+    /// Write chunks into staged files outside the tree, read them back and check their hashes. Answer:
+    /// [`Staged`](super::Outcome::Staged).
+    Stage {
+        /// The root.
+        root: RootId,
+        /// The chunks.
+        items: Vec<StageItem>,
+    },
+    /// Change the tree, item by item in this order. All staged files of the batch are on disk before the first rename;
+    /// the changed directories are on disk before the completion. Answer: [`Committed`](super::Outcome::Committed).
+    Commit {
+        /// The root.
+        root: RootId,
+        /// The changes.
+        items: Vec<CommitItem>,
+    },
+    /// Forget staged files. Answer: [`Discarded`](super::Outcome::Discarded).
+    Discard {
+        /// The root.
+        root: RootId,
+        /// Which; every one of the root's staging area when empty.
+        stages: Vec<StageId>,
+    },
+}
+
+/// What to read from the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
+#[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
+pub enum LoadQuery {
+    /// Pairs with `start <= key < end` in byte order, until `bytes_max` of keys and values are exceeded.
+    Range {
+        /// The first key.
+        #[serde(with = "serde_bytes")]
+        #[cfg_attr(feature = "wasm", tsify(type = "Uint8Array"))]
+        start: Vec<u8>,
+        /// Behind the last key.
+        #[serde(with = "serde_bytes")]
+        #[cfg_attr(feature = "wasm", tsify(type = "Uint8Array"))]
+        end: Vec<u8>,
+        /// When to stop; at least one pair comes if there is one.
+        bytes_max: u32,
+    },
+    /// The pairs of these keys that exist, in the order asked.
+    Keys {
+        /// The keys.
+        keys: Vec<Key>,
+    },
+}
+
+/// A key of the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
+pub struct Key {
+    /// At most 8 KiB.
+    #[serde(with = "serde_bytes")]
+    #[cfg_attr(feature = "wasm", tsify(type = "Uint8Array"))]
+    pub bytes: Vec<u8>,
+}
+
+/// One change of the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
+pub struct Write {
+    /// The key, at most 8 KiB.
+    #[serde(with = "serde_bytes")]
+    #[cfg_attr(feature = "wasm", tsify(type = "Uint8Array"))]
+    pub key: Vec<u8>,
+    /// The new value; none removes the key.
+    #[serde(with = "serde_bytes")]
+    #[cfg_attr(feature = "wasm", tsify(type = "Uint8Array | undefined"))]
+    pub value: Option<Vec<u8>>,
+}
+
+/// A file or link to read whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
+pub struct HashItem {
+    /// Its path.
+    pub path: String,
+    /// How large it was when last seen, so that a host can divide the work.
+    #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
+    pub size: u64,
+}
+
+/// A part of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
+pub struct ReadRange {
+    /// The file.
+    pub path: String,
+    /// What the file must still be, before and after: size, modification time, identity; else
+    /// [`Changed`](super::Failure::Changed).
+    pub stat: Stat,
+    /// Where it begins.
+    #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
+    pub offset: u64,
+    /// How many bytes, at most 4 MiB.
+    pub length: u32,
+}
+
+/// A chunk to write into a staged file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
+pub struct StageItem {
+    /// The staged file; made when first named.
+    pub stage: StageId,
+    /// Where the chunk goes.
+    #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
+    pub offset: u64,
+    /// How long the chunk is, in bytes.
+    pub length: u32,
+    /// What it must hash to, read back from the staged file; else [`Corrupt`](super::Failure::Corrupt).
+    pub hash: Hash,
+    /// Where its bytes are.
+    pub source: StageSource,
+}
+
+/// Where a chunk's bytes come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
+#[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
+pub enum StageSource {
+    /// They are here.
+    Bytes {
+        /// The chunk.
+        #[serde(with = "serde_bytes")]
+        #[cfg_attr(feature = "wasm", tsify(type = "Uint8Array"))]
+        bytes: Vec<u8>,
+    },
+    /// They lie in a file of the root.
+    Copy {
+        /// The file.
+        path: String,
+        /// Where they begin in it.
+        #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
+        offset: u64,
+    },
+}
+
+/// One change of the tree, made only if the path is as expected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
+pub struct CommitItem {
+    /// Where. Its parent directories must be real directories inside the root, no links; else
+    /// [`Changed`](super::Failure::Changed).
+    pub path: String,
+    /// What must stand there (kind, size, modification time, identity); none: nothing at all. Else
+    /// [`Changed`](super::Failure::Changed), and the tree is as before.
+    pub expect: Option<Stat>,
+    /// What shall stand there.
+    pub put: Put,
+    /// The plain name's path where this is a conflict copy.
+    pub conflict_of: Option<String>,
+}
+
+/// What a commit puts at a path. What stood there moves to the local history, unless it is a directory, which is
+/// removed only when empty ([`NotEmpty`](super::Failure::NotEmpty)).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
+#[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
+pub enum Put {
+    /// A staged file, whole and checked.
+    File {
+        /// The staged file; an empty file if it was never written to. In a dry run it does not exist.
+        stage: StageId,
+        /// What it holds.
+        content: Content,
+        /// Permission bits.
+        mode: u16,
+        /// Modification time, nanoseconds since 1970.
+        #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
+        modified_ns: i64,
+    },
+    /// A symbolic link.
+    Symlink {
+        /// Its target.
+        #[serde(with = "serde_bytes")]
+        #[cfg_attr(feature = "wasm", tsify(type = "Uint8Array"))]
+        target: Vec<u8>,
+    },
+    /// A new directory, made with these bits and the owner's read, write and search.
+    Directory {
+        /// Permission bits.
+        mode: u16,
+    },
+    /// The same file or directory with other permission bits.
+    Mode {
+        /// Permission bits.
+        mode: u16,
+    },
+    /// Nothing.
+    Nothing,
+}

@@ -1,0 +1,7 @@
+//! The log: signed messages by many authors, which of them are held, and what they say.
+
+mod dot;
+mod interval;
+
+pub use dot::{Dot, DotSet, Place};
+pub use interval::{IntervalSet, Ordinal};

@@ -1,0 +1,1 @@
+//! The Syncline host for desktops and servers.

@@ -1,0 +1,2 @@
+//! The `syncline` command.
+fn main() {}
