@@ -13,7 +13,7 @@ use crate::content::Manifest;
 use crate::engine::keys;
 use crate::engine::limits::{
     DEPTH_MAX, HASH_BATCH_BYTES_MAX, HASH_BYTES_MAX, HASH_ITEMS_MAX, HASH_TASKS_MAX, LISTS_MAX, PATH_BYTES_MAX,
-    TARGET_BYTES_MAX,
+    SYMLINK_TARGET_BYTES_MAX,
 };
 use crate::engine::shared::Shared;
 use crate::tree::absorb::Found;
@@ -302,7 +302,7 @@ pub fn is_reserved(path: &str) -> bool {
 
 fn is_sound(content: &Content) -> bool {
     match content {
-        Content::Symlink { target } => !target.is_empty() && target.len() <= TARGET_BYTES_MAX && !target.contains(&0),
+        Content::Symlink { target } => !target.is_empty() && target.len() <= SYMLINK_TARGET_BYTES_MAX && !target.contains(&0),
         _ => true,
     }
 }
