@@ -229,11 +229,9 @@ impl Root {
         match (step, &wish) {
             (Step::Rest, _) => self.note_conflict_name(shared, directory, name, conflict_of),
             (Step::Relabel, Some(shown)) => self.relabel(shared, directory, name, &shown.clone(), conflict_of),
-            (Step::Remove, _) => {
-                if self.base.is_empty(&full) && !self.is_needed(directory, name) {
-                    let change = ReadyChange { wish: None, ..change(crate::api::Put::Nothing) };
-                    self.begin_change(full, change);
-                }
+            (Step::Remove, _) if self.base.is_empty(&full) && !self.is_needed(directory, name) => {
+                let change = ReadyChange { wish: None, ..change(crate::api::Put::Nothing) };
+                self.begin_change(full, change);
             }
             (Step::SetMode, Some(shown)) => self.begin_change(full, change(crate::api::Put::Mode { mode: shown.mode })),
             (Step::MakeDirectory, Some(shown)) => {
