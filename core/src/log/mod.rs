@@ -3,5 +3,5 @@
 mod dot;
 mod interval;
 
-pub use dot::{Dot, DotSet, Place};
-pub use interval::{IntervalSet, Ordinal};
+pub use dot::{Dot, DotSet, InvalidAuthors, Place};
+pub use interval::{IntervalSet, InvalidIntervals, Ordinal};
