@@ -47,6 +47,7 @@ pub struct World {
     steps: u64,
     steps_max: u64,
     message_bytes_max: u32,
+    corrupting: u64,
     choices: Vec<Step>,
 }
 
@@ -73,29 +74,30 @@ impl World {
             steps: 0,
             steps_max: 2_000_000,
             message_bytes_max: 64 << 10,
+            corrupting: 0,
             choices: Vec::new(),
         }
     }
 
     /// One device for each folder, the first of them the group's founder; all start, none is connected.
-    pub fn group<const N: usize>(seed: u64, trees: [Tree; N]) -> (World, [SiteId; N]) {
+    pub fn group(seed: u64, trees: &[Tree]) -> (World, Vec<SiteId>) {
         let mut world = World::new(seed);
-        let mut membership = Membership::Founder;
-        let sites = trees.map(|tree| {
-            let site = world.add(std::mem::replace(&mut membership, Membership::Joiner));
-            world[site].disk().put(&tree);
-            site
-        });
+        for tree in trees {
+            let site = world.add(if world.sites.is_empty() { Membership::Founder } else { Membership::Joiner });
+            world[site].disk().put(tree);
+        }
         world.pass(1_000);
-        for site in sites {
-            world.start(site);
+        let sites: Vec<_> = world.sites().collect();
+        for site in &sites {
+            world.start(*site);
         }
         (world, sites)
     }
 
     /// Two devices that were connected until they agreed, and still are.
     pub fn pair(seed: u64, left: Tree, right: Tree) -> (World, SiteId, SiteId) {
-        let (mut world, [a, b]) = World::group(seed, [left, right]);
+        let (mut world, sites) = World::group(seed, &[left, right]);
+        let (a, b) = (sites[0], sites[1]);
         world.link(a, b);
         world.settle();
         (world, a, b)
@@ -133,6 +135,11 @@ impl World {
     /// The largest message of pipes made from now on.
     pub fn set_message_bytes_max(&mut self, bytes: u32) {
         self.message_bytes_max = bytes;
+    }
+
+    /// From now on one of so many messages arrives with a bit flipped, drawn from the seed; none with 0.
+    pub fn corrupt_one_in(&mut self, messages: u64) {
+        self.corrupting = messages;
     }
 
     /// Starts a new engine on a device.
@@ -324,8 +331,8 @@ impl World {
     /// If one does not.
     #[track_caller]
     pub fn assert_all(&self, expected: &Tree) {
-        for site in &self.sites {
-            assert_eq!(&site.tree(), expected, "left: {}, right: expected", site.status().members.len());
+        for (number, site) in self.sites.iter().enumerate() {
+            assert_eq!(&site.tree(), expected, "left: device {number}, right: expected");
         }
         self.assert_equal();
     }
@@ -359,7 +366,11 @@ impl World {
     fn deliver(&mut self, pipe: usize, from: usize) {
         let state = &mut self.pipes[pipe];
         let (site, link) = (state.sites[1 - from], state.link);
-        if let Some(bytes) = state.take(from) {
+        if let Some(mut bytes) = state.take(from) {
+            if self.corrupting > 0 && self.chance.u64(..self.corrupting) == 0 && !bytes.is_empty() {
+                let index = self.chance.usize(..bytes.len());
+                bytes[index] ^= 1 << self.chance.u8(..8);
+            }
             self.tell(site, Event::LinkData { link, bytes });
         }
     }

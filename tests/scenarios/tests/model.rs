@@ -6,7 +6,7 @@ use std::{
     fmt,
 };
 
-use syncline_scenarios::model::Model;
+use syncline_scenarios::{Item, SiteId, Tree, World, model::Model};
 
 /// The only file.
 const PATH: &str = "a.md";
@@ -169,6 +169,77 @@ fn play_model(histories: &Histories, ids: &[[u8; 16]], history: &[Act]) -> Vec<V
     assert!(last.windows(2).all(|pair| pair[0] == pair[1]), "{history:?}: the folders differ: {last:?}");
     witness.check(&last[0].values().copied().collect(), histories.pause_ms == LONG_MS);
     folders
+}
+
+/// Plays a history with engines; after every act their folders must be those of the model.
+fn play_engine(histories: &Histories, history: &[Act]) {
+    let (mut world, sites) = World::group(1, &vec![Tree::default(); histories.sites]);
+    for act in histories.rest() {
+        let Act::Meet { a, b } = act else { continue };
+        world.meet(sites[a], sites[b]);
+    }
+    let ids: Vec<[u8; 16]> = sites.iter().map(|site| replica(&world, *site)).collect();
+    let expected = play_model(histories, &ids, history);
+    for (number, (act, folders)) in history.iter().copied().chain(histories.rest()).zip(expected).enumerate() {
+        world.pass(histories.pause_ms);
+        match act {
+            Act::Write { site, text } => {
+                world[sites[site]].disk().write(PATH, TEXTS[text]);
+                world.rescan(sites[site]);
+            }
+            Act::Delete { site } => {
+                if world[sites[site]].disk().read(PATH).is_some() {
+                    world[sites[site]].disk().remove(PATH);
+                }
+                world.rescan(sites[site]);
+            }
+            Act::Meet { a, b } => world.meet(sites[a], sites[b]),
+        }
+        for (site, folder) in sites.iter().zip(folders) {
+            let found = folder_of(&world, *site);
+            assert_eq!(found, folder, "{history:?}: after act {number}, {act:?}; left: engine, right: model");
+        }
+    }
+    world.assert_equal();
+    assert!(sites.iter().all(|site| world[*site].status().quiet), "{history:?}: not quiet");
+}
+
+fn replica(world: &World, site: SiteId) -> [u8; 16] {
+    *world[site].status().replica.expect("the store was read").as_bytes()
+}
+
+fn folder_of(world: &World, site: SiteId) -> BTreeMap<String, &'static str> {
+    let tree = world[site].tree();
+    let text = |item: &Item| match item {
+        Item::File { bytes, .. } => TEXTS.into_iter().find(|text| text.as_bytes() == bytes).expect("a text of the test"),
+        other => panic!("only files were made, not {other:?}"),
+    };
+    tree.items().map(|(path, item)| (path.to_string(), text(item))).collect()
+}
+
+#[test]
+fn engine_and_model_agree_on_two_replicas_in_quick_histories_of_six_acts() {
+    compare(Histories { sites: 2, texts: 3, length: 6, pause_ms: SHORT_MS });
+}
+
+#[test]
+fn engine_and_model_agree_on_two_replicas_in_slow_histories_of_six_acts() {
+    compare(Histories { sites: 2, texts: 3, length: 6, pause_ms: LONG_MS });
+}
+
+#[test]
+fn engine_and_model_agree_on_three_replicas_in_quick_histories_of_four_acts() {
+    compare(Histories { sites: 3, texts: 3, length: 4, pause_ms: SHORT_MS });
+}
+
+#[test]
+fn engine_and_model_agree_on_three_replicas_in_slow_histories_of_four_acts() {
+    compare(Histories { sites: 3, texts: 3, length: 4, pause_ms: LONG_MS });
+}
+
+fn compare(histories: Histories) {
+    let count = histories.each(|history| play_engine(&histories, history));
+    println!("{count} histories");
 }
 
 #[test]
