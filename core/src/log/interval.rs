@@ -66,11 +66,11 @@ impl<T: Ordinal> IntervalSet<T> {
 
     /// Adds one number; whether it is new.
     pub fn insert(&mut self, number: T) -> bool {
-        if let Some((_, last)) = self.intervals.last_mut() {
-            if last.next() == Some(number) {
-                *last = number;
-                return true;
-            }
+        if let Some((_, last)) = self.intervals.last_mut()
+            && last.next() == Some(number)
+        {
+            *last = number;
+            return true;
         }
         if self.contains(number) {
             return false;
@@ -170,10 +170,10 @@ impl<T: Ordinal> IntervalSet<T> {
                 if end < hole_start {
                     break;
                 }
-                if start < hole_start {
-                    if let Some(last) = hole_start.previous() {
-                        left.push((start, last));
-                    }
+                if start < hole_start
+                    && let Some(last) = hole_start.previous()
+                {
+                    left.push((start, last));
                 }
                 // A hole that reaches beyond this interval may cut into the next one, so it stays.
                 match hole_end.next() {
@@ -237,6 +237,11 @@ impl<T: Ordinal> IntervalSet<T> {
     pub fn after(&self, number: T) -> Option<T> {
         let at = self.intervals.partition_point(|(_, end)| *end <= number);
         self.intervals.get(at).and_then(|(start, _)| if number < *start { Some(*start) } else { number.next() })
+    }
+
+    /// The intervals, ascending, of a set that is no longer needed.
+    pub fn into_intervals(self) -> impl Iterator<Item = (T, T)> {
+        self.intervals.into_iter()
     }
 
     /// The intervals, ascending: first and last number of each.
