@@ -56,9 +56,10 @@ impl Host {
     fn list(&self, root: RootId, directory: &str, after: Option<&str>) -> Outcome {
         self.check_root(root);
         check_path(directory);
-        let page = self.disk.lookup(directory).and_then(|number| {
-            self.disk.list(number, after, PAGE_ENTRIES).ok_or(Failure::Changed)
-        });
+        let page = self
+            .disk
+            .lookup(directory)
+            .and_then(|number| self.disk.list(number, after, PAGE_ENTRIES).ok_or(Failure::Changed));
         match page {
             Ok((entries, more)) => {
                 let mut packed = Vec::new();

@@ -11,6 +11,7 @@ pub mod model;
 mod pipe;
 mod site;
 mod store;
+mod tap;
 mod tree;
 mod world;
 

@@ -5,12 +5,11 @@ use std::collections::{BTreeSet, VecDeque};
 use syncline_core::{
     Engine,
     api::{
-        Action, Config, Event, Failure, LinkId, Notice, NoticeCode, Outcome, RootStatus, Seed, Status, TaskId,
-        Work,
+        Action, Config, Event, Failure, LinkId, Notice, NoticeCode, Outcome, RootStatus, Seed, Status, TaskId, Work,
     },
 };
 
-use crate::{Clock, Disk, Host, Tree};
+use crate::{Clock, Disk, Host, Tree, tap::Tap};
 
 /// The most actions that one call may return.
 const ACTIONS_MAX: usize = 1_024;
@@ -55,6 +54,7 @@ pub struct Site {
     notices: Vec<Notice>,
     counts: Counts,
     log: Option<Vec<u8>>,
+    tap: Tap,
     silenced: bool,
     stopped: bool,
 }
@@ -81,6 +81,7 @@ impl Site {
             notices: Vec::new(),
             counts: Counts::default(),
             log: None,
+            tap: Tap::default(),
             silenced: false,
             stopped: false,
         }
@@ -138,6 +139,7 @@ impl Site {
         self.pending.clear();
         self.done.clear();
         self.given.clear();
+        self.tap.clear();
         self.save = None;
     }
 
@@ -154,6 +156,7 @@ impl Site {
                 Action::Cancel { task } => self.cancel(task),
                 Action::Send { link, bytes } => {
                     assert!(!self.silenced, "something is sent though a save failed");
+                    self.tap.hear(link, &bytes, &self.host.store);
                     self.counts.sends += 1;
                     self.counts.sent_bytes += bytes.len() as u64;
                     outside.push(Outside::Send { link, bytes });

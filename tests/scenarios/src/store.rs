@@ -48,6 +48,11 @@ impl Store {
         }
     }
 
+    /// What stands under a key.
+    pub fn value(&self, key: &[u8]) -> Option<&[u8]> {
+        self.pairs.get(key).map(Vec::as_slice)
+    }
+
     /// The pairs, in order.
     pub fn pairs(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.pairs.iter().map(|(key, value)| (key.as_slice(), value.as_slice()))

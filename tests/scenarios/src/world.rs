@@ -1,6 +1,9 @@
 //! Devices, pipes and time together.
 
-use std::ops::{Index, IndexMut};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    ops::{Index, IndexMut},
+};
 
 use syncline_core::api::{
     Command, Config, Event, GroupConfig, GroupId, Hint, LinkId, Membership, RootConfig, RootId, TaskId,
@@ -41,6 +44,7 @@ pub struct World {
     clock: Clock,
     sites: Vec<Site>,
     pipes: Vec<Pipe>,
+    outside: BTreeMap<LinkId, VecDeque<Vec<u8>>>,
     chance: fastrand::Rng,
     order: Order,
     links: u64,
@@ -68,6 +72,7 @@ impl World {
             clock: Clock::new(),
             sites: Vec::new(),
             pipes: Vec::new(),
+            outside: BTreeMap::new(),
             chance: fastrand::Rng::with_seed(seed),
             order: Order::Asked,
             links: 0,
@@ -171,6 +176,26 @@ impl World {
             self.tell(site, Event::LinkUp { link, message_bytes_max: self.message_bytes_max });
         }
         link
+    }
+
+    /// Opens a pipe whose other end the test holds: it gives messages with [`tell`](World::tell) and takes them with
+    /// [`take_sent`](World::take_sent).
+    pub fn open(&mut self, site: SiteId) -> LinkId {
+        self.links += 1;
+        let link = LinkId(self.links);
+        self.outside.insert(link, VecDeque::new());
+        self.tell(site, Event::LinkUp { link, message_bytes_max: self.message_bytes_max });
+        link
+    }
+
+    /// The next message that an engine sent to a pipe of the test.
+    pub fn take_sent(&mut self, link: LinkId) -> Option<Vec<u8>> {
+        self.outside.get_mut(&link)?.pop_front()
+    }
+
+    /// The engine has not closed this pipe of the test.
+    pub fn is_open(&self, link: LinkId) -> bool {
+        self.outside.contains_key(&link)
     }
 
     /// Closes the pipes between two devices; what was under way is lost.
@@ -378,7 +403,10 @@ impl World {
     fn route(&mut self, site: SiteId, outside: Vec<Outside>) {
         for outside in outside {
             let (Outside::Send { link, .. } | Outside::Close { link }) = outside;
-            let Some(pipe) = self.pipes.iter().position(|pipe| pipe.link == link) else { continue };
+            let Some(pipe) = self.pipes.iter().position(|pipe| pipe.link == link) else {
+                self.route_outside(outside);
+                continue;
+            };
             match outside {
                 Outside::Send { bytes, .. } => {
                     assert!(bytes.len() <= self.message_bytes_max as usize, "a message of {} bytes", bytes.len());
@@ -387,6 +415,17 @@ impl World {
                 }
                 Outside::Close { .. } => self.cut(pipe, Some(site)),
             }
+        }
+    }
+
+    fn route_outside(&mut self, outside: Outside) {
+        match outside {
+            Outside::Send { link, bytes } => {
+                if let Some(sent) = self.outside.get_mut(&link) {
+                    sent.push_back(bytes);
+                }
+            }
+            Outside::Close { link } => drop(self.outside.remove(&link)),
         }
     }
 
@@ -411,7 +450,8 @@ impl World {
         for (number, site) in self.sites.iter().enumerate() {
             let pending: Vec<_> = site.pending().map(|(_, work)| format!("{work:.80?}")).collect();
             let notices: Vec<_> = site.notices().iter().rev().take(5).map(|notice| &notice.message).collect();
-            text += &format!("\ndevice {number}: {:?}\n  pending {pending:?}\n  last notices {notices:?}", site.counts());
+            text +=
+                &format!("\ndevice {number}: {:?}\n  pending {pending:?}\n  last notices {notices:?}", site.counts());
         }
         text
     }

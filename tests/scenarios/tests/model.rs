@@ -211,7 +211,9 @@ fn replica(world: &World, site: SiteId) -> [u8; 16] {
 fn folder_of(world: &World, site: SiteId) -> BTreeMap<String, &'static str> {
     let tree = world[site].tree();
     let text = |item: &Item| match item {
-        Item::File { bytes, .. } => TEXTS.into_iter().find(|text| text.as_bytes() == bytes).expect("a text of the test"),
+        Item::File { bytes, .. } => {
+            TEXTS.into_iter().find(|text| text.as_bytes() == bytes).expect("a text of the test")
+        }
         other => panic!("only files were made, not {other:?}"),
     };
     tree.items().map(|(path, item)| (path.to_string(), text(item))).collect()

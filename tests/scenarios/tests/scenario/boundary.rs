@@ -249,15 +249,8 @@ fn a_listing_of_a_hundred_thousand_entries_is_worked_off_in_bounded_turns() {
     world.command(a, Command::Rescan { root: ROOT });
     while world.step() {}
     let (task, _) = world[a].pending().find(|(_, work)| matches!(work, Work::List { .. })).expect("a listing waits");
-    let stat = Stat {
-        kind: EntryKind::File,
-        size: 1,
-        mode: 0o644,
-        modified_ns: 1,
-        changed_ns: 1,
-        file_id: 9,
-        settled: true,
-    };
+    let stat =
+        Stat { kind: EntryKind::File, size: 1, mode: 0o644, modified_ns: 1, changed_ns: 1, file_id: 9, settled: true };
     let mut packed = Vec::new();
     for number in 0..100_000 {
         listing::push(&mut packed, &format!("{number:06}"), &stat);
@@ -268,7 +261,8 @@ fn a_listing_of_a_hundred_thousand_entries_is_worked_off_in_bounded_turns() {
     for _ in 0..1_000 {
         world.step();
     }
-    let items: usize = world[a].pending().map(|(_, work)| if let Work::Hash { items, .. } = work { items.len() } else { 1 }).sum();
+    let items: usize =
+        world[a].pending().map(|(_, work)| if let Work::Hash { items, .. } = work { items.len() } else { 1 }).sum();
     assert!(items <= 20_000, "{items} items are asked for at once");
 }
 
@@ -328,7 +322,8 @@ fn any_stat() -> impl Strategy<Value = Stat> {
 }
 
 fn any_listing() -> impl Strategy<Value = Vec<u8>> {
-    let name = prop_oneof!["[a-d]", "[a-d]/?\\.*", Just("..".to_string()), Just(String::new()), Just(".syncline".into())];
+    let name =
+        prop_oneof!["[a-d]", "[a-d]/?\\.*", Just("..".to_string()), Just(String::new()), Just(".syncline".into())];
     let entries = proptest::collection::vec((name, any_stat()), 0..6).prop_map(|entries| {
         let mut packed = Vec::new();
         for (name, stat) in entries {
@@ -352,18 +347,19 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
         Just(Content::Directory),
     ];
     let hashed = prop_oneof![
-        (content, any_stat(), any_bytes())
-            .prop_map(|(content, stat, manifest)| HashResult::Hashed { content, stat, manifest }),
+        (content, any_stat(), any_bytes()).prop_map(|(content, stat, manifest)| HashResult::Hashed {
+            content,
+            stat,
+            manifest
+        }),
         any_failure().prop_map(|failure| HashResult::Failed { failure }),
     ];
     let read = prop_oneof![
         any_bytes().prop_map(|bytes| ReadResult::Bytes { bytes }),
         any_failure().prop_map(|failure| ReadResult::Failed { failure }),
     ];
-    let staged = prop_oneof![
-        Just(StageResult::Staged),
-        any_failure().prop_map(|failure| StageResult::Failed { failure })
-    ];
+    let staged =
+        prop_oneof![Just(StageResult::Staged), any_failure().prop_map(|failure| StageResult::Failed { failure })];
     let committed = prop_oneof![
         proptest::option::of(any_stat()).prop_map(|stat| CommitResult::Committed { stat }),
         any_failure().prop_map(|failure| CommitResult::Failed { failure }),
@@ -373,8 +369,11 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
         (proptest::collection::vec(pair, some()), any::<bool>())
             .prop_map(|(pairs, more)| Outcome::Loaded { pairs, more }),
         Just(Outcome::Saved),
-        (any_listing(), any::<bool>(), any::<bool>())
-            .prop_map(|(listing, more, marker)| Outcome::Listed { listing, more, marker }),
+        (any_listing(), any::<bool>(), any::<bool>()).prop_map(|(listing, more, marker)| Outcome::Listed {
+            listing,
+            more,
+            marker
+        }),
         (proptest::collection::vec(probe, some()), any::<bool>())
             .prop_map(|(results, marker)| Outcome::Probed { results, marker }),
         proptest::collection::vec(hashed, some()).prop_map(|results| Outcome::Hashed { results }),
@@ -429,8 +428,7 @@ impl Alone {
         let clock = Clock::new();
         let mut disk = Disk::new(clock.clone());
         disk.put(&tree([("a", "a"), ("d/b", "b")]));
-        let mut alone =
-            Alone { engine: engine(), host: Host::new(ROOT, disk), now: clock.now(), pending: Vec::new() };
+        let mut alone = Alone { engine: engine(), host: Host::new(ROOT, disk), now: clock.now(), pending: Vec::new() };
         alone.handle(Event::Start);
         alone
     }

@@ -4,7 +4,8 @@ use syncline_core::api::{Command, NoticeCode, RootState};
 use syncline_scenarios::{Fault, ROOT, SiteId, Tree, World, directory, tree};
 
 fn notes(count: usize) -> Tree {
-    (0..count).fold(Tree::default(), |tree, number| tree.with(&format!("note {number}.md"), format!("{number}").as_str()))
+    (0..count)
+        .fold(Tree::default(), |tree, number| tree.with(&format!("note {number}.md"), format!("{number}").as_str()))
 }
 
 fn remove_notes(world: &mut World, site: SiteId, count: usize) {

@@ -8,8 +8,30 @@ fn t39_odd_names_travel_as_they_are() {
     let long = "x".repeat(255);
     let wide = "é".repeat(127);
     let names = [
-        "back\\slash", "-rf", "new\nline", "tab\t", "🗒️ notes", "\u{1b}[31mred", "CON", " ", "...", "a:b", "x.", "é", "e\u{301}",
-        "~", "*", "\"", "'", "\u{202e}txt", "conflict", "a (conflict 12345678).md", ".hidden", "a.b.c", &long, &wide,
+        "back\\slash",
+        "-rf",
+        "new\nline",
+        "tab\t",
+        "🗒️ notes",
+        "\u{1b}[31mred",
+        "CON",
+        " ",
+        "...",
+        "a:b",
+        "x.",
+        "é",
+        "e\u{301}",
+        "~",
+        "*",
+        "\"",
+        "'",
+        "\u{202e}txt",
+        "conflict",
+        "a (conflict 12345678).md",
+        ".hidden",
+        "a.b.c",
+        &long,
+        &wide,
     ];
     let mut folder = Tree::default();
     for name in names {
