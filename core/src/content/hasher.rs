@@ -100,17 +100,22 @@ impl Hasher {
     ///
     /// [`HashError::TooLarge`] above [`FILE_MAX`](super::FILE_MAX).
     pub fn part(size: u64, start: u64) -> Result<Self, HashError> {
-        let scale = Scale::of(size)?;
-        Ok(Self {
+        Ok(Self { start, position: start, ..Self::at(Scale::of(size)?, size) })
+    }
+
+    /// A hasher that cuts a file of `size` bytes at another file's scale, to find chunks that the two have in common.
+    /// What it finishes with is a content id only if the scale is the file's own.
+    pub fn at(scale: Scale, size: u64) -> Self {
+        Self {
             size,
             scale,
-            start,
-            position: start,
+            start: 0,
+            position: 0,
             cutter: Cutter::new(scale),
             open: blake3::Hasher::new(),
             open_length: 0,
             chunks: Vec::new(),
-        })
+        }
     }
 
     /// Takes the next bytes. Those behind the stated size are counted and not looked at.
@@ -165,7 +170,7 @@ impl Hasher {
         if self.position >= next.position || next.chunk_at(self.open_start()).is_some() {
             return None;
         }
-        let end = self.position.saturating_add(u64::from(self.scale.normal()));
+        let end = self.position.saturating_add(u64::from(self.scale.average()));
         Some(self.position..end.min(next.position))
     }
 
@@ -242,9 +247,9 @@ pub fn verify(bytes: &[u8], content: &Hash) -> bool {
 /// large enough that reading a few chunks twice does not count. One share if more do not pay.
 pub fn shares(size: u64, threads: u32) -> Vec<Range<u64>> {
     /// Two percent of this are read twice at most.
-    const NORMAL_CHUNKS_MIN: u64 = 128;
-    let normal = Scale::of(size).map_or(u64::MAX, |scale| u64::from(scale.normal()));
-    let most = size.checked_div(normal.saturating_mul(NORMAL_CHUNKS_MIN)).unwrap_or(1);
+    const CHUNKS_MIN: u64 = 128;
+    let average = Scale::of(size).map_or(u64::MAX, |scale| u64::from(scale.average()));
+    let most = size.checked_div(average.saturating_mul(CHUNKS_MIN)).unwrap_or(1);
     let count = most.min(u64::from(threads)).max(1);
     let share = size.div_ceil(count);
     (0..count)

@@ -8,27 +8,36 @@ const GIB: u64 = 1024 * 1024 * 1024;
 
 /// Files of at most this many bytes are one chunk and never have a manifest.
 ///
-/// 32 KiB: below it a request costs more than the bytes that finer chunks could save, and BLAKE3 needs 16 KiB in one
+/// 48 KiB: below it a request costs more than the bytes that finer chunks could save, and BLAKE3 needs 16 KiB in one
 /// piece to fill its widest vectors.
-pub const CHUNK_MIN: u32 = 32 * KIB;
+pub const CHUNK_MIN: u32 = 48 * KIB;
 
-/// No chunk is larger: it must fit into one message and into the memory of a small device several times.
+/// No chunk is larger: it must fit into one message and several times into the memory of a small device.
 pub const CHUNK_MAX: u32 = 4 * MIB;
 
-/// The largest file that is kept. With chunks of at least 1 MiB its manifest has at most 2¹⁹ entries, below 18 MiB.
-pub const FILE_MAX: u64 = 512 * GIB;
+/// The largest file that is kept, 1 TiB. With chunks of at least 1.5 MiB its manifest has below 700,000 entries of 36
+/// bytes, 25 MB.
+pub const FILE_MAX: u64 = 1024 * GIB;
 
 /// The sizes of a file's chunks: a function of the file's size alone, so that equal bytes have equal ids everywhere.
 ///
-/// Chunks grow with the file so that a manifest stays small beside it: below 300 kB for 256 MiB, about 0.5 MB for 4 and
-/// for 16 GiB. Steps of four rather than two, because a file that grows past a step is cut anew.
+/// | file up to | least | average | most | manifest, at most |
+/// |---|---|---|---|---|
+/// | 256 MiB | 48 KiB | 64 KiB | 256 KiB | 0.2 MB |
+/// | 4 GiB | 192 KiB | 256 KiB | 1 MiB | 0.8 MB |
+/// | 64 GiB | 768 KiB | 1 MiB | 4 MiB | 3.2 MB (0.8 MB for 16 GiB) |
+/// | 1 TiB | 1.5 MiB | 2 MiB | 4 MiB | 25.2 MB |
+///
+/// Steps of four rather than two, because a file that grows past a step is cut anew. To find the chunks of a new
+/// version in an old one of another step, the old one is cut at the new one's scale ([`Hasher::at`](super::Hasher::at)).
+///
+/// The minimum is three quarters of the average, and behind it each place is a cut with the same chance, four in an
+/// average. FastCDC's usual sizes (a quarter, a harder condition before the average and an easier one behind it)
+/// narrow the lengths as much but search twice to three times as many bytes, and on random edits resend as many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scale {
-    min: u32,
-    normal: u32,
+    average_bits: u32,
     max: u32,
-    strict: u64,
-    loose: u64,
 }
 
 impl Scale {
@@ -42,38 +51,26 @@ impl Scale {
         const MEDIUM: u64 = 4 * GIB;
         const LARGE: u64 = 64 * GIB;
         if size <= SMALL {
-            Ok(Self::new(CHUNK_MIN, 16, 256 * KIB))
+            Ok(Self { average_bits: 16, max: 256 * KIB })
         } else if size <= MEDIUM {
-            Ok(Self::new(128 * KIB, 18, MIB))
+            Ok(Self { average_bits: 18, max: MIB })
         } else if size <= LARGE {
-            Ok(Self::new(512 * KIB, 20, CHUNK_MAX))
+            Ok(Self { average_bits: 20, max: CHUNK_MAX })
         } else if size <= FILE_MAX {
-            Ok(Self::new(MIB, 21, CHUNK_MAX))
+            Ok(Self { average_bits: 21, max: CHUNK_MAX })
         } else {
             Err(HashError::TooLarge { size })
         }
     }
 
-    /// `normal` is a power of two, given by its exponent. Two bits harder before and two bits easier behind it is what
-    /// the paper found best (FastCDC, §3.5, "normalization level 2").
-    const fn new(min: u32, normal_bits: u32, max: u32) -> Self {
-        Self {
-            min,
-            normal: 1 << normal_bits,
-            max,
-            strict: u64::MAX >> (normal_bits + 2),
-            loose: u64::MAX >> (normal_bits - 2),
-        }
-    }
-
     /// Every chunk but a file's last has at least this many bytes.
     pub const fn min(&self) -> u32 {
-        self.min
+        3_u32.wrapping_shl(self.average_bits.saturating_sub(2))
     }
 
-    /// Behind this length cuts become likely; the average chunk is about a sixth longer.
-    pub const fn normal(&self) -> u32 {
-        self.normal
+    /// How many bytes a chunk has on average.
+    pub const fn average(&self) -> u32 {
+        1_u32.wrapping_shl(self.average_bits)
     }
 
     /// No chunk has more bytes.
@@ -81,14 +78,9 @@ impl Scale {
         self.max
     }
 
-    /// A cut before the normal length: the gear hash is at most this.
-    pub(super) const fn strict(&self) -> u64 {
-        self.strict
-    }
-
-    /// A cut behind the normal length: the gear hash is at most this.
-    pub(super) const fn loose(&self) -> u64 {
-        self.loose
+    /// A place behind the minimum is a cut if the gear hash there is at most this: a chance of four in an average.
+    pub(super) const fn threshold(&self) -> u64 {
+        u64::MAX.wrapping_shr(self.average_bits.saturating_sub(2))
     }
 }
 
@@ -101,12 +93,12 @@ mod tests {
         let cases = [
             (0, CHUNK_MIN),
             (GIB / 4, CHUNK_MIN),
-            (GIB / 4 + 1, 128 * KIB),
-            (4 * GIB, 128 * KIB),
-            (4 * GIB + 1, 512 * KIB),
-            (64 * GIB, 512 * KIB),
-            (64 * GIB + 1, MIB),
-            (FILE_MAX, MIB),
+            (GIB / 4 + 1, 192 * KIB),
+            (4 * GIB, 192 * KIB),
+            (4 * GIB + 1, 768 * KIB),
+            (64 * GIB, 768 * KIB),
+            (64 * GIB + 1, 1536 * KIB),
+            (FILE_MAX, 1536 * KIB),
         ];
         for (size, min) in cases {
             assert_eq!(Scale::of(size).unwrap().min(), min, "size {size}");
@@ -123,9 +115,10 @@ mod tests {
     fn every_scale_keeps_its_sizes_in_order() {
         for size in [0, GIB, 16 * GIB, FILE_MAX] {
             let scale = Scale::of(size).unwrap();
-            assert!(CHUNK_MIN <= scale.min() && scale.min() < scale.normal());
-            assert!(scale.normal() < scale.max() && scale.max() <= CHUNK_MAX);
-            assert!(scale.strict() < scale.loose());
+            assert!(CHUNK_MIN <= scale.min() && scale.min() < scale.average());
+            assert!(scale.average() < scale.max() && scale.max() <= CHUNK_MAX);
+            let chance = scale.threshold() as f64 / u64::MAX as f64;
+            assert!((f64::from(scale.min()) + 1.0 / chance - f64::from(scale.average())).abs() < 1.0);
         }
     }
 }
