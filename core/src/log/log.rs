@@ -487,6 +487,17 @@ mod tests {
         }
         assert_eq!(b.digest(), digest);
         assert_eq!(b.restore(&other_second.bytes), Err(MessageError::Fork { counter: 2 }));
+
+        // Replicas that chose differently hold equal heads, and can tell.
+        let (mut left, mut right) = (listener(), listener());
+        for sealed in [&first, &second] {
+            left.receive(&sealed.bytes);
+        }
+        for sealed in [&first, &other_second] {
+            right.receive(&sealed.bytes);
+        }
+        assert_eq!(left.heads(), right.heads());
+        assert_ne!(left.digest(), right.digest());
     }
 
     #[test]
