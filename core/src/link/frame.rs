@@ -27,6 +27,8 @@ pub enum Frame {
         heads: Heads,
         /// The digest that belongs to them.
         digest: Hash,
+        /// What stood on the sender's disk when it started is among them. A replica that joins waits for this.
+        indexed: bool,
     },
     /// Messages of the log, as their authors encoded them.
     Messages {
@@ -50,7 +52,8 @@ pub enum Frame {
     Manifest {
         /// The content it describes.
         content: Hash,
-        /// Its bytes, at most [`MANIFEST_BYTES_MAX`]; they hash to the content id.
+        /// Its bytes, at most [`MANIFEST_BYTES_MAX`]; they hash to the content id. Empty: the content is a single chunk
+        /// and has no manifest.
         #[serde(with = "serde_bytes")]
         bytes: Vec<u8>,
     },
@@ -186,7 +189,7 @@ impl Frame {
             Frame::WantManifest { contents } => {
                 range("the number of wanted manifests", 1, WANTED_MANIFESTS_MAX, contents.len())
             }
-            Frame::Manifest { bytes, .. } => range("the bytes of a manifest", 1, MANIFEST_BYTES_MAX, bytes.len()),
+            Frame::Manifest { bytes, .. } => range("the bytes of a manifest", 0, MANIFEST_BYTES_MAX, bytes.len()),
             Frame::WantChunks { wants } => {
                 range("the number of wanted chunks", 1, WANTED_CHUNKS_MAX, wants.len())?;
                 wants.iter().try_for_each(Want::check)
@@ -341,7 +344,7 @@ pub(super) mod tests {
         let kind = prop::sample::select(vec![Acknowledgement::Received, Acknowledgement::Applied]);
         let message = bytes(20_000).prop_map(ByteBuf::from);
         prop_oneof![
-            (heads(), hash()).prop_map(|(heads, digest)| Frame::Heads { heads, digest }),
+            (heads(), hash()).prop_map(|(heads, digest)| Frame::Heads { heads, digest, indexed: true }),
             prop::collection::vec(message, 1..5).prop_map(|messages| Frame::Messages { messages }),
             (kind, heads()).prop_map(|(kind, heads)| Frame::Acknowledge { kind, heads }),
             prop::collection::vec(hash(), 1..20).prop_map(|contents| Frame::WantManifest { contents }),
@@ -400,7 +403,7 @@ pub(super) mod tests {
         let want = Want { content: hash, size: 1, offset: 0, length: 1 };
         for (number, lane, frame) in [
             (0, Lane::Control, Frame::Hello(hello())),
-            (1, Lane::Control, Frame::Heads { heads: heads.clone(), digest: hash }),
+            (1, Lane::Control, Frame::Heads { heads: heads.clone(), digest: hash, indexed: false }),
             (2, Lane::Small, Frame::Messages { messages: vec![ByteBuf::from([1])] }),
             (3, Lane::Control, Frame::Acknowledge { kind: Acknowledgement::Applied, heads }),
             (4, Lane::Small, Frame::WantManifest { contents: vec![hash] }),
@@ -476,13 +479,19 @@ pub(super) mod tests {
             wants(Want { size: u64::MAX, length: CHUNK_BYTES_MAX as u32 + 1, ..want }),
             Frame::Chunk { content, offset: 0, bytes: vec![] },
             Frame::Chunk { content, offset: 0, bytes: vec![0; CHUNK_BYTES_MAX + 1] },
-            Frame::Manifest { content, bytes: vec![] },
             Frame::Manifest { content, bytes: vec![0; MANIFEST_BYTES_MAX + 1] },
             Frame::Credit { bytes: 0 },
         ] {
             assert!(matches!(frame.check(), Err(LinkError::OutOfRange { .. })), "{:?}", frame.lane());
             assert!(Frame::decode(&encoded(&frame)).is_err());
         }
+    }
+
+    #[test]
+    fn a_content_of_one_chunk_has_an_empty_manifest() {
+        let frame = Frame::Manifest { content: Hash::from_bytes([0; 32]), bytes: vec![] };
+        frame.check().unwrap();
+        assert_eq!(Frame::decode(&encoded(&frame)), Ok(frame));
     }
 
     #[test]
