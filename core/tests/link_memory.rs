@@ -115,7 +115,8 @@ fn tiny_elements_cost_a_small_multiple() {
     packet.extend([9; 16]);
     packet.extend(varint(60));
     packet.extend((0..60u8).flat_map(|number| [1 + number * 2; 2]));
-    packet.extend([0; 32]);
+    packet.extend([0; 32]); // the digest
+    packet.push(1); // indexed
     let (heads, accepted) = cost(&mut session(), &packet);
     assert!(accepted && heads < SLACK, "{heads}");
 }
