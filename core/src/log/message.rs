@@ -477,7 +477,7 @@ mod tests {
             bytes.push(rest as u8);
             bytes
         };
-        let mut changes = vec![1, 1, 16];
+        let mut changes = vec![1, 1];
         changes.extend_from_slice(&[4; 16]);
         let mut name = changes.clone();
         name.extend_from_slice(&[1, 0, 0]);
@@ -494,10 +494,10 @@ mod tests {
     #[test]
     fn other_forms_of_the_same_message_are_refused() {
         let plain = message(2, vec![]).encode_unsigned().unwrap();
-        // The version, the author's length and bytes, then the counter: 2, with a padding byte.
-        assert_eq!(plain[18], 2);
+        // The version, the author's bytes, then the counter: 2, with a padding byte.
+        assert_eq!(plain[17], 2);
         let mut padded = plain.clone();
-        padded.splice(18..19, [0x82, 0x00]);
+        padded.splice(17..18, [0x82, 0x00]);
         let longer = [&plain[..], &[0]].concat();
         for form in [padded, longer] {
             let bytes = [&form[..], &[0; 64]].concat();
