@@ -1,5 +1,7 @@
 //! The state machine itself.
 
+pub mod limits;
+
 use alloc::vec::Vec;
 
 use crate::api::{Action, Config, ConfigError, Event, Monotonic, Now, Seed, Status};
