@@ -3,10 +3,15 @@
 //! It gives the engine ([`syncline_core`]) what that does not have: a store on disk, the folders themselves, threads and
 //! clocks. [`sync`] brings two folders on one machine into agreement, each with an engine of its own.
 
-pub mod disk;
+mod disk;
 mod error;
 mod escape;
-pub mod store;
+mod root;
+mod run;
+mod status;
+mod store;
+pub mod sync;
 
 pub use error::{Error, ErrorClass};
 pub use escape::escape;
+pub use status::{PartnerReport, RootReport, status};

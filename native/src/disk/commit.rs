@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, Timespec, Timestamps, UTIME_OMIT, fsync};
 use rustix::io::Errno;
-use syncline_core::api::{CommitItem, CommitResult, Content, EntryKind, Failure, Outcome, Put, Stat, StageId};
+use syncline_core::api::{CommitItem, CommitResult, Content, EntryKind, Failure, Outcome, Put, StageId, Stat};
 
 use super::failure::{change_failure, failure, other_failure};
 use super::history::{Displaced, Slot};
@@ -258,9 +258,7 @@ impl<'d> Commit<'d> {
         let old = self.displaced.slot(target.path).map_err(failure)?;
         rename_new(&target.directory, target.name, &old.directory, &old.name).map_err(change_failure)?;
         let placed = match self.is_expected(&old, expected) {
-            Ok(true) => {
-                rename_new(&arrived.directory, &arrived.name, &target.directory, target.name).map_err(taken)
-            }
+            Ok(true) => rename_new(&arrived.directory, &arrived.name, &target.directory, target.name).map_err(taken),
             Ok(false) => Err(Failure::Changed),
             Err(failure) => Err(failure),
         };

@@ -124,7 +124,7 @@ impl<'h> Displaced<'h> {
         loop {
             let name = Timestamp::now().strftime("%Y%m%dT%H%M%S.%9fZ").to_string();
             match rustix::fs::mkdirat(self.history, name.as_str(), Mode::RWXU) {
-                Ok(()) => return open_directory(self.history, &name),
+                Ok(()) => return open_directory(self.history, name.as_str()),
                 Err(Errno::EXIST) if taken < TAKEN_MAX => taken += 1,
                 Err(errno) => return Err(errno),
             }

@@ -38,6 +38,9 @@ impl Disk {
     }
 
     fn page(&self, directory: &str, after: Option<&str>) -> Result<(Vec<u8>, bool), Failure> {
+        if directory.is_empty() && self.tree.root().is_err() {
+            return Ok((Vec::new(), false));
+        }
         let opened = Directories::new(&self.tree).directory(directory, failure)?;
         let names = self.names(directory, after, &opened)?;
         let start = after.map_or(0, |after| names.partition_point(|name| name.text.as_str() <= after));

@@ -67,6 +67,11 @@ impl Disk {
         Self::with(Tree::new(root, own), None)
     }
 
+    /// The disk of a dry run for a folder that is not there: empty.
+    pub fn absent() -> Disk {
+        Self::with(Tree::absent(), None)
+    }
+
     fn with(tree: Tree, own: Option<Own>) -> Disk {
         Disk { tree, own, names: list::Names::default(), swaps: true, pretended_id: AtomicU64::new(u64::MAX) }
     }
@@ -89,7 +94,10 @@ impl Disk {
     fn marker(&self) -> bool {
         let marker = format!("{OWN}/{MARKER}");
         self.own.is_none()
-            || rustix::fs::statat(self.tree.root(), marker, AtFlags::SYMLINK_NOFOLLOW)
+            || self
+                .tree
+                .root()
+                .and_then(|root| rustix::fs::statat(root, marker, AtFlags::SYMLINK_NOFOLLOW))
                 .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_file())
     }
 }

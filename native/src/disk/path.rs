@@ -64,7 +64,9 @@ mod tests {
 
     #[test]
     fn h01_what_could_leave_the_root_is_refused() {
-        for path in ["", "/", "/etc", "a/", "a//b", ".", "..", "a/..", "../b", "a/./b", "a\0b", ".syncline", ".syncline/x"] {
+        for path in
+            ["", "/", "/etc", "a/", "a//b", ".", "..", "a/..", "../b", "a/./b", "a\0b", ".syncline", ".syncline/x"]
+        {
             assert_eq!(place(path), Err(Failure::Unrepresentable), "{path:?}");
         }
     }

@@ -35,11 +35,7 @@ impl Disk {
         Outcome::Read { results }
     }
 
-    fn read_first(
-        &self,
-        directories: &mut Directories<'_>,
-        range: &ReadRange,
-    ) -> Result<(Vec<u8>, OwnedFd), Failure> {
+    fn read_first(&self, directories: &mut Directories<'_>, range: &ReadRange) -> Result<(Vec<u8>, OwnedFd), Failure> {
         let (directory, name) = directories.parent(&range.path, failure)?;
         let file = match open_file(&directory, name) {
             Ok(file) => file,

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use syncline_core::api::listing::{Entry, entries};
 use syncline_core::api::{
-    CommitItem, CommitResult, Content, EntryKind, Failure, HashItem, HashResult, ProbeResult, Put, ReadRange, ReadResult,
-    RootId, StageId, StageItem, StageResult, StageSource, Stat,
+    CommitItem, CommitResult, Content, EntryKind, Failure, HashItem, HashResult, ProbeResult, Put, ReadRange,
+    ReadResult, RootId, StageId, StageItem, StageResult, StageSource, Stat,
 };
 use syncline_core::content::{chunk_hash, hash};
 
@@ -282,7 +282,8 @@ fn content_ids_are_those_of_the_bytes() {
 #[test]
 fn shares_of_a_file_join_to_its_content_id() {
     let fixture = Fixture::new();
-    let bytes: Vec<u8> = (0..5_000_000u32).flat_map(|number| (number.wrapping_mul(2_654_435_761)).to_le_bytes()).collect();
+    let bytes: Vec<u8> =
+        (0..5_000_000u32).flat_map(|number| (number.wrapping_mul(2_654_435_761)).to_le_bytes()).collect();
     fs::write(fixture.path("a"), &bytes).unwrap();
     let size = bytes.len() as u64;
     let item = HashItem { path: "a".into(), size };
@@ -352,7 +353,10 @@ fn chunks_are_staged_and_checked() {
     assert_eq!(fixture.stage_item(item("3456", copy(4))), failed(Failure::Corrupt));
     assert_eq!(fixture.stage_item(item("3456", copy(8))), failed(Failure::Changed));
     fixture.stage(6, "other");
-    assert_eq!(fixture.perform(Work::Discard { root: ROOT, stages: vec![StageId(6), StageId(99)] }), Outcome::Discarded);
+    assert_eq!(
+        fixture.perform(Work::Discard { root: ROOT, stages: vec![StageId(6), StageId(99)] }),
+        Outcome::Discarded
+    );
     assert_eq!(fixture.staged(), 1);
     assert_eq!(fixture.perform(Work::Discard { root: ROOT, stages: vec![] }), Outcome::Discarded);
     assert_eq!(fixture.staged(), 0);
@@ -474,7 +478,9 @@ fn kinds_replace_each_other() {
     for fixture in [Fixture::new(), Fixture::without_swaps()] {
         fixture.write("x", "file");
         let mut stat = fixture.probe("x").unwrap();
-        for put in [Put::Directory { mode: 0o750 }, Put::Symlink { target: "away".into() }, Put::Directory { mode: 0o555 }] {
+        for put in
+            [Put::Directory { mode: 0o750 }, Put::Symlink { target: "away".into() }, Put::Directory { mode: 0o555 }]
+        {
             stat = fixture.commit_one("x", Some(stat), put).unwrap().unwrap();
         }
         assert_eq!((stat.kind, stat.mode), (EntryKind::Directory, 0o755));
@@ -611,11 +617,13 @@ fn a_dry_run_changes_nothing() {
     let stat = fixture.probe("a").unwrap();
     let item = |path: &str, expect, put| CommitItem { path: path.into(), expect, put, conflict_of: None };
     let items = vec![item("a", Some(stat), file(1, "new")), item("b", None, Put::Directory { mode: 0o755 })];
-    let Some(Outcome::Committed { results }) = disk.perform(&Work::Commit { root: ROOT, items }, &mut Buffer::default())
+    let Some(Outcome::Committed { results }) =
+        disk.perform(&Work::Commit { root: ROOT, items }, &mut Buffer::default())
     else {
         panic!("no commit")
     };
-    let [CommitResult::Committed { stat: Some(file) }, CommitResult::Committed { stat: Some(directory) }] = &results[..]
+    let [CommitResult::Committed { stat: Some(file) }, CommitResult::Committed { stat: Some(directory) }] =
+        &results[..]
     else {
         panic!("{results:?}")
     };

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use syncline_core::api::Failure;
@@ -23,7 +23,8 @@ const SEARCH: OFlags = OFlags::RDONLY;
 
 /// A root's directory, and Syncline's own in it.
 pub(crate) struct Tree {
-    root: Arc<OwnedFd>,
+    /// None where a dry run imagines a folder that is not there.
+    root: Option<Arc<OwnedFd>>,
     own: Option<OwnedFd>,
     stepwise: AtomicBool,
 }
@@ -31,12 +32,17 @@ pub(crate) struct Tree {
 impl Tree {
     /// Takes the root's directory and, where there is one (a dry run may have none), Syncline's own.
     pub(crate) fn new(root: OwnedFd, own: Option<OwnedFd>) -> Tree {
-        Tree { root: Arc::new(root), own, stepwise: AtomicBool::new(false) }
+        Tree { root: Some(Arc::new(root)), own, stepwise: AtomicBool::new(false) }
+    }
+
+    /// A root that is not there.
+    pub(crate) fn absent() -> Tree {
+        Tree { root: None, own: None, stepwise: AtomicBool::new(false) }
     }
 
     /// The root's directory.
-    pub(crate) fn root(&self) -> BorrowedFd<'_> {
-        self.root.as_fd()
+    pub(crate) fn root(&self) -> Result<&Arc<OwnedFd>, Errno> {
+        self.root.as_ref().ok_or(Errno::NOENT)
     }
 
     /// Whether this name in the root is Syncline's own folder, under whatever spelling the file system allows.
@@ -45,7 +51,7 @@ impl Tree {
             return Ok(true);
         }
         let Some(own) = &self.own else { return Ok(false) };
-        let found = match rustix::fs::statat(&self.root, name, AtFlags::SYMLINK_NOFOLLOW) {
+        let found = match rustix::fs::statat(self.root()?, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(found) => found,
             Err(Errno::NOENT) => return Ok(false),
             Err(errno) => return Err(errno),
@@ -72,9 +78,10 @@ impl Tree {
         use rustix::fs::ResolveFlags;
         let flags = SEARCH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        let root = self.root()?;
         let mut races = 0;
         loop {
-            match rustix::fs::openat2(&self.root, path, flags, Mode::empty(), resolve) {
+            match rustix::fs::openat2(root, path, flags, Mode::empty(), resolve) {
                 Err(Errno::AGAIN) if races < RACES_MAX => races += 1,
                 result => return result,
             }
@@ -83,9 +90,10 @@ impl Tree {
 
     fn open_stepwise(&self, path: &str) -> Result<OwnedFd, Errno> {
         let flags = SEARCH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let root = self.root()?;
         let mut directory: Option<OwnedFd> = None;
         for name in path.split('/') {
-            let from = directory.as_ref().map_or(self.root.as_fd(), |directory| directory.as_fd());
+            let from = directory.as_ref().map_or(root.as_fd(), |directory| directory.as_fd());
             directory = Some(rustix::fs::openat(from, name, flags, Mode::empty())?);
         }
         directory.ok_or(Errno::NOENT)
@@ -110,13 +118,9 @@ impl<'t> Directories<'t> {
     /// # Errors
     /// [`Failure::Unrepresentable`] for a path that is not below the root or is Syncline's own; else what `explain`
     /// makes of the system's error (`NOENT`, `NOTDIR`, `LOOP` where a name on the way is no directory).
-    pub(crate) fn directory(
-        &mut self,
-        path: &str,
-        explain: fn(Errno) -> Failure,
-    ) -> Result<Arc<OwnedFd>, Failure> {
+    pub(crate) fn directory(&mut self, path: &str, explain: fn(Errno) -> Failure) -> Result<Arc<OwnedFd>, Failure> {
         if path.is_empty() {
-            return Ok(Arc::clone(&self.tree.root));
+            return self.tree.root().map(Arc::clone).map_err(explain);
         }
         if let Some(directory) = self.open.get(path) {
             return Ok(Arc::clone(directory));
@@ -163,10 +167,10 @@ impl<'t> Directories<'t> {
     }
 }
 
-/// Opens a directory for searching below it.
-pub(crate) fn open_directory(at: impl AsFd, name: &str) -> Result<OwnedFd, Errno> {
+/// Opens a directory for searching below it; never a link to one.
+pub(crate) fn open_directory(at: impl AsFd, path: impl rustix::path::Arg) -> Result<OwnedFd, Errno> {
     let flags = SEARCH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    rustix::fs::openat(at, name, flags, Mode::empty())
+    rustix::fs::openat(at, path, flags, Mode::empty())
 }
 
 /// Opens a directory for reading or syncing it.

@@ -27,8 +27,10 @@ pub struct Facts {
     pub membership: Membership,
     /// The device's name as people see it.
     pub name: String,
-    /// The inode of the state's folder, so that a root copied with its state is told from the original; 0 unknown.
+    /// The inode of the state's folder. With the path it tells a root that was copied with its state from the original.
     pub place: u64,
+    /// The root's canonical path.
+    pub path: PathBuf,
 }
 
 /// Another folder that this one was kept in sync with on this device.
@@ -72,6 +74,7 @@ impl Store {
             },
             name: String::from_utf8(bytes("name")?).map_err(|_| self.damaged("name"))?,
             place: u64::from_le_bytes(self.array("place", bytes("place")?)?),
+            path: PathBuf::from(std::ffi::OsString::from_vec(bytes("path")?)),
         })
     }
 
@@ -121,6 +124,27 @@ impl Store {
         transaction.commit().map_err(|e| fail(e.into()))
     }
 
+    /// Notes where the root is now.
+    ///
+    /// # Errors
+    /// The disk refused.
+    pub fn note_place(&self, place: u64, path: &Path) -> Result<(), Error> {
+        let facts = self.facts()?;
+        if facts.place == place && facts.path == path {
+            return Ok(());
+        }
+        let fail = |e: redb::Error| self.error("write to", e);
+        let transaction = self.database.begin_write().map_err(|e| fail(e.into()))?;
+        {
+            let mut table = transaction.open_table(HOST).map_err(|e| fail(e.into()))?;
+            let pairs = [("place", place.to_le_bytes().to_vec()), ("path", path.as_os_str().as_bytes().to_vec())];
+            for (name, value) in pairs {
+                table.insert(name, value.as_slice()).map_err(|e| fail(e.into()))?;
+            }
+        }
+        transaction.commit().map_err(|e| fail(e.into()))
+    }
+
     fn array<const N: usize>(&self, name: &'static str, bytes: Vec<u8>) -> Result<[u8; N], Error> {
         bytes.try_into().map_err(|_| self.damaged(name))
     }
@@ -147,5 +171,6 @@ pub(super) fn write(transaction: &WriteTransaction, facts: &Facts) -> Result<(),
     table.insert("membership", membership)?;
     table.insert("name", facts.name.as_bytes())?;
     table.insert("place", facts.place.to_le_bytes().as_slice())?;
+    table.insert("path", facts.path.as_os_str().as_bytes())?;
     Ok(())
 }

@@ -44,8 +44,7 @@ impl Store {
     /// None that is expected.
     pub fn in_memory(facts: &Facts) -> Result<Store, Error> {
         let path = Path::new("(memory)");
-        let store =
-            Self::guarded("create", path, || Self::builder().create_with_backend(InMemoryBackend::new()))?;
+        let store = Self::guarded("create", path, || Self::builder().create_with_backend(InMemoryBackend::new()))?;
         store.initialize(facts)?;
         Ok(store)
     }
@@ -168,10 +167,9 @@ impl Store {
                 Err(Error::Damaged { path: path.to_path_buf(), detail })
             }
             Ok(Err(error)) => Err(Error::Store { action, path: path.to_path_buf(), detail: error.to_string() }),
-            Err(_) => Err(Error::Damaged {
-                path: path.to_path_buf(),
-                detail: "what the file holds is no store".into(),
-            }),
+            Err(_) => {
+                Err(Error::Damaged { path: path.to_path_buf(), detail: "what the file holds is no store".into() })
+            }
         }
     }
 

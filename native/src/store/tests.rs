@@ -10,6 +10,7 @@ fn facts() -> Facts {
         membership: Membership::Founder,
         name: "desk".into(),
         place: 77,
+        path: "/home/desk".into(),
     }
 }
 
