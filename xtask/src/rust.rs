@@ -32,7 +32,7 @@ fn format() -> Result<()> {
 }
 
 /// With and without features, for code that one of them hides. xtask only without: its feature compiles for minutes and
-/// hides one file of twenty lines, which `cargo xtask wasm` builds.
+/// hides two files of twenty lines, which the other languages' commands build.
 fn lint() -> Result<()> {
     let everything = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
     run(command("cargo", everything))?;

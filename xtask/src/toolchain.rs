@@ -62,10 +62,15 @@ pub fn cargo_deny() -> Result<OsString> {
     Ok(program.into())
 }
 
-/// The folder in the cache where generators are built, so that a new clone does not build them again.
+/// A generator of bindings to run, one of xtask's own programs: built in the cache, so that a new clone does not build it
+/// again.
 ///
 /// # Errors
-/// There is no cache folder.
-pub fn tools() -> Result<PathBuf> {
-    Ok(workspace::cache()?.join("tools"))
+/// It does not build.
+pub fn generator(name: &str) -> Result<PathBuf> {
+    let folder = workspace::cache()?.join("generators");
+    let mut build = command("cargo", ["build", "--package", "xtask", "--features", "generators", "--bin", name]);
+    build.arg("--target-dir").arg(&folder);
+    run(build).with_context(|| format!("expected the generator {name}, it does not build"))?;
+    Ok(folder.join("debug").join(name))
 }

@@ -68,9 +68,8 @@ fn module(target: &Path) -> PathBuf {
 }
 
 fn generate(module: &Path, folder: &Path) -> Result<()> {
-    let mut bindgen = command("cargo", ["run", "--package", "xtask", "--features", "bindgen", "--bin", "bindgen"]);
-    bindgen.arg("--target-dir").arg(toolchain::tools()?).arg("--").args([module, folder, Path::new("syncline")]);
-    run(bindgen)
+    let generator = toolchain::generator("generate-wasm")?;
+    run(command(generator, [module, folder, Path::new("syncline")]))
 }
 
 fn optimize(module: &Path) -> Result<()> {

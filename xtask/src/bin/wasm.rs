@@ -1,6 +1,6 @@
 //! Makes the JavaScript glue and TypeScript declarations of a compiled WebAssembly module.
 //!
-//! `bindgen <module.wasm> <output folder> <name>`; `cargo xtask wasm` runs it.
+//! `generate-wasm <module.wasm> <output folder> <name>`; `cargo xtask wasm` runs it.
 
 use std::path::PathBuf;
 
