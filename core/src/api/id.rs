@@ -11,8 +11,7 @@ macro_rules! uuid_id {
         $(#[$doc])*
         ///
         /// 16 bytes in messages; shown, and crossing to other languages, as a UUID's text.
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(transparent)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
         pub struct $name(#[cfg_attr(feature = "wasm", tsify(type = "string"))] Uuid);
 
@@ -45,6 +44,27 @@ macro_rules! uuid_id {
 
             fn from_str(text: &str) -> Result<Self, InvalidId> {
                 Uuid::parse_str(text).map($name).map_err(|_| InvalidId { text: text.to_string() })
+            }
+        }
+
+        // The uuid crate's own form puts a length before the 16 bytes.
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                if serializer.is_human_readable() {
+                    self.0.serialize(serializer)
+                } else {
+                    self.as_bytes().serialize(serializer)
+                }
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                if deserializer.is_human_readable() {
+                    Uuid::deserialize(deserializer).map($name)
+                } else {
+                    <[u8; 16]>::deserialize(deserializer).map($name::from_bytes)
+                }
             }
         }
 
@@ -188,3 +208,16 @@ uniffi::custom_type!(Hash, alloc::vec::Vec<u8>, {
     lower: |hash| hash.0.to_vec(),
     try_lift: |bytes| Ok(Hash::try_from(bytes.as_slice())?),
 });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_and_hashes_are_their_bytes_in_messages() {
+        assert_eq!(postcard::to_allocvec(&ReplicaId::from_bytes([3; 16])).unwrap(), [3; 16]);
+        assert_eq!(postcard::from_bytes(&[3; 16]), Ok(GroupId::from_bytes([3; 16])));
+        assert_eq!(postcard::to_allocvec(&Hash::from_bytes([3; 32])).unwrap(), [3; 32]);
+        assert_eq!(postcard::from_bytes(&[3; 32]), Ok(Hash::from_bytes([3; 32])));
+    }
+}

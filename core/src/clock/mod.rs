@@ -1,1 +1,10 @@
-//! clock
+//! Time and order: lamports and the order of messages, stamps of records.
+
+mod lamport;
+mod order;
+mod stamp;
+
+pub use lamport::Lamport;
+pub use order::MessageOrder;
+pub use stamp::{Clock, ClockExhausted, InvalidStamp, StampText, parse_stamp, stamp_id};
+pub use uhlc::{ID, NTP64, Timestamp};

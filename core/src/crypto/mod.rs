@@ -1,1 +1,7 @@
-//! crypto
+//! Who wrote what: keys, signatures, and how an incarnation shows that it belongs to a group.
+
+mod identity;
+mod introduction;
+
+pub use identity::{Identity, InvalidPublicKey, PublicKey, Signature};
+pub use introduction::{Introduction, IntroductionError, ProofKey};

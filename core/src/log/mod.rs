@@ -1,7 +1,22 @@
 //! The log: signed messages by many authors, which of them are held, and what they say.
 
 mod dot;
+mod entry;
+mod feed;
+mod heads;
 mod interval;
+mod keys;
+#[expect(clippy::module_inception, reason = "the file is named after its concept")]
+mod log;
+mod message;
+mod receipt;
+mod waiting;
 
-pub use dot::{Dot, DotSet, Place};
-pub use interval::{IntervalSet, Ordinal};
+pub use dot::{Dot, DotSet, InvalidAuthors, Place};
+pub use entry::{Entry, InvalidEntry, encoded_size};
+pub use heads::{Heads, InvalidHeads};
+pub use interval::{IntervalSet, InvalidIntervals, Ordinal};
+pub use keys::{all_message_keys, message_key, message_keys, parse_message_key};
+pub use log::{ComposeError, Log};
+pub use message::{MESSAGE_VERSION, Message, MessageError, Previous, Sealed};
+pub use receipt::{Fork, Receipt};

@@ -1,0 +1,108 @@
+//! Keys of the store, besides those of messages ([`message_key`](crate::log::message_key)): one byte says what it is. Everything
+//! a start needs to read lies in one range.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::api::{Hash, RootId};
+use crate::log::parse_message_key;
+
+const BASE: u8 = b'b';
+const INCARNATION: u8 = b'i';
+const INTENTS: u8 = b't';
+const MANIFEST: u8 = b'x';
+const CHUNK: u8 = b'y';
+
+/// Where what a start reads begins.
+pub const START: [u8; 1] = [BASE];
+/// Behind the last key that a start reads.
+pub const END: [u8; 1] = [INTENTS.saturating_add(1)];
+
+/// A key of the store, read.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Key {
+    /// A base entry.
+    Base(RootId, String),
+    /// The replica's own id.
+    Incarnation,
+    /// A message.
+    Message,
+    /// A journal of intents.
+    Intents,
+    /// No key that this version writes.
+    Unknown,
+}
+
+/// Reads a key.
+pub fn parse(key: &[u8]) -> Key {
+    match key.split_first() {
+        Some((&BASE, rest)) => base_key(rest).unwrap_or(Key::Unknown),
+        Some((&INCARNATION, [])) => Key::Incarnation,
+        Some(_) if parse_message_key(key).is_some() => Key::Message,
+        Some((&INTENTS, _)) => Key::Intents,
+        _ => Key::Unknown,
+    }
+}
+
+/// Where the replica's own id stands.
+pub fn incarnation() -> Vec<u8> {
+    alloc::vec![INCARNATION]
+}
+
+/// Where a base entry stands.
+pub fn base(root: RootId, path: &str) -> Vec<u8> {
+    [&[BASE], root.as_bytes().as_slice(), path.as_bytes()].concat()
+}
+
+/// Where the intents of one batch stand.
+pub fn intents(root: RootId, batch: u64) -> Vec<u8> {
+    [&[INTENTS], root.as_bytes().as_slice(), batch.to_be_bytes().as_slice()].concat()
+}
+
+/// The root of a journal of intents.
+pub fn intents_root(key: &[u8]) -> Option<RootId> {
+    let id = key.get(1..17)?;
+    Some(RootId::from_bytes(id.try_into().ok()?))
+}
+
+/// Where the manifest of a content stands.
+pub fn manifest(content: &Hash) -> Vec<u8> {
+    [&[MANIFEST], content.as_bytes().as_slice()].concat()
+}
+
+/// Where it stands in which content a chunk occurs.
+pub fn chunk(chunk: &Hash) -> Vec<u8> {
+    [&[CHUNK], chunk.as_bytes().as_slice()].concat()
+}
+
+fn base_key(rest: &[u8]) -> Option<Key> {
+    let (root, path) = rest.split_first_chunk::<16>()?;
+    let path = core::str::from_utf8(path).ok()?;
+    Some(Key::Base(RootId::from_bytes(*root), path.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_read_as_they_are_written() {
+        let root = RootId::from_bytes([7; 16]);
+        assert_eq!(parse(&base(root, "a/b")), Key::Base(root, "a/b".into()));
+        assert_eq!(parse(&incarnation()), Key::Incarnation);
+        assert_eq!(parse(&intents(root, 1)), Key::Intents);
+        assert_eq!(intents_root(&intents(root, 1)), Some(root));
+        assert_eq!(parse(&manifest(&Hash::from_bytes([1; 32]))), Key::Unknown);
+        assert_eq!(parse(b"b\xff"), Key::Unknown);
+    }
+
+    #[test]
+    fn a_start_reads_all_but_contents() {
+        let root = RootId::from_bytes([0xff; 16]);
+        for key in [base(root, "\u{10ffff}"), incarnation(), intents(root, u64::MAX)] {
+            assert!(key.as_slice() >= START.as_slice() && key.as_slice() < END.as_slice());
+        }
+        let content = Hash::from_bytes([0; 32]);
+        assert!(manifest(&content).as_slice() >= END.as_slice() && chunk(&content).as_slice() >= END.as_slice());
+    }
+}

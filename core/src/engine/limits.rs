@@ -1,0 +1,156 @@
+//! Every limit of the engine, in one place.
+
+/// The longest message, in bytes as they are stored and sent.
+pub const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
+
+/// How many bytes of entries fit into any message: the longest message without its header, its signature and, in the
+/// first one, the introduction.
+pub const ENTRIES_BYTES_MAX: usize = MESSAGE_BYTES_MAX - 1024;
+
+/// The longest device name, in bytes.
+pub const DEVICE_NAME_BYTES_MAX: usize = 256;
+
+/// The longest target of a symbolic link, in bytes.
+pub const SYMLINK_TARGET_BYTES_MAX: usize = 4095;
+
+/// How far a message's lamport may exceed the highest one seen before the message is held back.
+pub const LAMPORT_AHEAD_MAX: u64 = 1 << 32;
+
+/// How many messages may wait for others before the oldest of them is dropped; a peer sends it again.
+pub const WAITING_MESSAGES_MAX: usize = 1024;
+
+/// How many bytes of messages may wait for others, likewise.
+pub const WAITING_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// The smallest "largest message" a pipe may have; a hello fits with room to spare. Smaller claims are raised to it.
+pub const PIPE_MESSAGE_BYTES_MIN: usize = 256;
+
+/// The largest message ever put into a pipe, or accepted from one, whatever the pipe would take.
+pub const PIPE_MESSAGE_BYTES_MAX: usize = 4 << 20;
+
+/// The largest first frame of a link: nobody has shown a right to more.
+pub const HELLO_BYTES_MAX: usize = 1 << 10;
+
+/// The largest frame of the control lane: heads of a hundred thousand authors and gaps.
+pub const CONTROL_FRAME_BYTES_MAX: usize = 4 << 20;
+
+/// The largest frame of the small lane: [`MESSAGES_CREDIT_MAX`] of messages.
+pub const SMALL_FRAME_BYTES_MAX: usize = 2 << 20;
+
+/// The largest frame of all, on the bulk lane: a manifest.
+pub const FRAME_BYTES_MAX: usize = 32 << 20;
+
+/// The longest manifest that crosses a link; leaves room for its frame's other fields.
+pub const MANIFEST_BYTES_MAX: usize = FRAME_BYTES_MAX - 64;
+
+/// The longest chunk that crosses a link.
+pub const CHUNK_BYTES_MAX: usize = 4 << 20;
+
+/// What a message costs in credit beside its bytes, so that many tiny ones are not free.
+pub const MESSAGE_OVERHEAD_BYTES: usize = 64;
+
+/// The most credit that one frame of messages may cost.
+pub const MESSAGES_CREDIT_MAX: usize = SMALL_FRAME_BYTES_MAX;
+
+/// The least credit a hello may offer: two of the largest frames, so that grants of half the credit never stall a peer.
+pub const CREDIT_BYTES_MIN: u32 = 4 << 20;
+
+/// The credit this engine offers.
+pub const CREDIT_BYTES: u32 = 8 << 20;
+
+/// The most contents one frame may ask the manifests of.
+pub const WANTED_MANIFESTS_MAX: usize = 1024;
+
+/// The most chunks one frame may ask for.
+pub const WANTED_CHUNKS_MAX: usize = 1024;
+
+/// What a link has in its host's buffer at most before the host reports that the buffer is empty. One packet always
+/// goes.
+pub const LINK_WINDOW_BYTES: usize = 4 << 20;
+
+/// How much of one lane may wait in a link before the engine stops producing more for it.
+pub const LANE_QUEUE_BYTES: u64 = 8 << 20;
+
+/// Bytes of one read of the store at the start.
+pub const LOAD_BYTES_MAX: u32 = 1 << 20;
+/// Directories that are listed at once for one root.
+pub const LISTS_MAX: usize = 16;
+/// Bytes of files that are being hashed at once for one root; one file may pass it.
+pub const HASH_BYTES_MAX: u64 = 64 << 20;
+/// Batches of files that are being hashed at once for one root.
+pub const HASH_TASKS_MAX: usize = 8;
+/// Files of one batch.
+pub const HASH_ITEMS_MAX: usize = 128;
+/// Bytes of the files of one batch; one file may pass it.
+pub const HASH_BATCH_BYTES_MAX: u64 = 4 << 20;
+/// Paths of one probe.
+pub const PROBE_ITEMS_MAX: usize = 1024;
+/// Claims that one call compares with the disk.
+pub const CLAIMS_PER_TURN: usize = 1024;
+/// Directories that one call compares as a whole.
+pub const SWEEP_CLAIMS_MAX: usize = 4096;
+/// Changes of the tree in one batch.
+pub const COMMIT_ITEMS_MAX: usize = 1024;
+/// Batches of changes that are under way at once for one root.
+pub const COMMITS_MAX: usize = 4;
+/// Bytes of content asked for and not yet on disk, for one root.
+pub const FETCH_BYTES_MAX: u64 = 32 << 20;
+/// Files that are being fetched at once for one root.
+pub const FETCHES_MAX: usize = 4096;
+/// Chunks of one batch that is staged.
+pub const STAGE_ITEMS_MAX: usize = 128;
+/// Bytes of one batch that is staged; one chunk may pass it.
+pub const STAGE_BYTES_MAX: u64 = 4 << 20;
+/// Chunks that are looked up in the store at once.
+pub const CHUNK_LOOKUPS_MAX: usize = 1024;
+/// Parts of files of one read for a peer.
+pub const READ_ITEMS_MAX: usize = 128;
+/// Bytes of one read for a peer; one chunk may pass it.
+pub const READ_BYTES_MAX: u64 = 4 << 20;
+/// Bytes read for one peer and not yet handed to the pipe.
+pub const SERVE_BYTES_MAX: u64 = 16 << 20;
+/// Manifests read for one peer at once.
+pub const SERVE_MANIFESTS_MAX: usize = 16;
+/// Chunks, and likewise manifests, that one peer may have asked for and not got.
+pub const SERVE_WANTS_MAX: usize = 65_536;
+/// Bytes of messages read from the store for one peer at a time.
+pub const FEED_BYTES_MAX: u32 = 512 << 10;
+/// An own message is closed when its changes reach this size, well below the largest message.
+pub const DRAFT_BYTES: usize = 256 << 10;
+/// The intervals of a version's past beyond which it is shortened to the versions it replaces directly, well below what
+/// fits into a message.
+pub const PAST_INTERVALS_MAX: usize = 4_096;
+/// Names in a path.
+pub const DEPTH_MAX: usize = 256;
+/// A path's length.
+pub const PATH_BYTES_MAX: usize = 4096;
+/// The first wait before what failed is tried again, in milliseconds; doubles each time.
+pub const RETRY_MS: u64 = 1_000;
+/// The least wait before the second try of what was tried again at once, in milliseconds.
+pub const RETRY_MS_MIN: u64 = 50;
+/// The longest wait, in milliseconds.
+pub const RETRY_MS_MAX: u64 = 60_000;
+/// How long after an unrelated version took a path the first write there supersedes nothing, in milliseconds (§8.4).
+pub const GRACE_MS: u64 = 600_000;
+/// Deletions of at most this many files need no one's consent (§8.8).
+pub const DELETIONS_FREE: u64 = 10;
+/// The share of a root's files beyond which deletions are held: one in four.
+pub const DELETIONS_SHARE: u64 = 4;
+/// Deletions so long ago still count towards the share, in milliseconds.
+pub const DELETIONS_WINDOW_MS: u64 = 60_000;
+
+/// How much of the control or small lane may wait in a link at most: beyond it the peer asks and does not read, and its
+/// link is closed. The bulk lane holds what the engine chose to produce.
+pub const LANE_QUEUE_BYTES_MAX: usize = 32 << 20;
+
+/// What a waiting frame costs beside its bytes.
+pub const WAITING_FRAME_BYTES: usize = 128;
+
+// What one definition promises about another.
+const _: () = {
+    assert!(HELLO_BYTES_MAX > PIPE_MESSAGE_BYTES_MIN);
+    assert!(MESSAGE_BYTES_MAX + MESSAGE_OVERHEAD_BYTES <= MESSAGES_CREDIT_MAX);
+    assert!(CREDIT_BYTES_MIN as usize >= 2 * MESSAGES_CREDIT_MAX);
+    assert!(CREDIT_BYTES >= CREDIT_BYTES_MIN);
+    assert!(CHUNK_BYTES_MAX < FRAME_BYTES_MAX);
+};

@@ -1,0 +1,179 @@
+//! From what was found at a path to changes of the log. A message and the base entries it came from are one save.
+
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use super::Root;
+use crate::api::{Content, Stat};
+use crate::engine::shared::Shared;
+use crate::log::{Dot, DotSet};
+use crate::tree::absorb::{Found, Meaning, meaning};
+use crate::tree::base::{BaseEntry, Standing};
+use crate::tree::merged::NodeId;
+use crate::tree::view::{self, ViewEntry};
+use crate::tree::{Body, Change, Name, conflict, path};
+
+impl Root {
+    /// Takes what stands, or no longer stands, at a path.
+    pub(super) fn absorb(
+        &mut self,
+        shared: &mut Shared,
+        directory: &str,
+        name: &Name,
+        found: Option<Found>,
+        stat: Option<Stat>,
+    ) {
+        let full = path::join(directory, name);
+        if found.is_some() || self.base.standing(directory, name).is_some() {
+            self.was_read(&full);
+        }
+        if !directory.is_empty() && found.is_some() && !self.make_known(shared, directory) {
+            return;
+        }
+        let entry = self.base.entry(directory, name);
+        if let (Some(entry), Some(found)) = (entry, &found)
+            && entry.retained
+            && entry.standing.is_none()
+            && found.content == Content::Directory
+        {
+            return;
+        }
+        let view = self.claim_view(directory, name);
+        let meaning = meaning(&self.merged, entry, &view, name, found.as_ref(), shared.now.unix);
+        let mut next = self.base.entry(directory, name).cloned().unwrap_or_default();
+        let was_directory = is_directory(next.standing.as_ref());
+        let kept_grace = next.grace_until.filter(|_| matches!(meaning, Meaning::Known(_)));
+        if let Some(intent) = next.intent.take()
+            && intent.standing.is_some()
+            && matches!(&meaning, Meaning::Known(standing) if Some(standing) == intent.standing.as_ref())
+        {
+            next.conflict_of = intent.conflict_of;
+        }
+        if matches!(meaning, Meaning::Adopted(_)) {
+            next.conflict_of =
+                view.iter().find(|entry| entry.name == *name).and_then(|entry| entry.conflict_of.clone());
+        }
+        next.standing = self.take(shared, directory, name, meaning, found.as_ref(), stat);
+        next.stat = stat;
+        next.grace_until = kept_grace;
+        next.retained = false;
+        let became_directory = !was_directory && is_directory(next.standing.as_ref());
+        if self.base.entry(directory, name) != Some(&next) {
+            self.base.set(directory, name, next);
+            self.store_base(shared, directory, name);
+        }
+        self.projection.mark(directory, name);
+        if became_directory {
+            self.projection.sweep(full);
+        }
+    }
+
+    /// A directory that stands on disk but not in base (it was retained, or its own look failed) is absorbed before
+    /// what lies in it.
+    fn make_known(&mut self, shared: &mut Shared, directory: &str) -> bool {
+        let Some((parent, name)) = path::split(directory) else { return false };
+        if is_directory(self.base.standing(parent, &name)) {
+            return true;
+        }
+        if let Some(entry) = self.base.entry(parent, &name)
+            && entry.retained
+        {
+            self.base.set(parent, &name, BaseEntry { retained: false, ..entry.clone() });
+        }
+        let found = Found { content: Content::Directory, mode: 0o755 };
+        self.absorb(shared, parent, &name, Some(found), None);
+        is_directory(self.base.standing(parent, &name))
+    }
+
+    /// The entries of the claim that a path belongs to: of its plain name, if it is a conflict copy.
+    fn claim_view(&self, directory: &str, name: &Name) -> Vec<ViewEntry> {
+        let parents = view::directories_at(&self.merged, directory);
+        let known = self.base.entry(directory, name).and_then(|entry| entry.conflict_of.clone());
+        if let Some(plain) = known.or_else(|| conflict::plain_name(name)) {
+            let copies = view::entries(&self.merged, &parents, &plain);
+            if copies.iter().any(|entry| entry.name == *name)
+                || self.base.entry(directory, name).is_some_and(|entry| entry.conflict_of.is_some())
+            {
+                return copies;
+            }
+        }
+        view::entries(&self.merged, &parents, name)
+    }
+
+    /// Writes down what a meaning asks for; returns what stands at the path now.
+    fn take(
+        &mut self,
+        shared: &mut Shared,
+        directory: &str,
+        name: &Name,
+        meaning: Meaning,
+        found: Option<&Found>,
+        stat: Option<Stat>,
+    ) -> Option<Standing> {
+        let modified_ns = stat.map_or(0, |stat| stat.modified_ns);
+        let old_mode = self.base.standing(directory, name).map(|standing| standing.mode);
+        match (meaning, found) {
+            (Meaning::Known(standing), Some(found)) => self.with_mode(shared, standing, found),
+            (Meaning::Adopted(standing), _) => Some(standing),
+            (Meaning::Born, Some(found)) => {
+                let parent = self.parent_node(directory);
+                let (content, mode) = (found.content.clone(), found.mode);
+                let past = DotSet::default();
+                let change = Change::Birth { parent, name: name.clone(), past, content, mode, modified_ns };
+                let dot = self.publish(shared, &change)?;
+                Some(standing(found, mode, dot, dot, DotSet::default()))
+            }
+            (Meaning::Edited { node, past }, Some(found)) => {
+                let body = Body::Content(found.content.clone());
+                let dot = self.publish(shared, &Change::Version { node, past: past.clone(), body, modified_ns })?;
+                let mode = old_mode.unwrap_or(found.mode);
+                self.with_mode(shared, standing(found, mode, node, dot, past), found)
+            }
+            (Meaning::Deleted { node, past }, _) => {
+                self.publish(shared, &Change::Version { node, past, body: Body::Deleted, modified_ns });
+                None
+            }
+            _ => None,
+        }
+    }
+
+    /// Other permission bits than those that stood are a change of their own; the time alone is none.
+    fn with_mode(&mut self, shared: &mut Shared, standing: Standing, found: &Found) -> Option<Standing> {
+        let is_link = matches!(found.content, Content::Symlink { .. });
+        if let (false, Some(node)) = (is_link || standing.mode == found.mode, standing.nodes.first()) {
+            self.publish(shared, &Change::Mode { node: *node, mode: found.mode });
+        }
+        Some(Standing { mode: found.mode, ..standing })
+    }
+
+    /// Where a new node goes: into what base shows as its directory.
+    fn parent_node(&self, directory: &str) -> Option<NodeId> {
+        let (parent, name) = path::split(directory)?;
+        self.base.standing(parent, &name)?.nodes.first().copied()
+    }
+
+    /// Writes a change into the log and applies it; none if the feed can take no more, and then nothing happened.
+    fn publish(&mut self, shared: &mut Shared, change: &Change) -> Option<Dot> {
+        let order = shared.record(self.id, change)?;
+        self.apply(order, change);
+        Some(order.dot())
+    }
+
+    /// A path is gone for good: nothing stands there any more.
+    pub(super) fn absorb_deletion(&mut self, shared: &mut Shared, path: &str) {
+        if let Some((directory, name)) = path::split(path) {
+            let directory = directory.to_string();
+            self.absorb(shared, &directory, &name, None, None);
+        }
+    }
+}
+
+fn standing(found: &Found, mode: u16, node: NodeId, dot: Dot, past: DotSet) -> Standing {
+    let mut shown = past;
+    shown.insert(dot);
+    Standing { content: found.content.clone(), mode, nodes: alloc::vec![node], dots: alloc::vec![dot], shown }
+}
+
+fn is_directory(standing: Option<&Standing>) -> bool {
+    standing.is_some_and(|standing| standing.content == Content::Directory)
+}

@@ -1,0 +1,197 @@
+//! Changes of the disk: their intents are saved first, then they are made, then what stands is saved (§8.7).
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::project::ReadyChange;
+use super::scan::save_manifest;
+use super::{Cause, ListJob, Root, RootPurpose};
+use crate::api::{CommitItem, CommitResult, Content, Failure, NoticeCode, Put, Stat, Work};
+use crate::engine::keys;
+use crate::engine::limits::{COMMIT_ITEMS_MAX, COMMITS_MAX, GRACE_MS};
+use crate::engine::saver::After;
+use crate::engine::shared::Shared;
+use crate::tree::base::{BaseEntry, Intent, Standing};
+use crate::tree::path;
+
+/// Changes that are made together.
+pub struct CommitBatch {
+    journal: Vec<u8>,
+    changes: Vec<ReadyChange>,
+}
+
+impl Root {
+    /// Puts the changes that are ready into the store's next batch, to be made once that is on disk.
+    pub fn prepare_commit(&mut self, shared: &mut Shared) {
+        if self.projection.ready.is_empty() || self.projection.commits >= COMMITS_MAX {
+            return;
+        }
+        let mut changes = Vec::new();
+        let mut intents: Vec<(String, Intent)> = Vec::new();
+        for change in core::mem::take(&mut self.projection.ready) {
+            // What the only copy of wanted bytes stands on is not replaced before they are staged.
+            let must_wait = changes.len() >= COMMIT_ITEMS_MAX || self.is_needed(&change.directory, &change.name);
+            if must_wait {
+                self.projection.ready.push(change);
+                continue;
+            }
+            let standing = change.wish.as_ref().map(|wish| {
+                let mut standing = Standing::of(wish, self.merged.closure(&wish.dots));
+                if let Put::Directory { mode } = change.put {
+                    standing.mode = mode;
+                }
+                standing
+            });
+            let intent = Intent { standing, conflict_of: change.conflict_of.clone() };
+            self.base.set_intent(&change.directory, &change.name, Some(intent.clone()));
+            intents.push((path::join(&change.directory, &change.name), intent));
+            changes.push(change);
+        }
+        if changes.is_empty() {
+            return;
+        }
+        let journal = keys::intents(self.id, shared.random.number());
+        if let Ok(value) = postcard::to_allocvec(&intents) {
+            shared.saver.put(journal.clone(), value);
+        }
+        self.projection.commits = self.projection.commits.saturating_add(1);
+        shared.saver.then(After::Commit { root: self.index, batch: CommitBatch { journal, changes } });
+    }
+
+    /// The intents are on disk: makes the changes.
+    pub fn commit(&mut self, shared: &mut Shared, batch: CommitBatch) {
+        let items = batch
+            .changes
+            .iter()
+            .map(|change| {
+                let entry = self.base.entry(&change.directory, &change.name);
+                CommitItem {
+                    path: path::join(&change.directory, &change.name),
+                    expect: entry.filter(|entry| entry.standing.is_some()).and_then(|entry| entry.stat),
+                    put: change.put.clone(),
+                    conflict_of: change.conflict_of.as_ref().map(|plain| path::join(&change.directory, plain)),
+                }
+            })
+            .collect();
+        shared.perform_for(self.index, RootPurpose::Commit(batch), Work::Commit { root: self.id, items });
+    }
+
+    /// The engine stops before these changes were asked for: their intents tell the next start.
+    pub fn leave_commit(&mut self, batch: CommitBatch) {
+        drop(batch);
+        self.projection.commits = self.projection.commits.saturating_sub(1);
+    }
+
+    /// Changes of the disk are under way.
+    pub fn has_commits(&self) -> bool {
+        self.projection.commits > 0
+    }
+
+    pub(super) fn committed(&mut self, shared: &mut Shared, batch: CommitBatch, results: Vec<CommitResult>) {
+        self.projection.commits = self.projection.commits.saturating_sub(1);
+        shared.saver.remove(batch.journal);
+        let mut results = results.into_iter();
+        for change in batch.changes {
+            let failure = Failure::Other { message: "the host gave no result".to_string() };
+            match results.next().unwrap_or(CommitResult::Failed { failure }) {
+                CommitResult::Committed { stat } => self.made(shared, &change, stat),
+                CommitResult::Failed { failure } => self.not_made(shared, &change, &failure),
+            }
+            if let Put::File { content: Content::File { hash, .. }, .. } = &change.put {
+                self.landed(hash);
+            }
+        }
+    }
+
+    pub(super) fn commit_failed(&mut self, shared: &mut Shared, batch: CommitBatch, failure: &Failure) {
+        let results = batch.changes.iter().map(|_| CommitResult::Failed { failure: failure.clone() }).collect();
+        self.committed(shared, batch, results);
+    }
+
+    fn made(&mut self, shared: &mut Shared, change: &ReadyChange, stat: Option<Stat>) {
+        let (directory, name) = (&change.directory, &change.name);
+        let full = path::join(directory, name);
+        let old = self.base.entry(directory, name).cloned().unwrap_or_default();
+        let standing = old.intent.and_then(|intent| intent.standing);
+        let is_unrelated = match (&old.standing, &standing) {
+            (Some(old), Some(new)) => old.dots.iter().any(|dot| !new.shown.contains(dot)),
+            _ => false,
+        };
+        let is_removed = standing.is_none();
+        let grew = matches!(change.put, Put::Directory { .. });
+        let grace_until = if is_unrelated { Some(shared.now.unix.plus(GRACE_MS)) } else { old.grace_until };
+        if is_unrelated && change.conflict_of.is_none() || change.conflict_of.is_some() && old.standing.is_none() {
+            self.tell_conflict(shared, change);
+        }
+        let entry = BaseEntry {
+            standing,
+            stat,
+            conflict_of: change.conflict_of.clone(),
+            grace_until,
+            retained: false,
+            intent: None,
+        };
+        self.base.set(directory, name, entry);
+        self.store_base(shared, directory, name);
+        if let Put::File { content: Content::File { hash, size }, .. } = &change.put {
+            save_manifest(shared, hash, *size, &change.manifest);
+        }
+        self.succeeded(&full);
+        self.free(&full);
+        if grew {
+            self.projection.sweep(full);
+        }
+        if is_removed && let Some((parent, name)) = path::split(directory) {
+            self.projection.mark(parent, &name);
+        }
+    }
+
+    fn tell_conflict(&self, shared: &mut Shared, change: &ReadyChange) {
+        if let Some(plain) = &change.conflict_of {
+            let full = path::join(&change.directory, &change.name);
+            let message = alloc::format!("another version of `{plain}` stands beside it");
+            shared.notify_about(NoticeCode::Conflict, message, Some(self.id), Some(&full));
+        }
+    }
+
+    fn not_made(&mut self, shared: &mut Shared, change: &ReadyChange, failure: &Failure) {
+        let (directory, name) = (&change.directory, &change.name);
+        let full = path::join(directory, name);
+        self.base.set_intent(directory, name, None);
+        if let Put::File { stage, .. } = &change.put {
+            let discard = Work::Discard { root: self.id, stages: alloc::vec![*stage] };
+            shared.perform_for(self.index, RootPurpose::Discard, discard);
+        }
+        match failure {
+            // Something else stands there, or nothing: a look tells, and the look's time comes later each time.
+            Failure::Changed | Failure::Missing => {
+                self.retry_later(shared.now.monotonic, &full, Cause::Surprise);
+                self.free(&full);
+                if !directory.is_empty() {
+                    self.look(directory.clone());
+                }
+            }
+            Failure::NotEmpty => self.retain(shared, change),
+            failure => {
+                self.failed_at(shared, &full, NoticeCode::Unwritable, failure);
+                self.free(&full);
+            }
+        }
+    }
+
+    /// A deleted directory holds entries that base does not know. It is listed: what can be kept brings it back to
+    /// life, and otherwise it stays as it is.
+    fn retain(&mut self, shared: &mut Shared, change: &ReadyChange) {
+        let (directory, name) = (&change.directory, &change.name);
+        let full = path::join(directory, name);
+        let old = self.base.entry(directory, name).cloned().unwrap_or_default();
+        if !old.retained {
+            let message = "the directory was deleted elsewhere and stays here, for it holds entries that are not known yet or not kept";
+            shared.notify_about(NoticeCode::DirectoryRetained, message, Some(self.id), Some(&full));
+        }
+        self.base.set(directory, name, BaseEntry { retained: true, ..BaseEntry::default() });
+        self.store_base(shared, directory, name);
+        self.free(&full);
+        self.scan.add(ListJob::below(full));
+    }
+}

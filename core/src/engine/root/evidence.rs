@@ -1,0 +1,242 @@
+//! Making sure that what is missing was removed (§8.6): base says it was here, a probe says that it is missing twice, a
+//! debounce apart, and the root's marker is there after. An error is not an absence. Many deletions at once wait for a
+//! person (§8.8).
+
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::{PathQueue, Root, RootPurpose};
+use crate::api::{Content, EntryKind, Failure, Monotonic, NoticeCode, ProbeResult, Stat, Work};
+use crate::engine::limits::{DELETIONS_FREE, DELETIONS_SHARE, DELETIONS_WINDOW_MS, PROBE_ITEMS_MAX};
+use crate::engine::shared::Shared;
+use crate::tree::path;
+
+/// Paths whose presence is in question.
+#[derive(Default)]
+pub struct Evidence {
+    /// To be looked at for the first time.
+    looks: PathQueue,
+    /// Missing once; to be looked at again when the debounce is over.
+    missing: VecDeque<(Monotonic, Vec<String>)>,
+    probing: usize,
+    /// Missing twice.
+    confirmed: BTreeSet<String>,
+    /// Missing twice, and so many that a person must say so.
+    held: BTreeSet<String>,
+    /// When how many files were deleted last.
+    recent: VecDeque<(Monotonic, u64)>,
+    /// A person said yes to what comes next.
+    allowed: bool,
+}
+
+impl Evidence {
+    /// No path is in question; held ones are not any more.
+    pub fn is_idle(&self) -> bool {
+        self.looks.is_empty() && self.missing.is_empty() && self.probing == 0 && self.confirmed.is_empty()
+    }
+
+    /// When the next debounce is over.
+    pub fn deadline(&self) -> Option<Monotonic> {
+        self.missing.front().map(|(due, _)| *due)
+    }
+
+    /// How many deletions are held.
+    pub fn held(&self) -> usize {
+        self.held.len()
+    }
+}
+
+impl Root {
+    /// Looks at one path, whatever stands there.
+    pub(super) fn look(&mut self, path: String) {
+        if self.busy.contains(&path) {
+            self.again.insert(path);
+        } else {
+            self.busy.insert(path.clone());
+            self.evidence.looks.push(path);
+        }
+    }
+
+    /// A listing lacks what base has: it and all below it are in question.
+    pub(super) fn vanished(&mut self, path: &str) {
+        for below in self.base.below(path) {
+            self.look(below);
+        }
+        self.look(path.to_string());
+    }
+
+    pub(super) fn evidence_turn(&mut self, shared: &mut Shared) {
+        while !self.evidence.looks.is_empty() {
+            let mut paths = Vec::new();
+            while paths.len() < PROBE_ITEMS_MAX
+                && let Some(path) = self.evidence.looks.pop()
+            {
+                paths.push(path);
+            }
+            self.probe(shared, RootPurpose::Look(paths.clone()), paths);
+        }
+        while let Some((due, _)) = self.evidence.missing.front()
+            && *due <= shared.now.monotonic
+            && let Some((_, paths)) = self.evidence.missing.pop_front()
+        {
+            self.probe(shared, RootPurpose::Confirm(paths.clone()), paths);
+        }
+        let undecided = !self.evidence.missing.is_empty() || self.evidence.probing > 0 || !self.scan.is_listed();
+        if !self.evidence.confirmed.is_empty() && !undecided {
+            self.decide_deletions(shared);
+        }
+    }
+
+    fn probe(&mut self, shared: &mut Shared, purpose: RootPurpose, paths: Vec<String>) {
+        self.evidence.probing = self.evidence.probing.saturating_add(1);
+        shared.perform_for(self.index, purpose, Work::Probe { root: self.id, paths });
+    }
+
+    pub(super) fn looked(&mut self, shared: &mut Shared, paths: Vec<String>, results: Vec<ProbeResult>, marker: bool) {
+        let missing = self.sort_out(shared, paths, results, marker);
+        if !missing.is_empty() {
+            self.evidence.missing.push_back((shared.now.monotonic.plus(shared.debounce_ms), missing));
+        }
+    }
+
+    pub(super) fn confirmed(
+        &mut self,
+        shared: &mut Shared,
+        paths: Vec<String>,
+        results: Vec<ProbeResult>,
+        marker: bool,
+    ) {
+        let missing = self.sort_out(shared, paths, results, marker);
+        self.evidence.confirmed.extend(missing);
+    }
+
+    pub(super) fn look_failed(&mut self, shared: &mut Shared, paths: Vec<String>, failure: &Failure) {
+        let results = paths.iter().map(|_| ProbeResult::Failed { failure: failure.clone() }).collect();
+        self.sort_out(shared, paths, results, true);
+    }
+
+    /// Takes what stands; returns the paths that are missing and in base.
+    fn sort_out(
+        &mut self,
+        shared: &mut Shared,
+        paths: Vec<String>,
+        results: Vec<ProbeResult>,
+        marker: bool,
+    ) -> Vec<String> {
+        self.evidence.probing = self.evidence.probing.saturating_sub(1);
+        if !marker {
+            self.halt(shared);
+            return Vec::new();
+        }
+        let mut missing = Vec::new();
+        let mut results = results.into_iter();
+        for path in paths {
+            match results.next() {
+                Some(ProbeResult::Present { stat }) => self.present(shared, &path, stat),
+                Some(ProbeResult::Failed { failure: Failure::Missing }) if self.is_in_base(&path) => missing.push(path),
+                Some(ProbeResult::Failed { failure: Failure::Missing }) => {
+                    self.absorb_deletion(shared, &path);
+                    self.free(&path);
+                }
+                Some(ProbeResult::Failed { failure }) => {
+                    self.unreadable(shared, &path, &failure);
+                    self.free(&path);
+                }
+                None => self.free(&path),
+            }
+        }
+        missing
+    }
+
+    fn present(&mut self, shared: &mut Shared, path: &str, stat: Stat) {
+        self.free(path);
+        let Some((directory, name)) = path::split(path) else { return };
+        match stat.kind {
+            // It can only be in the way of something.
+            EntryKind::Special | EntryKind::Unnameable => {
+                self.failed_at(shared, path, NoticeCode::Unwritable, &Failure::Changed);
+            }
+            kind => {
+                self.examine(shared, directory, &name, stat);
+                if kind == EntryKind::Directory {
+                    self.scan.add(super::ListJob::below(path.to_string()));
+                }
+            }
+        }
+    }
+
+    fn is_in_base(&self, path: &str) -> bool {
+        path::split(path).is_some_and(|(directory, name)| self.base.standing(directory, &name).is_some())
+    }
+
+    /// Deletes what is missing, unless it is so much that someone may have made a mistake.
+    fn decide_deletions(&mut self, shared: &mut Shared) {
+        let confirmed = core::mem::take(&mut self.evidence.confirmed);
+        let files = confirmed.iter().filter(|path| self.is_file(path)).count() as u64;
+        let now = shared.now.monotonic;
+        self.evidence.recent.retain(|(at, _)| at.plus(DELETIONS_WINDOW_MS) > now);
+        let recent: u64 = self.evidence.recent.iter().map(|(_, files)| *files).sum();
+        let deleted = files.saturating_add(recent);
+        let totals = self.base.totals();
+        let before = totals.files.saturating_add(totals.symlinks).saturating_add(recent);
+        let too_many = deleted > DELETIONS_FREE && deleted.saturating_mul(DELETIONS_SHARE) > before;
+        if too_many && !self.allow_deletions && !core::mem::take(&mut self.evidence.allowed) {
+            let message = alloc::format!(
+                "{deleted} of {before} files are gone from this folder: their deletion waits until it is allowed or they are restored"
+            );
+            shared.notify_about(NoticeCode::DeletionsHeld, message, Some(self.id), None);
+            self.evidence.held.extend(confirmed);
+            return;
+        }
+        self.evidence.recent.push_back((now, files));
+        self.delete(shared, confirmed);
+    }
+
+    fn delete(&mut self, shared: &mut Shared, paths: BTreeSet<String>) {
+        // What lies in a directory goes before the directory.
+        for path in paths.into_iter().rev() {
+            self.absorb_deletion(shared, &path);
+            self.free(&path);
+        }
+    }
+
+    fn is_file(&self, path: &str) -> bool {
+        path::split(path)
+            .and_then(|(directory, name)| self.base.standing(directory, &name))
+            .is_some_and(|standing| standing.content != Content::Directory)
+    }
+
+    /// Its deletion waits for a person.
+    pub(super) fn is_held(&self, path: &str) -> bool {
+        self.evidence.held.contains(path)
+    }
+
+    /// Something stands at a path whose deletion was held.
+    pub(super) fn release(&mut self, path: &str) {
+        self.evidence.held.remove(path);
+        self.free(path);
+    }
+
+    /// Goes on with the deletions that were held: they are looked at once more, for time has passed.
+    pub(super) fn allow_held(&mut self, shared: &mut Shared) {
+        self.evidence.allowed = !self.evidence.held.is_empty();
+        for path in core::mem::take(&mut self.evidence.held) {
+            self.evidence.looks.push(path);
+        }
+        self.evidence_turn(shared);
+    }
+
+    /// Brings back what held deletions had removed: nothing stands there as far as base knows, so the view is carried
+    /// out again.
+    pub(super) fn restore_held(&mut self, shared: &mut Shared) {
+        for path in core::mem::take(&mut self.evidence.held) {
+            if let Some((directory, name)) = path::split(&path) {
+                self.base.set(directory, &name, crate::tree::base::BaseEntry::default());
+                self.store_base(shared, directory, &name);
+            }
+            self.free(&path);
+        }
+        self.projection.sweep(String::new());
+    }
+}

@@ -1,0 +1,517 @@
+//! Bringing the content of one file together in the staging area: the chunks that own files have are copied, the others
+//! are asked of peers.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::project::ReadyChange;
+use super::{Root, RootPurpose};
+use crate::api::{
+    Content, Failure, Hash, Key, LinkId, LoadQuery, NoticeCode, Pair, Put, StageId, StageItem, StageResult,
+    StageSource, Work,
+};
+use crate::content::{CHUNK_MAX, CHUNK_MIN, Chunk, Manifest};
+use crate::engine::keys;
+use crate::engine::limits::{CHUNK_LOOKUPS_MAX, FETCH_BYTES_MAX, FETCHES_MAX, STAGE_BYTES_MAX, STAGE_ITEMS_MAX};
+use crate::engine::shared::Shared;
+use crate::tree::view::Shown;
+use crate::tree::{Name, path};
+
+/// The files that are being brought together.
+#[derive(Default)]
+pub struct Fetches {
+    next_stage: u64,
+    jobs: BTreeMap<StageId, Job>,
+    by_path: BTreeMap<String, StageId>,
+    /// Contents of jobs: a second file with the same waits for the first and is copied from it.
+    by_content: BTreeMap<Hash, StageId>,
+    waiting: BTreeMap<Hash, Vec<(String, Name)>>,
+    /// Contents that are staged and not yet on their place.
+    landing: BTreeMap<Hash, usize>,
+    /// Jobs with chunks that nothing was done about yet.
+    unscheduled: VecDeque<StageId>,
+    /// Chunks asked for or handed to the host.
+    in_flight_bytes: u64,
+    /// Chunks for the next batches.
+    to_stage: VecDeque<(StagedChunk, StageItem)>,
+    manifest_wants: VecDeque<ManifestWant>,
+    chunk_wants: VecDeque<ChunkWant>,
+    /// Given up with chunks still at the host: discarded when those are back.
+    cancelled: BTreeMap<StageId, usize>,
+}
+
+struct Job {
+    directory: String,
+    name: Name,
+    conflict_of: Option<Name>,
+    shown: Shown,
+    content: Hash,
+    size: u64,
+    chunks: Vec<ChunkTask>,
+    next: usize,
+    staged: usize,
+    /// Chunks at the host.
+    at_host: usize,
+    in_flight_bytes: u64,
+    manifest: Vec<u8>,
+}
+
+struct ChunkTask {
+    offset: u64,
+    chunk: Chunk,
+    /// A content that a file here has, and where in it the chunk is.
+    source: Option<(Hash, u64)>,
+}
+
+/// A chunk at the host.
+pub struct StagedChunk {
+    stage: StageId,
+    index: usize,
+    from: Option<LinkId>,
+    copied_from: Option<String>,
+}
+
+/// A manifest to ask a peer for.
+pub struct ManifestWant {
+    /// The file it is for.
+    pub stage: StageId,
+    /// Its content.
+    pub content: Hash,
+}
+
+/// A chunk to ask a peer for.
+pub struct ChunkWant {
+    /// The file it is for.
+    pub stage: StageId,
+    /// Which of its chunks.
+    pub index: usize,
+    /// The file's content.
+    pub content: Hash,
+    /// The file's size.
+    pub size: u64,
+    /// Where the chunk begins.
+    pub offset: u64,
+    /// How long it is.
+    pub length: u32,
+}
+
+/// What came of asking a peer.
+pub enum Arrival {
+    /// A manifest's bytes; empty for a content of one chunk.
+    Manifest(Vec<u8>),
+    /// A chunk's bytes.
+    Chunk(usize, Vec<u8>),
+}
+
+impl Fetches {
+    /// No file is being brought together.
+    pub fn is_idle(&self) -> bool {
+        self.jobs.is_empty() && self.cancelled.is_empty()
+    }
+
+    /// No more files may be begun now.
+    pub fn is_full(&self) -> bool {
+        self.jobs.len() >= FETCHES_MAX
+    }
+
+    /// A file with this content is not staged yet.
+    pub fn wants(&self, content: &Hash) -> bool {
+        self.by_content.contains_key(content)
+    }
+
+    /// Bytes of the files that are being brought together.
+    pub fn pending_bytes(&self) -> u64 {
+        self.jobs.values().map(|job| job.size).sum()
+    }
+
+    fn new_stage(&mut self) -> StageId {
+        let stage = StageId(self.next_stage);
+        self.next_stage = self.next_stage.wrapping_add(1);
+        stage
+    }
+
+    fn forget(&mut self, stage: StageId) -> Option<Job> {
+        let job = self.jobs.remove(&stage)?;
+        self.by_path.remove(&path::join(&job.directory, &job.name));
+        self.by_content.remove(&job.content);
+        self.in_flight_bytes = self.in_flight_bytes.saturating_sub(job.in_flight_bytes);
+        self.manifest_wants.retain(|want| want.stage != stage);
+        self.chunk_wants.retain(|want| want.stage != stage);
+        Some(job)
+    }
+}
+
+impl Root {
+    /// Begins to bring a file together.
+    pub(super) fn fetch(
+        &mut self,
+        shared: &mut Shared,
+        directory: &str,
+        name: &Name,
+        conflict_of: Option<Name>,
+        shown: Shown,
+    ) {
+        let Content::File { hash: content, size } = shown.content else { return };
+        let full = path::join(directory, name);
+        if self.fetches.by_content.contains_key(&content) || self.fetches.landing.contains_key(&content) {
+            self.fetches.waiting.entry(content).or_default().push((directory.to_string(), name.clone()));
+            return;
+        }
+        if size > crate::content::FILE_MAX || (size == 0 && content != crate::content::chunk_hash(&[])) {
+            return self.failed_at(shared, &full, NoticeCode::ContentUnavailable, &Failure::Corrupt);
+        }
+        let stage = self.fetches.new_stage();
+        self.busy.insert(full.clone());
+        let (directory, name) = (directory.to_string(), name.clone());
+        let job = Job {
+            directory,
+            name,
+            conflict_of,
+            shown,
+            content,
+            size,
+            chunks: Vec::new(),
+            next: 0,
+            staged: 0,
+            at_host: 0,
+            in_flight_bytes: 0,
+            manifest: Vec::new(),
+        };
+        self.fetches.by_path.insert(full, stage);
+        self.fetches.by_content.insert(content, stage);
+        self.fetches.jobs.insert(stage, job);
+        if size == 0 || shared.dry_run {
+            return self.fetched(stage);
+        }
+        if size <= u64::from(CHUNK_MIN) {
+            return self.cut(shared, stage, None);
+        }
+        let keys = alloc::vec![Key { bytes: keys::manifest(&content) }];
+        shared.perform_for(self.index, RootPurpose::Manifest(stage), Work::Load { query: LoadQuery::Keys { keys } });
+    }
+
+    pub(super) fn manifest_loaded(&mut self, shared: &mut Shared, stage: StageId, pairs: Vec<Pair>) {
+        let Some(job) = self.fetches.jobs.get_mut(&stage) else { return };
+        if let Some(pair) = pairs.into_iter().next()
+            && let Ok(manifest) = Manifest::decode(&pair.value, &job.content, job.size)
+        {
+            job.manifest = pair.value;
+            return self.cut(shared, stage, Some(manifest));
+        }
+        // A file that stands here and has no manifest is a single chunk.
+        let content = job.content;
+        let stands_here = self.base.holders(&content).next().is_some();
+        if stands_here {
+            self.cut(shared, stage, None);
+        } else {
+            self.fetches.manifest_wants.push_back(ManifestWant { stage, content });
+        }
+    }
+
+    /// Knows the chunks of a file: one, or those of the manifest.
+    fn cut(&mut self, shared: &mut Shared, stage: StageId, manifest: Option<Manifest>) {
+        let Some(job) = self.fetches.jobs.get_mut(&stage) else { return };
+        let holder = self.base.holders(&job.content).next().is_some();
+        let source = |offset| holder.then_some((job.content, offset));
+        job.chunks = match &manifest {
+            Some(manifest) => manifest
+                .with_offsets()
+                .map(|(offset, chunk)| ChunkTask { offset, chunk, source: source(offset) })
+                .collect(),
+            None => {
+                let length = u32::try_from(job.size).unwrap_or(u32::MAX);
+                let chunk = Chunk { hash: job.content, length };
+                alloc::vec![ChunkTask { offset: 0, chunk, source: source(0) }]
+            }
+        };
+        if holder || manifest.is_none() {
+            self.fetches.unscheduled.push_back(stage);
+        } else {
+            self.look_up_chunks(shared, stage, 0);
+        }
+    }
+
+    /// Asks the store where chunks occur in files that are here: own files first.
+    fn look_up_chunks(&mut self, shared: &mut Shared, stage: StageId, first: usize) {
+        let Some(job) = self.fetches.jobs.get(&stage) else { return };
+        let chunks = job.chunks.iter().skip(first).take(CHUNK_LOOKUPS_MAX);
+        let keys: Vec<Key> = chunks.map(|task| Key { bytes: keys::chunk(&task.chunk.hash) }).collect();
+        if keys.is_empty() {
+            self.fetches.unscheduled.push_back(stage);
+            return;
+        }
+        let purpose = RootPurpose::Chunks(stage, first);
+        shared.perform_for(self.index, purpose, Work::Load { query: LoadQuery::Keys { keys } });
+    }
+
+    pub(super) fn chunks_loaded(&mut self, shared: &mut Shared, stage: StageId, first: usize, pairs: Vec<Pair>) {
+        let found: BTreeMap<Vec<u8>, (Hash, u64)> =
+            pairs.into_iter().filter_map(|pair| Some((pair.key, postcard::from_bytes(&pair.value).ok()?))).collect();
+        if let Some(job) = self.fetches.jobs.get_mut(&stage) {
+            for task in job.chunks.iter_mut().skip(first).take(CHUNK_LOOKUPS_MAX) {
+                task.source = found
+                    .get(&keys::chunk(&task.chunk.hash))
+                    .filter(|(content, _)| self.base.holders(content).next().is_some())
+                    .copied();
+            }
+        }
+        self.look_up_chunks(shared, stage, first.saturating_add(CHUNK_LOOKUPS_MAX));
+    }
+
+    pub(super) fn lookup_failed(&mut self, shared: &mut Shared, stage: StageId) {
+        let failure = Failure::Other { message: "the store could not be read".to_string() };
+        self.give_up_fetch(shared, stage, &failure);
+    }
+
+    /// Hands out chunks, as many as may be in flight, and batches that came together.
+    pub(super) fn fetch_turn(&mut self, shared: &mut Shared) {
+        while self.fetches.in_flight_bytes < FETCH_BYTES_MAX
+            && let Some(stage) = self.fetches.unscheduled.front().copied()
+        {
+            if !self.schedule_next(stage) {
+                self.fetches.unscheduled.pop_front();
+            }
+        }
+        while !self.fetches.to_stage.is_empty() {
+            self.stage_batch(shared);
+        }
+    }
+
+    /// Schedules the next chunk of a file; false if it has no more.
+    fn schedule_next(&mut self, stage: StageId) -> bool {
+        let Some(job) = self.fetches.jobs.get_mut(&stage) else { return false };
+        let index = job.next;
+        let Some(task) = job.chunks.get(index) else { return false };
+        job.next = index.saturating_add(1);
+        let length = u64::from(task.chunk.length);
+        job.in_flight_bytes = job.in_flight_bytes.saturating_add(length);
+        self.fetches.in_flight_bytes = self.fetches.in_flight_bytes.saturating_add(length);
+        self.schedule(stage, index);
+        true
+    }
+
+    fn schedule(&mut self, stage: StageId, index: usize) {
+        let Some(job) = self.fetches.jobs.get_mut(&stage) else { return };
+        let Some(task) = job.chunks.get(index) else { return };
+        let holder =
+            task.source.and_then(|(content, offset)| Some((self.base.holders(&content).next()?.clone(), offset)));
+        let (offset, length) = (task.offset, task.chunk.length);
+        let Some((path, from)) = holder else {
+            let want = ChunkWant { stage, index, content: job.content, size: job.size, offset, length };
+            self.fetches.chunk_wants.push_back(want);
+            return;
+        };
+        let chunk = StagedChunk { stage, index, from: None, copied_from: Some(path.clone()) };
+        let source = StageSource::Copy { path, offset: from };
+        let item = StageItem { stage, offset, length, hash: task.chunk.hash, source };
+        job.at_host = job.at_host.saturating_add(1);
+        self.fetches.to_stage.push_back((chunk, item));
+    }
+
+    fn stage_batch(&mut self, shared: &mut Shared) {
+        let mut chunks = Vec::new();
+        let mut items = Vec::new();
+        let mut bytes = 0u64;
+        while items.len() < STAGE_ITEMS_MAX
+            && bytes < STAGE_BYTES_MAX
+            && let Some((chunk, item)) = self.fetches.to_stage.pop_front()
+        {
+            bytes = bytes.saturating_add(u64::from(item.length));
+            chunks.push(chunk);
+            items.push(item);
+        }
+        shared.perform_for(self.index, RootPurpose::Stage(chunks), Work::Stage { root: self.id, items });
+    }
+
+    /// Manifests to ask peers for.
+    pub fn take_manifest_wants(&mut self) -> VecDeque<ManifestWant> {
+        core::mem::take(&mut self.fetches.manifest_wants)
+    }
+
+    /// Chunks to ask peers for.
+    pub fn take_chunk_wants(&mut self) -> VecDeque<ChunkWant> {
+        core::mem::take(&mut self.fetches.chunk_wants)
+    }
+
+    /// Asks for a manifest again, for the peer asked did not have it or is gone.
+    pub fn want_manifest_again(&mut self, want: ManifestWant) {
+        if self.fetches.jobs.contains_key(&want.stage) {
+            self.fetches.manifest_wants.push_back(want);
+        }
+    }
+
+    /// Asks for a chunk again, likewise.
+    pub fn want_chunk_again(&mut self, want: ChunkWant) {
+        if self.fetches.jobs.contains_key(&want.stage) {
+            self.fetches.chunk_wants.push_back(want);
+        }
+    }
+
+    /// A peer answered. False if what it sent cannot be what was asked for.
+    pub fn arrived(&mut self, shared: &mut Shared, stage: StageId, link: LinkId, arrival: Arrival) -> bool {
+        let Some(job) = self.fetches.jobs.get_mut(&stage) else { return true };
+        match arrival {
+            Arrival::Manifest(bytes) if bytes.is_empty() => {
+                let is_single = job.size <= u64::from(CHUNK_MAX);
+                if is_single {
+                    self.cut(shared, stage, None);
+                }
+                is_single
+            }
+            Arrival::Manifest(bytes) => match Manifest::decode(&bytes, &job.content, job.size) {
+                Ok(manifest) => {
+                    job.manifest = bytes;
+                    self.cut(shared, stage, Some(manifest));
+                    true
+                }
+                Err(_) => false,
+            },
+            Arrival::Chunk(index, bytes) => {
+                let Some(task) = job.chunks.get(index) else { return false };
+                if bytes.len() as u64 != u64::from(task.chunk.length) {
+                    return false;
+                }
+                let item = StageItem {
+                    stage,
+                    offset: task.offset,
+                    length: task.chunk.length,
+                    hash: task.chunk.hash,
+                    source: StageSource::Bytes { bytes },
+                };
+                job.at_host = job.at_host.saturating_add(1);
+                self.fetches
+                    .to_stage
+                    .push_back((StagedChunk { stage, index, from: Some(link), copied_from: None }, item));
+                true
+            }
+        }
+    }
+
+    pub(super) fn staged(&mut self, shared: &mut Shared, chunks: Vec<StagedChunk>, results: Vec<StageResult>) {
+        let mut results = results.into_iter();
+        for chunk in chunks {
+            let failure = Failure::Other { message: "the host gave no result".to_string() };
+            let result = results.next().unwrap_or(StageResult::Failed { failure });
+            self.staged_one(shared, chunk, result);
+        }
+    }
+
+    pub(super) fn stage_failed(&mut self, shared: &mut Shared, chunks: Vec<StagedChunk>, failure: &Failure) {
+        for chunk in chunks {
+            self.staged_one(shared, chunk, StageResult::Failed { failure: failure.clone() });
+        }
+    }
+
+    fn staged_one(&mut self, shared: &mut Shared, chunk: StagedChunk, result: StageResult) {
+        let StagedChunk { stage, index, from, copied_from } = chunk;
+        let Some(job) = self.fetches.jobs.get_mut(&stage) else { return self.back_from_host(shared, stage) };
+        job.at_host = job.at_host.saturating_sub(1);
+        let length = job.chunks.get(index).map_or(0, |task| u64::from(task.chunk.length));
+        match (result, copied_from) {
+            (StageResult::Staged, _) => {
+                job.staged = job.staged.saturating_add(1);
+                job.in_flight_bytes = job.in_flight_bytes.saturating_sub(length);
+                self.fetches.in_flight_bytes = self.fetches.in_flight_bytes.saturating_sub(length);
+                if job.staged == job.chunks.len() {
+                    self.fetched(stage);
+                }
+            }
+            (StageResult::Failed { failure: Failure::NoSpace | Failure::Denied }, _) => {
+                self.give_up_fetch(shared, stage, &Failure::NoSpace);
+            }
+            // The file it was copied from is no longer what base says: a peer has the chunk.
+            (StageResult::Failed { .. }, Some(path)) => {
+                if let Some(task) = job.chunks.get_mut(index) {
+                    task.source = None;
+                }
+                self.schedule(stage, index);
+                self.look(path);
+            }
+            (StageResult::Failed { failure: Failure::Corrupt }, None) => {
+                let full = path::join(&job.directory, &job.name);
+                let message = alloc::format!(
+                    "a chunk from link {} does not match its hash and was thrown away",
+                    from.map_or(0, |link| link.0)
+                );
+                shared.notify_about(NoticeCode::ChunkCorrupt, message, Some(self.id), Some(&full));
+                self.give_up_fetch(shared, stage, &Failure::Corrupt);
+            }
+            (StageResult::Failed { failure }, None) => self.give_up_fetch(shared, stage, &failure),
+        }
+    }
+
+    /// A file is whole: it only has to be put in its place.
+    fn fetched(&mut self, stage: StageId) {
+        let Some(job) = self.fetches.forget(stage) else { return };
+        let landing = self.fetches.landing.entry(job.content).or_default();
+        *landing = landing.saturating_add(1);
+        let Shown { content, mode, modified_ns, .. } = &job.shown;
+        let put = Put::File { stage, content: content.clone(), mode: *mode, modified_ns: *modified_ns };
+        let full = path::join(&job.directory, &job.name);
+        let change = ReadyChange {
+            directory: job.directory,
+            name: job.name,
+            conflict_of: job.conflict_of,
+            wish: Some(job.shown),
+            put,
+            manifest: job.manifest,
+        };
+        self.begin_change(full, change);
+    }
+
+    /// A staged file has its place, or did not get it: others with the same content go on.
+    pub(super) fn landed(&mut self, content: &Hash) {
+        if let Some(landing) = self.fetches.landing.get_mut(content) {
+            *landing = landing.saturating_sub(1);
+            if *landing > 0 {
+                return;
+            }
+        }
+        self.fetches.landing.remove(content);
+        self.release_waiting(content);
+    }
+
+    fn release_waiting(&mut self, content: &Hash) {
+        for (directory, name) in self.fetches.waiting.remove(content).unwrap_or_default() {
+            self.projection.mark(&directory, &name);
+        }
+    }
+
+    /// The view wants something else at a path by now: what is being fetched for it is given up.
+    pub(super) fn cancel_fetch_of_other(&mut self, shared: &mut Shared, full: &str, wish: Option<&Shown>) {
+        let Some(stage) = self.fetches.by_path.get(full).copied() else { return };
+        let is_other =
+            self.fetches.jobs.get(&stage).is_some_and(|job| wish.is_none_or(|wish| wish.content != job.shown.content));
+        if is_other {
+            self.cancel_fetch(shared, stage);
+            self.busy.remove(full);
+        }
+    }
+
+    fn give_up_fetch(&mut self, shared: &mut Shared, stage: StageId, failure: &Failure) {
+        let Some(full) = self.cancel_fetch(shared, stage) else { return };
+        self.failed_at(shared, &full, NoticeCode::Unwritable, failure);
+        self.free(&full);
+    }
+
+    fn cancel_fetch(&mut self, shared: &mut Shared, stage: StageId) -> Option<String> {
+        let job = self.fetches.forget(stage)?;
+        self.fetches.to_stage.retain(|(chunk, _)| chunk.stage != stage);
+        self.release_waiting(&job.content);
+        self.fetches.cancelled.insert(stage, job.at_host.saturating_add(1));
+        self.back_from_host(shared, stage);
+        Some(path::join(&job.directory, &job.name))
+    }
+
+    /// A staged file is discarded once nothing is being written to it.
+    fn back_from_host(&mut self, shared: &mut Shared, stage: StageId) {
+        let Some(at_host) = self.fetches.cancelled.get_mut(&stage) else { return };
+        *at_host = at_host.saturating_sub(1);
+        if *at_host == 0 {
+            self.fetches.cancelled.remove(&stage);
+            let discard = Work::Discard { root: self.id, stages: alloc::vec![stage] };
+            shared.perform_for(self.index, RootPurpose::Discard, discard);
+        }
+    }
+}

@@ -1,0 +1,585 @@
+//! One root on this device: its three trees, and what is being done about their differences.
+//!
+//! Data goes one way. *scan* finds what stands on disk, *evidence* makes sure of what does not, *absorb* turns both
+//! into changes of the log; *project* finds what the view wants, *fetch* brings the content together, *commit* changes
+//! the disk.
+
+mod absorb;
+mod commit;
+mod evidence;
+mod fetch;
+mod project;
+mod scan;
+
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+pub use commit::CommitBatch;
+pub use fetch::{Arrival, ChunkWant, ManifestWant, StagedChunk};
+
+use self::evidence::Evidence;
+use self::fetch::Fetches;
+use self::project::Projection;
+use self::scan::{ListJob, Scan};
+use super::keys;
+use super::limits::{DEPTH_MAX, PATH_BYTES_MAX, RETRY_MS, RETRY_MS_MAX, RETRY_MS_MIN};
+use super::shared::Shared;
+use crate::api::{
+    Command, Failure, Hash, Hint, Membership, Monotonic, NoticeCode, Outcome, RootConfig, RootId, RootState,
+    RootStatus, StageId, Work,
+};
+use crate::tree::base::{Base, BaseEntry, Intent};
+use crate::tree::merged::{Claim, Merged};
+use crate::tree::{Change, ChangeOrder, Name, path};
+
+/// What a root asked for.
+pub enum RootPurpose {
+    /// A page of a directory.
+    List(ListJob),
+    /// Contents of these paths.
+    Hash(Vec<String>),
+    /// What stands at these paths, for the first time.
+    Look(Vec<String>),
+    /// Whether these paths are still missing.
+    Confirm(Vec<String>),
+    /// Chunks into staged files.
+    Stage(Vec<StagedChunk>),
+    /// Changes of the tree.
+    Commit(CommitBatch),
+    /// A manifest, for a file that is fetched.
+    Manifest(StageId),
+    /// Where chunks of a file that is fetched occur here, from this one on.
+    Chunks(StageId, usize),
+    /// Staged files that nobody needs.
+    Discard,
+}
+
+/// How far a root is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Loading,
+    /// Waits for a first peer; then takes what it heard for what stood here if the folder was emptied on purpose.
+    Joining {
+        emptied: bool,
+    },
+    /// Takes everything in view for what stood here.
+    Assuming,
+    /// Compares the whole folder for the first time; nothing is changed on disk before that is done.
+    Scanning,
+    Following,
+    Halted,
+}
+
+/// What the store knows of a root itself.
+#[derive(Serialize, Deserialize)]
+struct RootRecord {
+    /// Its first scan is done: from now on what is missing was removed.
+    scanned: bool,
+}
+
+/// A path that failed.
+struct Retry {
+    cause: Cause,
+    /// When it is tried again; nothing is begun there before. None while that is done.
+    at: Option<Monotonic>,
+    delay_ms: u64,
+}
+
+/// What failed at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// It could not be read: it is looked at again.
+    Reading,
+    /// Something else stood there than base says: it is looked at.
+    Surprise,
+    /// It could not be written: that is tried again.
+    Writing,
+}
+
+/// One root.
+pub struct Root {
+    index: usize,
+    id: RootId,
+    membership: Membership,
+    allow_deletions: bool,
+    phase: Phase,
+    merged: Merged,
+    base: Base,
+    scan: Scan,
+    evidence: Evidence,
+    projection: Projection,
+    fetches: Fetches,
+    /// Paths that something is being done about; nothing else is begun there.
+    busy: BTreeSet<String>,
+    /// Busy paths at which something else was seen meanwhile: they are looked at once they are free.
+    again: BTreeSet<String>,
+    retries: BTreeMap<String, Retry>,
+    /// Journals of intents that the store held at the start; resolved by the first scan.
+    old_intents: Vec<Vec<u8>>,
+}
+
+impl Root {
+    /// A root of which nothing is known yet.
+    pub fn new(index: usize, config: &RootConfig) -> Self {
+        Self {
+            index,
+            id: config.id,
+            membership: config.membership,
+            allow_deletions: config.allow_deletions,
+            phase: Phase::Loading,
+            merged: Merged::default(),
+            base: Base::default(),
+            scan: Scan::default(),
+            evidence: Evidence::default(),
+            projection: Projection::default(),
+            fetches: Fetches::default(),
+            busy: BTreeSet::new(),
+            again: BTreeSet::new(),
+            retries: BTreeMap::new(),
+            old_intents: Vec::new(),
+        }
+    }
+
+    /// Takes a base entry, or the root's own record, from the store.
+    pub fn restore_base(&mut self, path: &str, value: &[u8]) -> Result<(), postcard::Error> {
+        if path.is_empty() {
+            let record: RootRecord = postcard::from_bytes(value)?;
+            if record.scanned {
+                self.phase = Phase::Scanning;
+            }
+            return Ok(());
+        }
+        let mut entry: BaseEntry = postcard::from_bytes(value)?;
+        if let Some((directory, name)) = path::split(path) {
+            entry.intent = self.base.entry(directory, &name).and_then(|entry| entry.intent.clone());
+            self.base.set(directory, &name, entry);
+        }
+        Ok(())
+    }
+
+    /// Takes a journal of intents from the store: changes that may or may not have been made.
+    pub fn restore_intents(&mut self, key: Vec<u8>, value: &[u8]) -> Result<(), postcard::Error> {
+        let intents: Vec<(String, Intent)> = postcard::from_bytes(value)?;
+        for (path, intent) in intents {
+            if let Some((directory, name)) = path::split(&path) {
+                self.base.set_intent(directory, &name, Some(intent));
+            }
+        }
+        self.old_intents.push(key);
+        Ok(())
+    }
+
+    /// Everything is read from the store.
+    pub fn start(&mut self, shared: &mut Shared) {
+        if self.phase == Phase::Loading {
+            self.phase = match self.membership {
+                Membership::Founder => Phase::Scanning,
+                Membership::Joiner => Phase::Joining { emptied: false },
+                Membership::Emptied => Phase::Joining { emptied: true },
+            };
+        }
+        if !shared.dry_run {
+            let discard = Work::Discard { root: self.id, stages: Vec::new() };
+            shared.perform_for(self.index, RootPurpose::Discard, discard);
+        }
+        self.projection.sweep(String::new());
+        if self.phase == Phase::Scanning {
+            self.scan.add(ListJob::below(String::new()));
+        }
+    }
+
+    /// A peer was heard: what it has is held here.
+    pub fn heard(&mut self) {
+        if let Phase::Joining { emptied } = self.phase {
+            self.phase = if emptied { Phase::Assuming } else { Phase::Scanning };
+            if !emptied {
+                self.scan.add(ListJob::below(String::new()));
+            }
+        }
+    }
+
+    /// Takes a change of the log.
+    pub fn apply(&mut self, order: ChangeOrder, change: &Change) {
+        for claim in self.merged.apply(order, change) {
+            self.mark_claim(&claim);
+        }
+    }
+
+    /// A watcher saw something.
+    pub fn changed(&mut self, hints: Vec<Hint>) {
+        if !matches!(self.phase, Phase::Scanning | Phase::Following) {
+            return;
+        }
+        if hints.is_empty() {
+            self.scan.add(ListJob::below(String::new()));
+        }
+        for hint in hints.into_iter().filter(|hint| is_listable(&hint.directory)) {
+            self.scan.add(ListJob { directory: hint.directory, recursive: hint.recursive, after: None });
+        }
+    }
+
+    /// A person or the application asks for something.
+    pub fn command(&mut self, shared: &mut Shared, command: &Command) {
+        match command {
+            Command::Rescan { .. } => self.changed(Vec::new()),
+            Command::AllowDeletions { .. } => self.allow_held(shared),
+            Command::RestoreDeletions { .. } => self.restore_held(shared),
+            Command::Retry { .. } => self.retry_all(),
+        }
+    }
+
+    /// Takes the outcome of work that it asked for.
+    pub fn completed(&mut self, shared: &mut Shared, purpose: RootPurpose, outcome: Outcome) {
+        match (purpose, outcome) {
+            (RootPurpose::List(job), Outcome::Listed { listing, more, marker }) => {
+                self.listed(shared, job, &listing, more, marker);
+            }
+            (RootPurpose::List(job), Outcome::Failed { failure }) => self.list_failed(shared, job, failure),
+            (RootPurpose::Hash(paths), Outcome::Hashed { results }) => self.hashed(shared, paths, results),
+            (RootPurpose::Hash(paths), Outcome::Failed { failure }) => self.hash_failed(shared, paths, &failure),
+            (RootPurpose::Look(paths), Outcome::Probed { results, marker }) => {
+                self.looked(shared, paths, results, marker);
+            }
+            (RootPurpose::Confirm(paths), Outcome::Probed { results, marker }) => {
+                self.confirmed(shared, paths, results, marker);
+            }
+            (RootPurpose::Look(paths) | RootPurpose::Confirm(paths), Outcome::Failed { failure }) => {
+                self.look_failed(shared, paths, &failure);
+            }
+            (RootPurpose::Stage(chunks), Outcome::Staged { results }) => self.staged(shared, chunks, results),
+            (RootPurpose::Stage(chunks), Outcome::Failed { failure }) => self.stage_failed(shared, chunks, &failure),
+            (RootPurpose::Commit(batch), Outcome::Committed { results }) => self.committed(shared, batch, results),
+            (RootPurpose::Commit(batch), Outcome::Failed { failure }) => self.commit_failed(shared, batch, &failure),
+            (RootPurpose::Manifest(stage), Outcome::Loaded { pairs, .. }) => {
+                self.manifest_loaded(shared, stage, pairs);
+            }
+            (RootPurpose::Chunks(stage, first), Outcome::Loaded { pairs, .. }) => {
+                self.chunks_loaded(shared, stage, first, pairs);
+            }
+            (RootPurpose::Manifest(stage) | RootPurpose::Chunks(stage, _), Outcome::Failed { .. }) => {
+                self.lookup_failed(shared, stage);
+            }
+            (RootPurpose::Discard, Outcome::Discarded | Outcome::Failed { .. }) => {}
+            (purpose, _) => {
+                shared.notify(NoticeCode::HostError, "a completion has an outcome of another kind than its work");
+                self.give_up(shared, purpose);
+            }
+        }
+    }
+
+    /// Does a bounded share of what is due.
+    pub fn turn(&mut self, shared: &mut Shared) {
+        self.wake_retries(shared.now.monotonic);
+        match self.phase {
+            Phase::Loading | Phase::Joining { .. } | Phase::Halted => {}
+            Phase::Assuming => self.assume(shared),
+            Phase::Scanning => {
+                self.scan_turn(shared);
+                self.evidence_turn(shared);
+                if self.scan.is_idle() {
+                    self.first_scan_done(shared);
+                }
+            }
+            Phase::Following => {
+                self.scan_turn(shared);
+                self.evidence_turn(shared);
+                self.project_turn(shared);
+                self.fetch_turn(shared);
+            }
+        }
+    }
+
+    /// More is due at once, without any event from outside.
+    pub fn wants_turn(&self) -> bool {
+        match self.phase {
+            Phase::Following => self.projection.wants_turn(),
+            Phase::Assuming => true,
+            _ => false,
+        }
+    }
+
+    /// When time alone makes something due.
+    pub fn deadline(&self) -> Option<Monotonic> {
+        let retries = self.retries.values().filter_map(|retry| retry.at);
+        match self.phase {
+            Phase::Scanning | Phase::Following => retries.chain(self.evidence.deadline()).min(),
+            _ => None,
+        }
+    }
+
+    /// It compares or keeps up: what stood on disk at the start is in the log.
+    pub fn is_indexed(&self) -> bool {
+        self.phase == Phase::Following && self.evidence.is_idle()
+    }
+
+    /// It waits for a first peer.
+    pub fn is_joining(&self) -> bool {
+        matches!(self.phase, Phase::Joining { .. })
+    }
+
+    /// Everything in view stands on disk, but for what is held or failed.
+    pub fn is_at_rest(&self) -> bool {
+        self.phase == Phase::Halted
+            || (self.is_indexed()
+                && self.scan.is_idle()
+                && self.projection.is_idle()
+                && self.fetches.is_idle()
+                && self.busy.len() == self.evidence.held())
+    }
+
+    /// Everything in view stands on disk.
+    pub fn is_applied(&self) -> bool {
+        self.phase == Phase::Following && self.is_at_rest() && self.waiting() == 0 && self.evidence.held() == 0
+    }
+
+    /// A snapshot.
+    pub fn status(&self) -> RootStatus {
+        let totals = self.base.totals();
+        RootStatus {
+            root: self.id,
+            state: match self.phase {
+                Phase::Loading => RootState::Loading,
+                Phase::Joining { .. } => RootState::Joining,
+                Phase::Assuming | Phase::Scanning => RootState::Scanning,
+                Phase::Following => RootState::Following,
+                Phase::Halted => RootState::Halted,
+            },
+            files: totals.files,
+            directories: totals.directories,
+            symlinks: totals.symlinks,
+            bytes: totals.bytes,
+            conflicts: totals.conflicts,
+            pending: (self.busy.len().saturating_sub(self.evidence.held()) as u64)
+                .saturating_add(self.projection.pending()),
+            pending_bytes: self.fetches.pending_bytes(),
+            waiting: self.waiting() as u64,
+            held: self.evidence.held() as u64,
+            skipped: self.scan.skipped(),
+            unreadable: self.scan.unreadable(),
+        }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> RootId {
+        self.id
+    }
+
+    fn first_scan_done(&mut self, shared: &mut Shared) {
+        self.phase = Phase::Following;
+        self.membership = Membership::Founder;
+        if let Ok(record) = postcard::to_allocvec(&RootRecord { scanned: true }) {
+            shared.saver.put(keys::base(self.id, ""), record);
+        }
+        for journal in core::mem::take(&mut self.old_intents) {
+            shared.saver.remove(journal);
+        }
+    }
+
+    /// The marker is gone: what is missing was not removed by anyone (§8.6).
+    fn halt(&mut self, shared: &mut Shared) {
+        if self.phase != Phase::Halted {
+            self.phase = Phase::Halted;
+            let message =
+                "the folder's marker is missing: it was unmounted, emptied or replaced, so nothing is changed";
+            shared.notify_about(NoticeCode::RootMissing, message, Some(self.id), None);
+        }
+    }
+
+    fn mark_claim(&mut self, claim: &Claim) {
+        if let Some(directory) = self.directory_of(claim) {
+            self.projection.mark(&directory, &claim.name);
+            if let Some(plain) = crate::tree::conflict::plain_name(&claim.name) {
+                self.projection.mark(&directory, &plain);
+            }
+        }
+    }
+
+    /// The path of the directory in which a claim is shown; none while a directory on the way is not held, or where
+    /// the path would pass the limits.
+    fn directory_of(&self, claim: &Claim) -> Option<String> {
+        let mut names: Vec<&Name> = Vec::new();
+        let mut next = claim.parent;
+        let mut bytes = 0usize;
+        while let Some(id) = next {
+            let (parent, name) = self.merged.placement(&id)?;
+            names.push(name);
+            bytes = bytes.saturating_add(name.len()).saturating_add(1);
+            if names.len() >= DEPTH_MAX || bytes > PATH_BYTES_MAX {
+                return None;
+            }
+            next = parent;
+        }
+        Some(names.iter().rev().fold(String::with_capacity(bytes), |path, name| path::join(&path, name)))
+    }
+
+    fn store_base(&self, shared: &mut Shared, directory: &str, name: &str) {
+        let key = keys::base(self.id, &path::join(directory, name));
+        match self.base.entry(directory, name).filter(|entry| entry.standing.is_some() || entry.retained) {
+            Some(entry) => match postcard::to_allocvec(entry) {
+                Ok(value) => shared.saver.put(key, value),
+                Err(_) => shared.saver.fail(),
+            },
+            None => shared.saver.remove(key),
+        }
+    }
+
+    /// Ends what was done about a path: it is compared with the view again, and looked at if something was seen there.
+    fn free(&mut self, path: &str) {
+        self.busy.remove(path);
+        if let Some((directory, name)) = path::split(path) {
+            self.projection.mark(directory, &name);
+        }
+        if self.again.remove(path) {
+            self.look(path.to_string());
+        }
+    }
+
+    /// Looks at a path again later, each time after twice the time.
+    fn retry_later(&mut self, now: Monotonic, path: &str, cause: Cause) {
+        let delay_ms = match self.retries.get(path) {
+            Some(retry) => retry.delay_ms.saturating_mul(2).clamp(RETRY_MS_MIN, RETRY_MS_MAX),
+            None if cause == Cause::Surprise => 0,
+            None => RETRY_MS,
+        };
+        self.retries.insert(path.to_string(), Retry { cause, at: Some(now.plus(delay_ms)), delay_ms });
+    }
+
+    fn retry_all(&mut self) {
+        for retry in self.retries.values_mut().filter(|retry| retry.at.is_some()) {
+            retry.at = Some(Monotonic(0));
+        }
+    }
+
+    fn wake_retries(&mut self, now: Monotonic) {
+        let is_due = |retry: &Retry| retry.at.is_some_and(|at| at <= now);
+        if !matches!(self.phase, Phase::Scanning | Phase::Following) || !self.retries.values().any(is_due) {
+            return;
+        }
+        let mut due = Vec::new();
+        for (path, retry) in self.retries.iter_mut().filter(|(_, retry)| is_due(retry)) {
+            retry.at = None;
+            due.push((path.clone(), retry.cause));
+        }
+        for (path, cause) in due {
+            match (cause, path::split(&path)) {
+                (_, None) => self.scan.add(ListJob::below(String::new())),
+                (Cause::Writing, Some((directory, name))) => self.projection.mark(directory, &name),
+                (Cause::Reading | Cause::Surprise, Some(_)) => self.look(path),
+            }
+        }
+    }
+
+    /// Something failed at a path, and its time has not come again.
+    fn is_blocked(&self, path: &str) -> bool {
+        self.retries.get(path).is_some_and(|retry| retry.at.is_some())
+    }
+
+    fn waiting(&self) -> usize {
+        self.retries.values().filter(|retry| retry.at.is_some()).count()
+    }
+
+    /// A path could be read, which says nothing of writing it.
+    fn was_read(&mut self, path: &str) {
+        if self.retries.get(path).is_some_and(|retry| retry.cause == Cause::Reading) {
+            self.retries.remove(path);
+        }
+    }
+
+    /// A path is as it should be.
+    fn succeeded(&mut self, path: &str) {
+        if !self.retries.is_empty() {
+            self.retries.remove(path);
+        }
+    }
+
+    fn failed_at(&mut self, shared: &mut Shared, path: &str, code: NoticeCode, failure: &Failure) {
+        if !self.retries.contains_key(path) {
+            let told = match (code, failure) {
+                (_, Failure::NoSpace) => NoticeCode::NoSpace,
+                (NoticeCode::Unreadable, Failure::Changed) => NoticeCode::StillChanging,
+                _ => code,
+            };
+            shared.notify_about(told, describe(told, failure), Some(self.id), Some(path));
+        }
+        let cause = if code == NoticeCode::Unreadable { Cause::Reading } else { Cause::Writing };
+        self.retry_later(shared.now.monotonic, path, cause);
+    }
+
+    fn give_up(&mut self, shared: &mut Shared, purpose: RootPurpose) {
+        let failure = Failure::Other { message: "the host answered with an outcome of another kind".to_string() };
+        self.completed(shared, purpose, Outcome::Failed { failure });
+    }
+}
+
+fn describe(code: NoticeCode, failure: &Failure) -> String {
+    let what = match code {
+        NoticeCode::Unreadable => "could not read it",
+        NoticeCode::StillChanging => return "it keeps changing while it is read; it is tried again".to_string(),
+        _ => "could not write it",
+    };
+    let why = match failure {
+        Failure::Missing => "it is missing",
+        Failure::NotLocal => "its bytes are not on this device",
+        Failure::Denied => "permission denied",
+        Failure::NoSpace => "no space left on the device",
+        Failure::Changed => "something else stands there",
+        Failure::Corrupt => "the bytes do not match their hash",
+        Failure::NotEmpty => "the directory is not empty",
+        Failure::Unrepresentable => "this platform cannot hold it",
+        Failure::Other { message } => message,
+    };
+    alloc::format!("{what}: {why}; it is tried again")
+}
+
+/// Contents that a peer may be given.
+impl Root {
+    /// A path of a file with this content and its metadata.
+    pub fn holder(&self, content: &Hash) -> Option<(String, crate::api::Stat)> {
+        self.base.holders(content).find_map(|path| {
+            let (directory, name) = path::split(path)?;
+            Some((path.clone(), self.base.entry(directory, &name)?.stat?))
+        })
+    }
+
+    /// A file was found changed while a peer was served from it.
+    pub fn suspect(&mut self, path: String) {
+        self.look(path);
+    }
+}
+
+/// A directory that may be listed: made of names, and not Syncline's own.
+fn is_listable(directory: &str) -> bool {
+    let is_path = directory.is_empty() || directory.split('/').all(|name| Name::new(name).is_ok());
+    is_path && !scan::is_reserved(directory)
+}
+
+/// A set of paths in the order they came, each once.
+#[derive(Default)]
+pub struct PathQueue {
+    order: VecDeque<String>,
+    members: BTreeSet<String>,
+}
+
+impl PathQueue {
+    /// Adds a path unless it is there.
+    pub fn push(&mut self, path: String) {
+        if self.members.insert(path.clone()) {
+            self.order.push_back(path);
+        }
+    }
+
+    /// Takes the first.
+    pub fn pop(&mut self) -> Option<String> {
+        let path = self.order.pop_front()?;
+        self.members.remove(&path);
+        Some(path)
+    }
+
+    /// Has none.
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+}

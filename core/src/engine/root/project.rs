@@ -1,0 +1,297 @@
+//! From view to disk: finds the paths where they differ and begins what brings them together.
+
+use alloc::collections::BTreeSet;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::scan::is_reserved;
+use super::{ListJob, PathQueue, Phase, Root};
+use crate::api::Content;
+use crate::engine::limits::{CLAIMS_PER_TURN, COMMIT_ITEMS_MAX, DEPTH_MAX, PATH_BYTES_MAX, SWEEP_CLAIMS_MAX};
+use crate::engine::shared::Shared;
+use crate::tree::base::{BaseEntry, Standing};
+use crate::tree::merged::NodeId;
+use crate::tree::project::{OWNER, Step, step};
+use crate::tree::view::{self, Shown, ViewEntry};
+use crate::tree::{Name, path};
+
+/// Names whose view may differ from what stands.
+#[derive(Default)]
+pub struct Projection {
+    /// Claims to compare: a directory's path and a name in it.
+    dirty: BTreeSet<(String, Name)>,
+    /// Claims whose next step takes something away: their turn comes when nothing else is left to do.
+    late: BTreeSet<(String, Name)>,
+    /// Directories of which every claim is to be compared.
+    sweeps: PathQueue,
+    /// Changes that can be made as soon as their intents are saved.
+    pub(super) ready: Vec<ReadyChange>,
+    /// Batches of changes under way.
+    pub(super) commits: usize,
+}
+
+/// A change of the disk that only waits for its intent to be saved.
+pub struct ReadyChange {
+    /// The directory.
+    pub directory: String,
+    /// The name in it.
+    pub name: Name,
+    /// The plain name, for a conflict copy.
+    pub conflict_of: Option<Name>,
+    /// What is to stand there; none for nothing.
+    pub wish: Option<Shown>,
+    /// How it comes there.
+    pub put: crate::api::Put,
+    /// The manifest of a fetched file, to keep.
+    pub manifest: Vec<u8>,
+}
+
+impl Projection {
+    /// Compares a claim.
+    pub fn mark(&mut self, directory: &str, name: &Name) {
+        self.dirty.insert((directory.to_string(), name.clone()));
+    }
+
+    /// Compares all claims of a directory.
+    pub fn sweep(&mut self, directory: String) {
+        self.sweeps.push(directory);
+    }
+
+    /// Claims can be compared without any event from outside.
+    pub fn wants_turn(&self) -> bool {
+        !self.dirty.is_empty() || !self.sweeps.is_empty()
+    }
+
+    /// Nothing is left to compare or to change.
+    pub fn is_idle(&self) -> bool {
+        !self.wants_turn() && self.late.is_empty() && self.ready.is_empty() && self.commits == 0
+    }
+
+    /// How many claims are left to compare.
+    pub fn pending(&self) -> u64 {
+        self.dirty.len().saturating_add(self.late.len()) as u64
+    }
+}
+
+impl Root {
+    /// Compares a bounded number of claims with what stands, and begins what they need.
+    pub(super) fn project_turn(&mut self, shared: &mut Shared) {
+        self.fill_dirty();
+        for _ in 0..CLAIMS_PER_TURN {
+            if self.fetches.is_full() || self.projection.ready.len() >= COMMIT_ITEMS_MAX {
+                break;
+            }
+            let Some((directory, name)) = self.projection.dirty.pop_first() else { break };
+            self.project_claim(shared, &directory, &name, false);
+        }
+        let nothing_else = !self.projection.wants_turn() && self.fetches.is_idle() && self.projection.commits == 0;
+        if nothing_else && self.projection.ready.is_empty() {
+            for (directory, name) in core::mem::take(&mut self.projection.late) {
+                self.project_claim(shared, &directory, &name, true);
+            }
+        }
+    }
+
+    /// Takes everything in view for what stood here before the folder was emptied on purpose; what the scan then does
+    /// not find was deleted.
+    pub(super) fn assume(&mut self, shared: &mut Shared) {
+        self.fill_dirty();
+        while let Some((directory, name)) = self.projection.dirty.pop_first() {
+            let parents = view::directories_at(&self.merged, &directory);
+            for ViewEntry { name, conflict_of, shown } in view::entries(&self.merged, &parents, &name) {
+                let full = path::join(&directory, &name);
+                if is_reserved(&full) {
+                    continue;
+                }
+                let is_directory = shown.content == Content::Directory;
+                self.relabel(shared, &directory, &name, &shown, conflict_of);
+                if is_directory {
+                    self.projection.sweep(full);
+                }
+            }
+        }
+        if !self.projection.wants_turn() {
+            self.phase = Phase::Scanning;
+            self.allow_deletions = true;
+            self.scan.add(ListJob::below(String::new()));
+        }
+    }
+
+    fn fill_dirty(&mut self) {
+        while self.projection.dirty.len() < SWEEP_CLAIMS_MAX
+            && let Some(directory) = self.projection.sweeps.pop()
+        {
+            let parents = view::directories_at(&self.merged, &directory);
+            let names: BTreeSet<Name> = parents
+                .iter()
+                .flat_map(|parent| self.merged.names(*parent))
+                .chain(self.base.children(&directory).map(|(name, _)| name))
+                .cloned()
+                .collect();
+            for name in names {
+                let full = path::join(&directory, &name);
+                let stands = self.base.standing(&directory, &name);
+                if stands.is_some_and(|standing| standing.content == Content::Directory) {
+                    self.projection.sweep(full);
+                }
+                self.projection.dirty.insert((directory.clone(), name));
+            }
+        }
+    }
+
+    /// Compares one claim, conflict copies first: they may take their bytes from what stands at the plain name.
+    fn project_claim(&mut self, shared: &mut Shared, directory: &str, name: &Name, late: bool) {
+        if is_reserved(&path::join(directory, name)) || !self.stands_as_directory(directory) {
+            return;
+        }
+        let own_claim = self.base.entry(directory, name).and_then(|entry| entry.conflict_of.clone());
+        if let Some(plain) = own_claim {
+            self.project_name_of(shared, directory, &plain, name, late);
+        }
+        let parents = view::directories_at(&self.merged, directory);
+        let mut wishes = self.wishes(directory, &parents, name);
+        wishes.reverse();
+        for (name, conflict_of, shown) in wishes {
+            self.project_path(shared, directory, &name, conflict_of, shown, late);
+        }
+    }
+
+    /// A path of a conflict copy is decided by the claim of its plain name, unless a real name took it.
+    fn project_name_of(&mut self, shared: &mut Shared, directory: &str, plain: &Name, copy: &Name, late: bool) {
+        let parents = view::directories_at(&self.merged, directory);
+        if !view::entries(&self.merged, &parents, copy).is_empty() {
+            return;
+        }
+        let copies = view::entries(&self.merged, &parents, plain);
+        let shown = copies.into_iter().find(|entry| entry.name == *copy).map(|entry| entry.shown);
+        self.project_path(shared, directory, copy, Some(plain.clone()), shown, late);
+    }
+
+    /// What a claim wants at which names, the plain one first; nothing at names of copies that it no longer has.
+    fn wishes(
+        &self,
+        directory: &str,
+        parents: &[Option<NodeId>],
+        name: &Name,
+    ) -> Vec<(Name, Option<Name>, Option<Shown>)> {
+        let entries = view::entries(&self.merged, parents, name);
+        let mut wishes = Vec::with_capacity(entries.len());
+        if entries.is_empty() && self.base.entry(directory, name).is_some_and(|entry| self.is_removable(entry)) {
+            wishes.push((name.clone(), None, None));
+        }
+        for copy in self.base.copies_of(directory, name) {
+            let is_real = !view::entries(&self.merged, parents, &copy).is_empty();
+            if !is_real && !entries.iter().any(|entry| entry.name == copy) {
+                wishes.push((copy, Some(name.clone()), None));
+            }
+        }
+        let shown = entries.into_iter().map(|entry| (entry.name, entry.conflict_of, Some(entry.shown)));
+        shown.chain(wishes).collect()
+    }
+
+    /// It is no conflict copy, and the log knows what stands there: only then its absence from the view means
+    /// something.
+    fn is_removable(&self, entry: &BaseEntry) -> bool {
+        let known = |standing: &Standing| standing.nodes.iter().any(|node| self.merged.node(node).is_some());
+        entry.conflict_of.is_none() && entry.standing.as_ref().is_some_and(known)
+    }
+
+    fn project_path(
+        &mut self,
+        shared: &mut Shared,
+        directory: &str,
+        name: &Name,
+        conflict_of: Option<Name>,
+        wish: Option<Shown>,
+        late: bool,
+    ) {
+        let full = path::join(directory, name);
+        let too_long = path::depth(&full) > DEPTH_MAX || full.len() > PATH_BYTES_MAX;
+        self.cancel_fetch_of_other(shared, &full, wish.as_ref());
+        // A path that is busy or failed is marked again when it is free.
+        if too_long || is_reserved(&full) || self.busy.contains(&full) || self.is_blocked(&full) {
+            return;
+        }
+        let entry = self.base.entry(directory, name);
+        let step = step(entry, wish.as_ref());
+        if step.is_late(wish.as_ref()) && !late {
+            self.projection.late.insert((directory.to_string(), name.clone()));
+            return;
+        }
+        let change = |put| ReadyChange {
+            directory: directory.to_string(),
+            name: name.clone(),
+            conflict_of: conflict_of.clone(),
+            wish: wish.clone(),
+            put,
+            manifest: Vec::new(),
+        };
+        match (step, &wish) {
+            (Step::Rest, _) => {
+                self.succeeded(&full);
+                self.note_conflict_name(shared, directory, name, conflict_of);
+            }
+            (Step::Relabel, Some(shown)) => self.relabel(shared, directory, name, &shown.clone(), conflict_of),
+            (Step::Remove, _) if self.base.is_empty(&full) && !self.is_needed(directory, name) => {
+                let change = ReadyChange { wish: None, ..change(crate::api::Put::Nothing) };
+                self.begin_change(full, change);
+            }
+            (Step::SetMode, Some(shown)) => self.begin_change(full, change(crate::api::Put::Mode { mode: shown.mode })),
+            (Step::MakeDirectory, Some(shown)) => {
+                let mode = shown.mode | OWNER;
+                self.begin_change(full, change(crate::api::Put::Directory { mode }));
+            }
+            (Step::PutLink, Some(Shown { content: Content::Symlink { target }, .. })) => {
+                self.begin_change(full, change(crate::api::Put::Symlink { target: target.clone() }));
+            }
+            (Step::PutFile, Some(shown)) => self.fetch(shared, directory, name, conflict_of.clone(), shown.clone()),
+            _ => {}
+        }
+    }
+
+    pub(super) fn begin_change(&mut self, path: String, change: ReadyChange) {
+        self.busy.insert(path);
+        self.projection.ready.push(change);
+    }
+
+    /// The same stands there, for other versions.
+    fn relabel(&mut self, shared: &mut Shared, directory: &str, name: &Name, shown: &Shown, conflict_of: Option<Name>) {
+        let old = self.base.entry(directory, name).cloned().unwrap_or_default();
+        let standing = Some(Standing::of(shown, self.merged.closure(&shown.dots)));
+        let grown = shown.content == Content::Directory;
+        self.base.set(directory, name, BaseEntry { standing, conflict_of, ..old });
+        self.store_base(shared, directory, name);
+        if grown {
+            self.projection.sweep(path::join(directory, name));
+        }
+    }
+
+    /// A copy may become a real name, or the other way round, with the same version.
+    fn note_conflict_name(&mut self, shared: &mut Shared, directory: &str, name: &Name, conflict_of: Option<Name>) {
+        if let Some(entry) = self.base.entry(directory, name)
+            && entry.standing.is_some()
+            && entry.conflict_of != conflict_of
+        {
+            let entry = BaseEntry { conflict_of, ..entry.clone() };
+            self.base.set(directory, name, entry);
+            self.store_base(shared, directory, name);
+        }
+    }
+
+    /// The last copy here of bytes that the view still wants elsewhere in the claim stays until they stand there.
+    pub(super) fn is_needed(&self, directory: &str, name: &Name) -> bool {
+        let Some(Standing { content: Content::File { hash, .. }, .. }) = self.base.standing(directory, name) else {
+            return false;
+        };
+        self.fetches.wants(hash)
+    }
+
+    fn stands_as_directory(&self, directory: &str) -> bool {
+        match path::split(directory) {
+            None => true,
+            Some((parent, name)) => {
+                self.base.standing(parent, &name).is_some_and(|standing| standing.content == Content::Directory)
+            }
+        }
+    }
+}

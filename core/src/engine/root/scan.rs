@@ -1,0 +1,333 @@
+//! What stands on disk: directories are listed, what differs from base is read.
+
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::{Root, RootPurpose};
+use crate::api::listing::{self, Entry};
+use crate::api::{Content, EntryKind, Failure, Hash, HashItem, HashResult, NoticeCode, Stat, Work};
+use crate::content::Manifest;
+use crate::engine::keys;
+use crate::engine::limits::{
+    DEPTH_MAX, HASH_BATCH_BYTES_MAX, HASH_BYTES_MAX, HASH_ITEMS_MAX, HASH_TASKS_MAX, LISTS_MAX, PATH_BYTES_MAX,
+    SYMLINK_TARGET_BYTES_MAX,
+};
+use crate::engine::shared::Shared;
+use crate::tree::absorb::Found;
+use crate::tree::{Name, path};
+
+/// A directory to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListJob {
+    /// Its path.
+    pub directory: String,
+    /// Also the directories below it.
+    pub recursive: bool,
+    /// Go on behind this name.
+    pub after: Option<String>,
+}
+
+impl ListJob {
+    /// A directory and everything below it.
+    pub fn below(directory: String) -> Self {
+        Self { directory, recursive: true, after: None }
+    }
+}
+
+/// What is being listed and read.
+#[derive(Default)]
+pub struct Scan {
+    queue: VecDeque<ListJob>,
+    listing: usize,
+    /// Files and links to read, and their sizes.
+    to_hash: VecDeque<(String, u64)>,
+    hashing: usize,
+    hashing_bytes: u64,
+    /// Entries that are left alone, by directory.
+    oddities: BTreeMap<String, Oddities>,
+}
+
+#[derive(Default)]
+struct Oddities {
+    skipped: BTreeSet<String>,
+    unreadable: BTreeSet<String>,
+}
+
+impl Scan {
+    /// Lists a directory, unless it is about to be.
+    pub fn add(&mut self, job: ListJob) {
+        if !self.queue.contains(&job) {
+            self.queue.push_back(job);
+        }
+    }
+
+    /// Nothing is being listed or read.
+    pub fn is_idle(&self) -> bool {
+        self.is_listed() && self.to_hash.is_empty() && self.hashing == 0
+    }
+
+    /// Nothing is being listed.
+    pub fn is_listed(&self) -> bool {
+        self.queue.is_empty() && self.listing == 0
+    }
+
+    /// How many entries are of kinds that are not kept.
+    pub fn skipped(&self) -> u64 {
+        self.oddities.values().map(|oddities| oddities.skipped.len() as u64).sum()
+    }
+
+    /// How many entries could not be read or named.
+    pub fn unreadable(&self) -> u64 {
+        self.oddities.values().map(|oddities| oddities.unreadable.len() as u64).sum()
+    }
+
+    fn note_unreadable(&mut self, directory: &str, name: &str) -> bool {
+        self.oddities.entry(directory.to_string()).or_default().unreadable.insert(name.to_string())
+    }
+
+    fn forget_unreadable(&mut self, directory: &str, name: &str) {
+        if let Some(oddities) = self.oddities.get_mut(directory) {
+            oddities.unreadable.remove(name);
+        }
+    }
+}
+
+impl Root {
+    /// Asks for the next listings and readings.
+    pub(super) fn scan_turn(&mut self, shared: &mut Shared) {
+        while self.scan.listing < LISTS_MAX
+            && let Some(job) = self.scan.queue.pop_front()
+        {
+            self.scan.listing = self.scan.listing.saturating_add(1);
+            let work = Work::List { root: self.id, directory: job.directory.clone(), after: job.after.clone() };
+            shared.perform_for(self.index, RootPurpose::List(job), work);
+        }
+        while !self.scan.to_hash.is_empty()
+            && self.scan.hashing < HASH_TASKS_MAX
+            && (self.scan.hashing == 0 || self.scan.hashing_bytes < HASH_BYTES_MAX)
+        {
+            let items = self.next_hash_batch();
+            let paths = items.iter().map(|item| item.path.clone()).collect();
+            shared.perform_for(self.index, RootPurpose::Hash(paths), Work::Hash { root: self.id, items });
+        }
+    }
+
+    fn next_hash_batch(&mut self) -> Vec<HashItem> {
+        let mut items = Vec::new();
+        let mut bytes = 0u64;
+        while items.len() < HASH_ITEMS_MAX
+            && bytes < HASH_BATCH_BYTES_MAX
+            && let Some((path, size)) = self.scan.to_hash.pop_front()
+        {
+            bytes = bytes.saturating_add(size);
+            items.push(HashItem { path, size });
+        }
+        self.scan.hashing = self.scan.hashing.saturating_add(1);
+        self.scan.hashing_bytes = self.scan.hashing_bytes.saturating_add(bytes);
+        items
+    }
+
+    pub(super) fn listed(&mut self, shared: &mut Shared, job: ListJob, listing: &[u8], more: bool, marker: bool) {
+        self.scan.listing = self.scan.listing.saturating_sub(1);
+        if !marker {
+            return self.halt(shared);
+        }
+        let Ok(entries) = listing::entries(listing) else {
+            shared.notify(NoticeCode::HostError, "a directory listing is malformed");
+            let failure = Failure::Other { message: "the host's listing is malformed".to_string() };
+            self.scan.listing = self.scan.listing.saturating_add(1);
+            return self.list_failed(shared, job, failure);
+        };
+        self.was_read(&job.directory);
+        let known = if job.after.is_none() {
+            self.scan.oddities.remove(&job.directory).unwrap_or_default()
+        } else {
+            Oddities::default()
+        };
+        let last = if more { entries.last().map(|entry| entry.name.clone()) } else { None };
+        let mut missing: BTreeSet<Name> =
+            self.base.children_between(&job.directory, job.after.as_deref(), last.as_deref()).into_iter().collect();
+        for entry in entries {
+            missing.remove(entry.name.as_str());
+            self.seen(shared, &job, entry, &known);
+        }
+        for name in missing {
+            self.vanished(&path::join(&job.directory, &name));
+        }
+        if more && last.is_some() {
+            self.scan.queue.push_front(ListJob { after: last, ..job });
+        }
+    }
+
+    pub(super) fn list_failed(&mut self, shared: &mut Shared, job: ListJob, failure: Failure) {
+        self.scan.listing = self.scan.listing.saturating_sub(1);
+        match (failure, path::split(&job.directory)) {
+            // It was there when its own directory was listed: whether it is gone is decided like for any path.
+            (Failure::Missing | Failure::Changed, Some(_)) => self.look(job.directory),
+            (failure, parent) => {
+                let (directory, name) = parent.map_or(("", ""), |(directory, _)| {
+                    (directory, job.directory.rsplit('/').next().unwrap_or_default())
+                });
+                self.scan.note_unreadable(directory, name);
+                self.failed_at(shared, &job.directory, NoticeCode::Unreadable, &failure);
+            }
+        }
+    }
+
+    /// Takes one entry of a directory.
+    fn seen(&mut self, shared: &mut Shared, job: &ListJob, entry: Entry, known: &Oddities) {
+        let Entry { name, stat } = entry;
+        let directory = &job.directory;
+        let path = path::join(directory, &name);
+        let Ok(valid) = Name::new(name.as_str()) else {
+            return self.odd(shared, directory, name, NoticeCode::Unrepresentable, known);
+        };
+        if is_reserved(&path) {
+            return;
+        }
+        let too_deep = path::depth(&path) > DEPTH_MAX || path.len() > PATH_BYTES_MAX;
+        match stat.kind {
+            EntryKind::Special => self.odd(shared, directory, name, NoticeCode::Skipped, known),
+            EntryKind::Unnameable => self.odd(shared, directory, name, NoticeCode::Unrepresentable, known),
+            _ if too_deep => self.odd(shared, directory, name, NoticeCode::Unrepresentable, known),
+            EntryKind::Directory => {
+                self.examine(shared, directory, &valid, stat);
+                if job.recursive {
+                    self.scan.add_below(path);
+                }
+            }
+            EntryKind::File | EntryKind::Symlink => self.examine(shared, directory, &valid, stat),
+        }
+    }
+
+    /// Something stands at a path: finds out whether it is what base says.
+    pub(super) fn examine(&mut self, shared: &mut Shared, directory: &str, name: &Name, stat: Stat) {
+        let path = path::join(directory, name);
+        if self.is_held(&path) {
+            self.release(&path);
+        }
+        if self.busy.contains(&path) {
+            self.again.insert(path);
+            return;
+        }
+        if stat.kind == EntryKind::Directory {
+            self.scan.forget_unreadable(directory, name);
+            let found = Found { content: Content::Directory, mode: stat.mode };
+            self.absorb(shared, directory, name, Some(found), Some(stat));
+            return;
+        }
+        let entry = self.base.entry(directory, name);
+        let unchanged = entry.is_some_and(|entry| {
+            entry.intent.is_none() && entry.standing.is_some() && stat.settled && entry.stat == Some(stat)
+        });
+        if unchanged {
+            self.was_read(&path);
+            return;
+        }
+        self.busy.insert(path.clone());
+        self.scan.to_hash.push_back((path, stat.size));
+    }
+
+    pub(super) fn hashed(&mut self, shared: &mut Shared, paths: Vec<String>, results: Vec<HashResult>) {
+        self.scan.hashing = self.scan.hashing.saturating_sub(1);
+        if self.scan.hashing == 0 {
+            self.scan.hashing_bytes = 0;
+        }
+        let mut results = results.into_iter();
+        for path in paths {
+            let failure = Failure::Other { message: "the host gave no result".to_string() };
+            let result = results.next().unwrap_or(HashResult::Failed { failure });
+            self.hashed_one(shared, &path, result);
+        }
+    }
+
+    pub(super) fn hash_failed(&mut self, shared: &mut Shared, paths: Vec<String>, failure: &Failure) {
+        let results = paths.iter().map(|_| HashResult::Failed { failure: failure.clone() }).collect();
+        self.hashed(shared, paths, results);
+    }
+
+    fn hashed_one(&mut self, shared: &mut Shared, path: &str, result: HashResult) {
+        self.busy.remove(path);
+        let Some((directory, name)) = path::split(path) else { return };
+        match result {
+            HashResult::Hashed { content, stat, manifest } if is_sound(&content) => {
+                if let Content::File { hash, size } = &content {
+                    self.scan.hashing_bytes = self.scan.hashing_bytes.saturating_sub(*size);
+                    save_manifest(shared, hash, *size, &manifest);
+                }
+                self.scan.forget_unreadable(directory, &name);
+                let mode = if matches!(content, Content::Symlink { .. }) { 0 } else { stat.mode };
+                self.absorb(shared, directory, &name, Some(Found { content, mode }), Some(stat));
+            }
+            HashResult::Hashed { .. } => self.unreadable(shared, path, &Failure::Unrepresentable),
+            HashResult::Failed { failure: Failure::Missing } => self.look(path.to_string()),
+            HashResult::Failed { failure } => self.unreadable(shared, path, &failure),
+        }
+        self.free(path);
+    }
+
+    /// A path could not be read: it is tried again; nothing is concluded from it.
+    pub(super) fn unreadable(&mut self, shared: &mut Shared, path: &str, failure: &Failure) {
+        if let Some((directory, name)) = path::split(path)
+            && *failure != Failure::Changed
+        {
+            self.scan.note_unreadable(directory, &name);
+        }
+        self.failed_at(shared, path, NoticeCode::Unreadable, failure);
+    }
+
+    fn odd(&mut self, shared: &mut Shared, directory: &str, name: String, code: NoticeCode, known: &Oddities) {
+        let oddities = self.scan.oddities.entry(directory.to_string()).or_default();
+        let (set, old, message) = match code {
+            NoticeCode::Skipped => (&mut oddities.skipped, &known.skipped, "a socket, device or pipe is left alone"),
+            _ => (
+                &mut oddities.unreadable,
+                &known.unreadable,
+                "a name that is no UTF-8, too long or too deep is left alone",
+            ),
+        };
+        if !old.contains(&name) {
+            shared.notify_about(code, message, Some(self.id), Some(&path::join(directory, &name)));
+        }
+        set.insert(name);
+    }
+}
+
+impl Scan {
+    /// Deep first, so that the queue stays short.
+    fn add_below(&mut self, directory: String) {
+        self.queue.push_front(ListJob::below(directory));
+    }
+}
+
+/// Syncline's own folder in the root: no work and no change names it.
+pub fn is_reserved(path: &str) -> bool {
+    path.split('/').next().is_some_and(|first| first.eq_ignore_ascii_case(".syncline"))
+}
+
+fn is_sound(content: &Content) -> bool {
+    match content {
+        Content::Symlink { target } => {
+            !target.is_empty() && target.len() <= SYMLINK_TARGET_BYTES_MAX && !target.contains(&0)
+        }
+        _ => true,
+    }
+}
+
+/// Keeps the manifest of a content that stands here, and where its chunks are.
+pub fn save_manifest(shared: &mut Shared, content: &Hash, size: u64, bytes: &[u8]) {
+    if bytes.is_empty() {
+        return;
+    }
+    let Ok(manifest) = Manifest::decode(bytes, content, size) else {
+        shared.notify(NoticeCode::HostError, "a file's manifest does not match its content id");
+        return;
+    };
+    for (offset, chunk) in manifest.with_offsets() {
+        if let Ok(value) = postcard::to_allocvec(&(*content, offset)) {
+            shared.saver.put(keys::chunk(&chunk.hash), value);
+        }
+    }
+    shared.saver.put(keys::manifest(content), bytes.to_vec());
+}

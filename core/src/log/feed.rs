@@ -1,0 +1,102 @@
+//! What is held of one author's feed, as far as judging its messages needs it.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use core::ops::Bound;
+
+use super::{Message, Previous};
+use crate::api::{Hash, UnixMs};
+use crate::crypto::PublicKey;
+
+/// One author's feed: a chain of messages, of which any may be missing.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Feed {
+    /// What the first message said, if it is held.
+    pub introduced: Option<Introduced>,
+    /// When the highest message held was written.
+    pub last_written: UnixMs,
+    /// The hashes of the messages held: 45 bytes each, far less than what any message says.
+    messages: BTreeMap<u64, Hash>,
+    /// The messages that held ones name as their previous and that are missing: at most one in each gap.
+    expected: BTreeMap<u64, Hash>,
+}
+
+/// Whose feed it is.
+#[derive(Debug, Clone)]
+pub(super) struct Introduced {
+    pub public_key: PublicKey,
+    pub name: String,
+}
+
+/// How a message stands to those held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fit {
+    /// It is one of them.
+    Known,
+    /// It has a place among them.
+    New,
+    /// Its author wrote another one in its place, or one of both claims that the other does not exist.
+    Fork,
+}
+
+impl Feed {
+    /// Adds a message that [fits](Feed::fit) as a new one; returns the first counter that it settles, its own being the
+    /// last: those between its previous and itself are proven empty.
+    pub fn admit(&mut self, message: &Message, hash: Hash) -> u64 {
+        if self.last().is_none_or(|last| last.counter < message.counter) {
+            self.last_written = message.unix_ms;
+        }
+        self.messages.insert(message.counter, hash);
+        self.expected.remove(&message.counter);
+        let Some(previous) = message.previous else { return 1 };
+        if !self.messages.contains_key(&previous.counter) {
+            self.expected.insert(previous.counter, previous.hash);
+        }
+        // Lower than the message's own counter, so there is a next one.
+        previous.counter.saturating_add(1)
+    }
+
+    /// How a message stands to those held.
+    pub fn fit(&self, message: &Message, hash: Hash) -> Fit {
+        let counter = message.counter;
+        if let Some(held) = self.messages.get(&counter) {
+            return if *held == hash { Fit::Known } else { Fit::Fork };
+        }
+        if self.fits_behind(message) && self.fits_before_next(counter, hash) { Fit::New } else { Fit::Fork }
+    }
+
+    /// The hash of a message held.
+    pub fn hash(&self, counter: u64) -> Option<Hash> {
+        self.messages.get(&counter).copied()
+    }
+
+    /// The highest message held.
+    pub fn last(&self) -> Option<Previous> {
+        self.messages.last_key_value().map(|(counter, hash)| Previous { counter: *counter, hash: *hash })
+    }
+
+    /// Whether nothing held contradicts what the message claims to follow. The caller knows that no message is held
+    /// under its own counter.
+    fn fits_behind(&self, message: &Message) -> bool {
+        let below = self.messages.range(..message.counter).next_back();
+        match (message.previous, below) {
+            (None, _) | (Some(_), None) => true,
+            (Some(previous), Some((held, hash))) => {
+                previous.counter > *held || (previous.counter == *held && previous.hash == *hash)
+            }
+        }
+    }
+
+    /// Whether the next message held, if there is one, leaves room for this one.
+    fn fits_before_next(&self, counter: u64, hash: Hash) -> bool {
+        let Some((next, _)) = self.messages.range((Bound::Excluded(counter), Bound::Unbounded)).next() else {
+            return true;
+        };
+        // That message's previous is missing and lies at or above this one; else it is held below, and all between is
+        // proven empty.
+        match self.expected.range(counter..*next).next_back() {
+            Some((expected, named)) => *expected > counter || *named == hash,
+            None => false,
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Heads: what of every feed is held.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::{IntervalSet, dot};
+use crate::api::ReplicaId;
+
+/// For each author the counters held, those that later messages prove empty included (§5.2).
+///
+/// Equal heads are equal values and equal bytes; bytes of any other form are refused when read. A claim costs its
+/// intervals, however large its numbers are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Vec<(ReplicaId, IntervalSet<u64>)>")]
+pub struct Heads {
+    /// Never an author with an empty set, never the counter 0.
+    authors: BTreeMap<ReplicaId, IntervalSet<u64>>,
+}
+
+impl Heads {
+    /// Nothing is held.
+    pub const fn new() -> Heads {
+        Heads { authors: BTreeMap::new() }
+    }
+
+    /// Adds one message. There is no message 0, so it is passed over.
+    pub fn insert(&mut self, author: ReplicaId, counter: u64) {
+        self.insert_range(author, counter, counter);
+    }
+
+    /// Adds `first..=last`; nothing where `last` is below `first`.
+    pub fn insert_range(&mut self, author: ReplicaId, first: u64, last: u64) {
+        let first = first.max(1);
+        if first <= last {
+            self.authors.entry(author).or_default().insert_range(first, last);
+        }
+    }
+
+    /// Adds all that others hold.
+    pub fn union(&mut self, other: &Heads) {
+        for (author, counters) in &other.authors {
+            self.authors.entry(*author).or_default().union(counters);
+        }
+    }
+
+    /// Whether the message is held.
+    pub fn contains(&self, author: ReplicaId, counter: u64) -> bool {
+        self.authors.get(&author).is_some_and(|counters| counters.contains(counter))
+    }
+
+    /// Whether all that others hold is held.
+    pub fn contains_all(&self, other: &Heads) -> bool {
+        let holds = |(author, counters)| self.authors.get(author).is_some_and(|own| own.contains_all(counters));
+        other.authors.iter().all(holds)
+    }
+
+    /// What is held here and not there: author, first and last counter, ascending.
+    pub fn missing_from<'a>(&'a self, theirs: &'a Heads) -> impl Iterator<Item = (ReplicaId, u64, u64)> + 'a {
+        self.authors.iter().flat_map(move |(author, counters)| {
+            let missing = match theirs.authors.get(author) {
+                None => counters.clone(),
+                Some(held) if held == counters => IntervalSet::new(),
+                Some(held) => counters.difference(held),
+            };
+            missing.into_intervals().map(|(first, last)| (*author, first, last))
+        })
+    }
+
+    /// The highest counter held of an author; 0 if none is.
+    pub fn highest(&self, author: ReplicaId) -> u64 {
+        self.authors.get(&author).and_then(IntervalSet::last).unwrap_or(0)
+    }
+
+    /// Up to which counter nothing of an author is missing; 0 if the first message is.
+    pub fn complete_until(&self, author: ReplicaId) -> u64 {
+        let first = self.authors.get(&author).and_then(|counters| counters.interval_of(1));
+        first.map_or(0, |(_, last)| last)
+    }
+
+    /// The lowest counter of an author that is not held; none if all there can be are.
+    pub fn next_expected(&self, author: ReplicaId) -> Option<u64> {
+        self.complete_until(author).checked_add(1)
+    }
+
+    /// Whether nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.authors.is_empty()
+    }
+
+    /// The authors, ascending, with the counters held of each.
+    pub fn authors(&self) -> impl Iterator<Item = (ReplicaId, &IntervalSet<u64>)> + '_ {
+        self.authors.iter().map(|(author, counters)| (*author, counters))
+    }
+}
+
+impl Serialize for Heads {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(&self.authors)
+    }
+}
+
+impl TryFrom<Vec<(ReplicaId, IntervalSet<u64>)>> for Heads {
+    type Error = InvalidHeads;
+
+    fn try_from(list: Vec<(ReplicaId, IntervalSet<u64>)>) -> Result<Heads, InvalidHeads> {
+        if list.iter().any(|(_, counters)| counters.contains(0)) {
+            return Err(InvalidHeads);
+        }
+        dot::authors(list).map(|authors| Heads { authors }).map_err(|_| InvalidHeads)
+    }
+}
+
+/// Heads that are not in the one form allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected authors in ascending order, none with an empty set or the counter 0")]
+pub struct InvalidHeads;
+
+#[cfg(test)]
+mod tests {
+    use alloc::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn replica(number: u8) -> ReplicaId {
+        ReplicaId::from_bytes([number; 16])
+    }
+
+    fn held() -> impl Strategy<Value = BTreeSet<(u8, u64)>> {
+        let counter = prop_oneof![1..20u64, (u64::MAX - 5)..=u64::MAX];
+        prop::collection::btree_set((0..3u8, counter), 0..40)
+    }
+
+    fn heads(held: &BTreeSet<(u8, u64)>) -> Heads {
+        let mut heads = Heads::new();
+        for (author, counter) in held {
+            heads.insert(replica(*author), *counter);
+        }
+        heads
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn agrees_with_a_plain_set(a in held(), b in held(), author in 0..3u8, counter in 0..22u64) {
+            let (x, y) = (heads(&a), heads(&b));
+            prop_assert_eq!(x.contains(replica(author), counter), a.contains(&(author, counter)));
+            prop_assert_eq!(x.contains_all(&y), a.is_superset(&b));
+            prop_assert_eq!(x.is_empty(), a.is_empty());
+            let highest = a.iter().filter(|(of, _)| *of == author).map(|(_, counter)| *counter).max();
+            prop_assert_eq!(x.highest(replica(author)), highest.unwrap_or(0));
+            let expected = (1..).find(|counter| !a.contains(&(author, *counter)));
+            prop_assert_eq!(x.next_expected(replica(author)), expected);
+
+            let mut missing = Heads::new();
+            for (author, first, last) in x.missing_from(&y) {
+                missing.insert_range(author, first, last);
+            }
+            prop_assert_eq!(&missing, &heads(&(&a - &b)));
+
+            let mut joined = x.clone();
+            joined.union(&y);
+            prop_assert_eq!(&joined, &heads(&(&a | &b)));
+            prop_assert_eq!(joined.missing_from(&joined).count(), 0);
+
+            let bytes = postcard::to_allocvec(&x).unwrap();
+            prop_assert_eq!(postcard::from_bytes::<Heads>(&bytes).unwrap(), x);
+        }
+
+        #[test]
+        fn any_bytes_are_heads_in_their_only_form_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+            if let Ok((heads, rest)) = postcard::take_from_bytes::<Heads>(&bytes) {
+                let read = bytes.len() - rest.len();
+                let again = postcard::to_allocvec(&heads).unwrap();
+                // Only a varint with padding can be longer than what it stands for; messages and frames compare bytes.
+                prop_assert!(again == bytes[..read] || again.len() < read);
+            }
+        }
+    }
+
+    #[test]
+    fn h02_a_claim_of_everything_costs_one_interval() {
+        let mut heads = Heads::new();
+        heads.insert_range(replica(1), 0, u64::MAX);
+        assert_eq!(heads.missing_from(&Heads::new()).collect::<Vec<_>>(), [(replica(1), 1, u64::MAX)]);
+        assert_eq!(heads.next_expected(replica(1)), None);
+        assert!(postcard::to_allocvec(&heads).unwrap().len() < 40);
+    }
+
+    #[test]
+    fn other_forms_are_refused() {
+        type Form = Vec<(ReplicaId, Vec<(u64, u64)>)>;
+        let forms: [Form; 5] = [
+            vec![(replica(1), vec![])],
+            vec![(replica(1), vec![(0, 4)])],
+            vec![(replica(2), vec![(1, 1)]), (replica(1), vec![(1, 1)])],
+            vec![(replica(1), vec![(1, 1)]), (replica(1), vec![(3, 3)])],
+            vec![(replica(1), vec![(1, 1), (2, 3)])],
+        ];
+        for form in forms {
+            let bytes = postcard::to_allocvec(&form).unwrap();
+            assert!(postcard::from_bytes::<Heads>(&bytes).is_err(), "{form:?}");
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! From disk to versions: what a look at one path means, given what was last known to stand there (§8.2, §8.4, §8.5).
+//!
+//! Invariant: a version takes as past only what base shows and versions of equal bytes
+//! (`absorb::tests::an_edit_replaces_only_what_base_shows`).
+
+use super::base::{BaseEntry, Standing};
+use super::merged::{Merged, NodeId};
+use super::view::{Shown, ViewEntry};
+use crate::api::{Content, UnixMs};
+use crate::engine::limits::PAST_INTERVALS_MAX;
+use crate::log::DotSet;
+
+/// What a look found at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The content.
+    pub content: Content,
+    /// Permission bits; 0 for links.
+    pub mode: u16,
+}
+
+/// What it means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Meaning {
+    /// Nothing was and nothing is there, or what is gone was to be removed: nothing is known of the path any more.
+    Forgotten,
+    /// This stands there and is known already. With other permission bits they are a change of their own.
+    Known(Standing),
+    /// A file that nobody here had seen, but that the view assigns to the path, byte for byte.
+    Adopted(Standing),
+    /// A new node.
+    Born,
+    /// A new version of a node.
+    Edited {
+        /// The node.
+        node: NodeId,
+        /// What it replaces.
+        past: DotSet,
+    },
+    /// A deletion.
+    Deleted {
+        /// The node.
+        node: NodeId,
+        /// What it deletes.
+        past: DotSet,
+    },
+}
+
+/// Decides what was found at a path means. `view` holds the entries of the path's claim.
+pub fn meaning(
+    merged: &Merged,
+    entry: Option<&BaseEntry>,
+    view: &[ViewEntry],
+    name: &str,
+    found: Option<&Found>,
+    now: UnixMs,
+) -> Meaning {
+    let standing = entry.and_then(|entry| entry.standing.as_ref());
+    let intent = entry.and_then(|entry| entry.intent.as_ref());
+    match (found, standing) {
+        (Some(found), _) if intent.is_some_and(|intent| holds(intent.standing.as_ref(), found)) => {
+            intent.and_then(|intent| intent.standing.clone()).map_or(Meaning::Born, Meaning::Known)
+        }
+        (Some(found), Some(standing)) if standing.content == found.content => Meaning::Known(standing.clone()),
+        (None, _) if intent.is_some_and(|intent| intent.standing.is_none()) => Meaning::Forgotten,
+        (None, None) => Meaning::Forgotten,
+        (None, Some(standing)) => changed(merged, standing, view, |node, past| Meaning::Deleted { node, past }),
+        (Some(_), Some(standing)) => {
+            let in_grace = entry.and_then(|entry| entry.grace_until).is_some_and(|until| now < until);
+            changed(merged, standing, view, |node, past| Meaning::Edited {
+                node,
+                past: if in_grace { DotSet::default() } else { past },
+            })
+        }
+        (Some(found), None) => match assigned(view, name).filter(|shown| shown.content == found.content) {
+            Some(shown) => Meaning::Adopted(adopted(merged, shown, found)),
+            None => Meaning::Born,
+        },
+    }
+}
+
+fn holds(standing: Option<&Standing>, found: &Found) -> bool {
+    standing.is_some_and(|standing| standing.content == found.content)
+}
+
+/// What the view assigns to a name.
+fn assigned<'a>(view: &'a [ViewEntry], name: &str) -> Option<&'a Shown> {
+    view.iter().find(|entry| entry.name.as_str() == name).map(|entry| &entry.shown)
+}
+
+/// The disk's own bits are what stands; where they differ from the view's, the view is carried out later.
+fn adopted(merged: &Merged, shown: &Shown, found: &Found) -> Standing {
+    Standing { mode: found.mode, ..Standing::of(shown, merged.closure(&shown.dots)) }
+}
+
+/// What base shows is replaced, and so is every twin of it: versions whose bytes equal those shown.
+fn changed(
+    merged: &Merged,
+    standing: &Standing,
+    view: &[ViewEntry],
+    meaning: impl FnOnce(NodeId, DotSet) -> Meaning,
+) -> Meaning {
+    let Some(node) = standing.nodes.first() else { return Meaning::Born };
+    let mut past = standing.shown.clone();
+    if past.intervals().count() > PAST_INTERVALS_MAX {
+        // What those shown replaced is dead by their own pasts, which everyone holds who holds them.
+        past = DotSet::default();
+        for dot in &standing.dots {
+            past.insert(*dot);
+        }
+    }
+    for twin in view.iter().filter(|entry| entry.shown.content == standing.content) {
+        past.extend(&merged.closure(&twin.shown.dots));
+    }
+    meaning(*node, past)
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::api::{Hash, ReplicaId};
+    use crate::log::{Dot, Place};
+    use crate::tree::{Change, ChangeOrder, Name, base::Intent, view};
+
+    const NOW: UnixMs = UnixMs(1_000_000);
+
+    fn dot(author: u8, counter: u64) -> Dot {
+        Dot { author: ReplicaId::from_bytes([author; 16]), place: Place { counter, index: 0 } }
+    }
+
+    fn file(byte: u8) -> Content {
+        Content::File { hash: Hash::from_bytes([byte; 32]), size: 1 }
+    }
+
+    fn found(byte: u8) -> Found {
+        Found { content: file(byte), mode: 0o644 }
+    }
+
+    /// `a` was born by each of these authors with this content.
+    fn births(born: &[(u8, u8)]) -> (Merged, Vec<ViewEntry>) {
+        let mut merged = Merged::default();
+        let name = Name::new("a").unwrap();
+        for (author, byte) in born {
+            let change = Change::Birth {
+                parent: None,
+                name: name.clone(),
+                past: DotSet::default(),
+                content: file(*byte),
+                mode: 0o644,
+                modified_ns: 0,
+            };
+            merged.apply(ChangeOrder::new(u64::from(*author), UnixMs(0), dot(*author, 1)), &change);
+        }
+        let view = view::entries(&merged, &[None], &name);
+        (merged, view)
+    }
+
+    fn based_on(author: u8, byte: u8) -> BaseEntry {
+        let mut shown = DotSet::default();
+        shown.insert(dot(author, 1));
+        let dots = alloc::vec![dot(author, 1)];
+        let nodes = dots.clone();
+        BaseEntry {
+            standing: Some(Standing { content: file(byte), mode: 0o644, nodes, dots, shown }),
+            ..BaseEntry::default()
+        }
+    }
+
+    #[test]
+    fn an_edit_replaces_only_what_base_shows() {
+        let (merged, view) = births(&[(1, 10), (2, 20)]);
+        let base = based_on(1, 10);
+        let Meaning::Edited { past, .. } = meaning(&merged, Some(&base), &view, "a", Some(&found(30)), NOW) else {
+            panic!("an edit was expected");
+        };
+        assert!(past.contains(&dot(1, 1)) && !past.contains(&dot(2, 1)));
+    }
+
+    #[test]
+    fn t33_a_deletion_takes_the_twin_along() {
+        let (merged, view) = births(&[(1, 10), (2, 10)]);
+        let base = based_on(1, 10);
+        let Meaning::Deleted { past, .. } = meaning(&merged, Some(&base), &view, "a", None, NOW) else {
+            panic!("a deletion was expected");
+        };
+        assert!(past.contains(&dot(1, 1)) && past.contains(&dot(2, 1)));
+    }
+
+    #[test]
+    fn t01_an_unknown_file_is_adopted_or_supersedes_nothing() {
+        let (merged, view) = births(&[(1, 10)]);
+        let look = |byte| meaning(&merged, None, &view, "a", Some(&found(byte)), NOW);
+        assert!(matches!(look(10), Meaning::Adopted(standing) if standing.dots == [dot(1, 1)]));
+        assert_eq!(look(11), Meaning::Born);
+    }
+
+    #[test]
+    fn t32_a_change_that_was_under_way_is_no_edit() {
+        let (merged, view) = births(&[(1, 10)]);
+        let mut base = based_on(1, 10);
+        let new = based_on(2, 20).standing;
+        base.intent = Some(Intent { standing: new.clone(), conflict_of: None });
+        let look = |base: &BaseEntry, found: Option<&Found>| meaning(&merged, Some(base), &view, "a", found, NOW);
+        assert_eq!(look(&base, Some(&found(20))), Meaning::Known(new.unwrap()));
+        assert_eq!(look(&base, Some(&found(10))), Meaning::Known(base.standing.clone().unwrap()));
+        assert!(matches!(look(&base, Some(&found(30))), Meaning::Edited { .. }));
+        base.intent = Some(Intent { standing: None, conflict_of: None });
+        assert_eq!(look(&base, None), Meaning::Forgotten);
+    }
+
+    #[test]
+    fn the_first_write_after_an_unrelated_version_supersedes_nothing() {
+        let (merged, view) = births(&[(1, 10)]);
+        let mut base = based_on(1, 10);
+        base.grace_until = Some(NOW.plus(1));
+        let past_at = |now| match meaning(&merged, Some(&base), &view, "a", Some(&found(30)), now) {
+            Meaning::Edited { past, .. } => past,
+            other => panic!("{other:?}"),
+        };
+        assert!(past_at(NOW).is_empty());
+        assert!(!past_at(NOW.plus(1)).is_empty());
+    }
+}

@@ -1,0 +1,253 @@
+//! What was last known to stand on this disk, path by path.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::ops::Bound;
+
+use serde::{Deserialize, Serialize};
+
+use super::merged::NodeId;
+use super::path::join;
+use super::view::Shown;
+use super::{Name, conflict};
+use crate::api::{Content, Hash, Stat, UnixMs};
+use crate::log::{Dot, DotSet};
+
+/// What stands at a path and what it means.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// The content.
+    pub content: Content,
+    /// Permission bits; 0 for links.
+    pub mode: u16,
+    /// The nodes it stands for, the one that local changes go to first.
+    pub nodes: Vec<NodeId>,
+    /// The versions it shows, sorted.
+    pub dots: Vec<Dot>,
+    /// Those and everything that they replace: the past of a version made here (§8.2).
+    pub shown: DotSet,
+}
+
+impl Standing {
+    /// What stands after the view's wish was carried out; `shown` is the closure of its versions.
+    pub fn of(wish: &Shown, shown: DotSet) -> Self {
+        Self {
+            content: wish.content.clone(),
+            mode: wish.mode,
+            nodes: wish.nodes.clone(),
+            dots: wish.dots.clone(),
+            shown,
+        }
+    }
+
+    /// It is this already: nothing on disk would change.
+    pub fn looks_like(&self, wish: &Shown) -> bool {
+        self.content == wish.content && self.mode == wish.mode
+    }
+
+    /// It is this already, and stands for the same versions.
+    pub fn is(&self, wish: &Shown) -> bool {
+        self.looks_like(wish) && self.dots == wish.dots && self.nodes == wish.nodes
+    }
+}
+
+/// What is known of one path.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BaseEntry {
+    /// What was last known to stand there.
+    pub standing: Option<Standing>,
+    /// Its metadata then; none if a look must decide.
+    pub stat: Option<Stat>,
+    /// The plain name, for a conflict copy.
+    pub conflict_of: Option<Name>,
+    /// Until then the first write supersedes nothing: an editor may still have the version open that stood here
+    /// before an unrelated one took the path (§8.4).
+    pub grace_until: Option<UnixMs>,
+    /// A directory that the group deleted and that stays for entries which are not kept; not absorbed (§8.6).
+    pub retained: bool,
+    /// What a change under way puts here; saved in a journal of its own before the change is made.
+    #[serde(skip)]
+    pub intent: Option<Intent>,
+}
+
+impl BaseEntry {
+    fn is_empty(&self) -> bool {
+        self.standing.is_none() && self.intent.is_none() && !self.retained
+    }
+}
+
+/// A change of a path that may or may not have been made when the engine starts again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// What stands there when it was made; none if it removes.
+    pub standing: Option<Standing>,
+    /// The plain name, for a conflict copy.
+    pub conflict_of: Option<Name>,
+}
+
+/// How much stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Regular files.
+    pub files: u64,
+    /// Directories.
+    pub directories: u64,
+    /// Symbolic links.
+    pub symlinks: u64,
+    /// Bytes of the files.
+    pub bytes: u64,
+    /// Conflict copies among all of them.
+    pub conflicts: u64,
+}
+
+/// The base of one root.
+#[derive(Debug, Default)]
+pub struct Base {
+    directories: BTreeMap<String, BTreeMap<Name, BaseEntry>>,
+    contents: BTreeMap<Hash, BTreeSet<String>>,
+    totals: Totals,
+}
+
+impl Base {
+    /// Replaces what is known of a path.
+    pub fn set(&mut self, directory: &str, name: &Name, entry: BaseEntry) {
+        if let Some(old) = self.remove(directory, name) {
+            self.count(directory, name, &old, false);
+        }
+        if entry.is_empty() {
+            return;
+        }
+        self.count(directory, name, &entry, true);
+        match self.directories.get_mut(directory) {
+            Some(names) => names.insert(name.clone(), entry),
+            None => self.directories.entry(directory.to_string()).or_default().insert(name.clone(), entry),
+        };
+    }
+
+    /// Sets or clears what a change under way puts at a path.
+    pub fn set_intent(&mut self, directory: &str, name: &Name, intent: Option<Intent>) {
+        let mut entry = self.entry(directory, name).cloned().unwrap_or_default();
+        entry.intent = intent;
+        self.set(directory, name, entry);
+    }
+
+    /// What is known of a path.
+    pub fn entry(&self, directory: &str, name: &str) -> Option<&BaseEntry> {
+        self.directories.get(directory)?.get(name)
+    }
+
+    /// What stands at a path.
+    pub fn standing(&self, directory: &str, name: &str) -> Option<&Standing> {
+        self.entry(directory, name)?.standing.as_ref()
+    }
+
+    /// The entries of a directory, by name.
+    pub fn children(&self, directory: &str) -> impl Iterator<Item = (&Name, &BaseEntry)> {
+        self.directories.get(directory).into_iter().flatten()
+    }
+
+    /// The entries of a directory behind a name, up to and including another; from the start or to the end where there
+    /// is none.
+    pub fn children_between(&self, directory: &str, after: Option<&str>, last: Option<&str>) -> Vec<Name> {
+        let lower = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let upper = last.map_or(Bound::Unbounded, Bound::Included);
+        if let (Some(after), Some(last)) = (after, last)
+            && after >= last
+        {
+            return Vec::new();
+        }
+        let names = self.directories.get(directory).into_iter().flat_map(|names| names.range::<str, _>((lower, upper)));
+        names.filter(|(_, entry)| entry.standing.is_some()).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Nothing stands in a directory.
+    pub fn is_empty(&self, directory: &str) -> bool {
+        self.children(directory).all(|(_, entry)| entry.standing.is_none())
+    }
+
+    /// How much stands below the root.
+    pub fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// The paths of the conflict copies of a name.
+    pub fn copies_of(&self, directory: &str, plain: &Name) -> Vec<Name> {
+        if self.totals.conflicts == 0 {
+            return Vec::new();
+        }
+        let is_copy = |entry: &BaseEntry| {
+            entry.conflict_of.as_ref() == Some(plain)
+                || entry.intent.as_ref().is_some_and(|intent| intent.conflict_of.as_ref() == Some(plain))
+        };
+        let stem = conflict::common_stem(plain);
+        let names = self
+            .directories
+            .get(directory)
+            .into_iter()
+            .flat_map(|names| names.range::<str, _>((Bound::Included(stem), Bound::Unbounded)));
+        names
+            .take_while(|(name, _)| name.starts_with(stem))
+            .filter(|(_, entry)| is_copy(entry))
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+
+    /// Paths of files with this content.
+    pub fn holders(&self, content: &Hash) -> impl Iterator<Item = &String> {
+        self.contents.get(content).into_iter().flatten()
+    }
+
+    /// All paths below a directory at which something stands, children before their directories.
+    pub fn below(&self, directory: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut queue = alloc::vec![directory.to_string()];
+        while let Some(directory) = queue.pop() {
+            for (name, entry) in self.children(&directory) {
+                let Some(standing) = &entry.standing else { continue };
+                let path = join(&directory, name);
+                if standing.content == Content::Directory {
+                    queue.push(path.clone());
+                }
+                found.push(path);
+            }
+        }
+        found.reverse();
+        found
+    }
+
+    fn remove(&mut self, directory: &str, name: &Name) -> Option<BaseEntry> {
+        let names = self.directories.get_mut(directory)?;
+        let old = names.remove(name);
+        if names.is_empty() {
+            self.directories.remove(directory);
+        }
+        old
+    }
+
+    fn count(&mut self, directory: &str, name: &Name, entry: &BaseEntry, add: bool) {
+        let Some(standing) = &entry.standing else { return };
+        let totals = &mut self.totals;
+        let count = |number: &mut u64, amount: u64| {
+            *number = if add { number.saturating_add(amount) } else { number.saturating_sub(amount) };
+        };
+        count(&mut totals.conflicts, u64::from(entry.conflict_of.is_some()));
+        match &standing.content {
+            Content::Directory => count(&mut totals.directories, 1),
+            Content::Symlink { .. } => count(&mut totals.symlinks, 1),
+            Content::File { size, hash } => {
+                count(&mut totals.files, 1);
+                count(&mut totals.bytes, *size);
+                let path = join(directory, name);
+                if add {
+                    self.contents.entry(*hash).or_default().insert(path);
+                } else if let Some(paths) = self.contents.get_mut(hash) {
+                    paths.remove(&path);
+                    if paths.is_empty() {
+                        self.contents.remove(hash);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! One device with one engine on it.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use syncline_core::{
+    Engine,
+    api::{
+        Action, Config, Event, Failure, LinkId, Notice, NoticeCode, Outcome, RootStatus, Seed, Status, TaskId, Work,
+    },
+};
+
+use crate::{Clock, Disk, Host, Tree, tap::Tap};
+
+/// The most actions that one call may return.
+const ACTIONS_MAX: usize = 1_024;
+
+/// The most bytes that the actions of one call may hold.
+const ACTION_BYTES_MAX: usize = 32 << 20;
+
+/// What a device has done so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Events its engines took.
+    pub events: u64,
+    /// Pieces of work carried out.
+    pub performed: u64,
+    /// Batches saved.
+    pub saves: u64,
+    /// Messages given to pipes.
+    pub sends: u64,
+    /// Bytes given to pipes.
+    pub sent_bytes: u64,
+    /// Chunks staged.
+    pub staged: u64,
+    /// Changes of the tree.
+    pub commits: u64,
+}
+
+/// Tells the work that is not to be carried out yet.
+type Hold = Box<dyn Fn(&Work) -> bool>;
+
+/// A device: its folder and store, its engine, and the work that is under way.
+pub struct Site {
+    host: Host,
+    config: Config,
+    clock: Clock,
+    chance: fastrand::Rng,
+    engine: Option<Engine>,
+    pending: VecDeque<(TaskId, Work)>,
+    done: VecDeque<(TaskId, Outcome)>,
+    given: BTreeSet<TaskId>,
+    save: Option<TaskId>,
+    hold: Option<Hold>,
+    notices: Vec<Notice>,
+    counts: Counts,
+    log: Option<Vec<u8>>,
+    tap: Tap,
+    silenced: bool,
+    stopped: bool,
+}
+
+/// What an engine asks of the world around its device.
+pub(crate) enum Outside {
+    Send { link: LinkId, bytes: Vec<u8> },
+    Close { link: LinkId },
+}
+
+impl Site {
+    pub(crate) fn new(host: Host, config: Config, clock: Clock, chance: fastrand::Rng) -> Site {
+        Site {
+            host,
+            config,
+            clock,
+            chance,
+            engine: None,
+            pending: VecDeque::new(),
+            done: VecDeque::new(),
+            given: BTreeSet::new(),
+            save: None,
+            hold: None,
+            notices: Vec::new(),
+            counts: Counts::default(),
+            log: None,
+            tap: Tap::default(),
+            silenced: false,
+            stopped: false,
+        }
+    }
+
+    /// The folder, for what people and other programs do to it.
+    pub fn disk(&mut self) -> &mut Disk {
+        &mut self.host.disk
+    }
+
+    /// The device itself.
+    pub fn host(&mut self) -> &mut Host {
+        &mut self.host
+    }
+
+    /// The configuration that the next start uses.
+    pub fn config(&mut self) -> &mut Config {
+        &mut self.config
+    }
+
+    /// Work of this kind is not carried out until it is let go.
+    pub fn hold(&mut self, what: impl Fn(&Work) -> bool + 'static) {
+        self.hold = Some(Box::new(what));
+    }
+
+    /// All work is carried out again.
+    pub fn let_go(&mut self) {
+        self.hold = None;
+    }
+
+    /// Writes down every action from now on.
+    pub fn record(&mut self) {
+        self.log = Some(Vec::new());
+    }
+
+    /// The notices so far, which are forgotten here.
+    pub fn take_notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// A new engine over the same folder and store, which takes its first event.
+    pub(crate) fn start(&mut self) -> Vec<Outside> {
+        self.clock.boot();
+        self.host.disk.clock = self.clock.clone();
+        let bytes = std::iter::repeat_with(|| self.chance.u8(..)).take(32).collect();
+        let engine = Engine::new(self.config.clone(), Seed { bytes }).expect("the configuration is sound");
+        self.engine = Some(engine);
+        (self.silenced, self.stopped) = (false, false);
+        self.handle(Event::Start)
+    }
+
+    /// The engine ends at once: what it asked for and was not done stays undone, what was done it never hears of.
+    pub(crate) fn crash(&mut self) {
+        self.engine = None;
+        self.pending.clear();
+        self.done.clear();
+        self.given.clear();
+        self.tap.clear();
+        self.save = None;
+    }
+
+    /// Gives an event to the engine; nothing happens where none runs.
+    pub(crate) fn handle(&mut self, event: Event) -> Vec<Outside> {
+        let Some(engine) = &mut self.engine else { return Vec::new() };
+        self.counts.events += 1;
+        let actions = engine.handle(self.clock.now(), event);
+        self.check_bounds(&actions);
+        let mut outside = Vec::new();
+        for action in actions {
+            match action {
+                Action::Perform { task, work } => self.take_work(task, work),
+                Action::Cancel { task } => self.cancel(task),
+                Action::Send { link, bytes } => {
+                    assert!(!self.silenced, "something is sent though a save failed");
+                    self.tap.hear(link, &bytes, &self.host.store);
+                    self.counts.sends += 1;
+                    self.counts.sent_bytes += bytes.len() as u64;
+                    outside.push(Outside::Send { link, bytes });
+                }
+                Action::Close { link, .. } => outside.push(Outside::Close { link }),
+                Action::Notify { notice } => self.notices.push(notice),
+                Action::Stopped => self.stopped = true,
+            }
+        }
+        outside
+    }
+
+    /// Carries out one piece of the work that waits; its outcome then waits to be told.
+    pub(crate) fn perform(&mut self, index: usize) {
+        let Some((task, work)) = self.pending.remove(index) else { return };
+        self.counts.performed += 1;
+        match &work {
+            Work::Save { .. } => self.counts.saves += 1,
+            Work::Stage { items, .. } => self.counts.staged += items.len() as u64,
+            Work::Commit { items, .. } => self.counts.commits += items.len() as u64,
+            _ => {}
+        }
+        let outcome = self.host.perform(work);
+        self.done.push_back((task, outcome));
+    }
+
+    /// Tells the engine how one piece of work ended.
+    pub(crate) fn answer(&mut self, index: usize) -> Vec<Outside> {
+        let Some((task, outcome)) = self.done.remove(index) else { return Vec::new() };
+        if self.save == Some(task) {
+            self.save = None;
+            self.silenced |= matches!(outcome, Outcome::Failed { .. });
+        }
+        self.handle(Event::Completed { task, outcome })
+    }
+
+    /// The indices of the work that can be carried out now.
+    pub(crate) fn performable(&self) -> impl Iterator<Item = usize> {
+        let held = |work| self.hold.as_ref().is_some_and(|hold| hold(work));
+        self.pending.iter().enumerate().filter(move |(_, (_, work))| !held(work)).map(|(index, _)| index)
+    }
+
+    pub(crate) fn answerable(&self) -> usize {
+        self.done.len()
+    }
+
+    /// When the engine wants its next turn, in the world's milliseconds.
+    pub(crate) fn deadline_ms(&self) -> Option<u64> {
+        let deadline = self.engine.as_ref()?.deadline()?;
+        Some(self.clock.in_world(deadline))
+    }
+
+    /// Everything that stands in the folder.
+    pub fn tree(&self) -> Tree {
+        self.host.disk.tree()
+    }
+
+    /// What the engine says of itself.
+    pub fn status(&self) -> Status {
+        self.engine.as_ref().expect("an engine runs here").status()
+    }
+
+    /// What the engine says of its only root.
+    pub fn root(&self) -> RootStatus {
+        self.status().roots.remove(0)
+    }
+
+    /// An engine runs.
+    pub fn is_running(&self) -> bool {
+        self.engine.is_some()
+    }
+
+    /// The engine said that it stopped.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// What was done so far.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// The notices so far.
+    pub fn notices(&self) -> &[Notice] {
+        &self.notices
+    }
+
+    /// A notice of this kind was given.
+    pub fn has_notice(&self, code: NoticeCode) -> bool {
+        self.notices.iter().any(|notice| notice.code == code)
+    }
+
+    /// The work that waits to be carried out.
+    pub fn pending(&self) -> impl Iterator<Item = (TaskId, &Work)> {
+        self.pending.iter().map(|(task, work)| (*task, work))
+    }
+
+    /// The actions written down since [`record`](Site::record), one behind the other, as postcard.
+    pub fn recorded(&self) -> &[u8] {
+        self.log.as_deref().unwrap_or_default()
+    }
+
+    fn take_work(&mut self, task: TaskId, work: Work) {
+        assert!(self.given.insert(task), "task {} is given twice", task.0);
+        assert!(!self.stopped, "work after the engine stopped: {work:?}");
+        if matches!(work, Work::Save { .. }) {
+            assert!(self.save.is_none(), "two saves are in flight");
+            self.save = Some(task);
+        }
+        self.pending.push_back((task, work));
+    }
+
+    /// A host that finds it easy does not do cancelled work, and still answers.
+    fn cancel(&mut self, task: TaskId) {
+        if let Some(index) = self.pending.iter().position(|(pending, _)| *pending == task) {
+            self.pending.remove(index);
+            let failure = Failure::Other { message: "cancelled".into() };
+            self.done.push_back((task, Outcome::Failed { failure }));
+        }
+    }
+
+    /// §2.5: however much there is to do, one call returns a bounded part of it.
+    fn check_bounds(&mut self, actions: &[Action]) {
+        assert!(actions.len() <= ACTIONS_MAX, "one call returned {} actions", actions.len());
+        let Some(log) = &mut self.log else { return };
+        let bytes = postcard::to_stdvec(actions).expect("actions are plain data");
+        assert!(bytes.len() <= ACTION_BYTES_MAX, "one call returned {} bytes of actions", bytes.len());
+        log.extend_from_slice(&bytes);
+    }
+}

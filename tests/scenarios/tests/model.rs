@@ -1,0 +1,263 @@
+//! All short histories of one file on two and three devices: the model and the engine end with the same folders, and
+//! both keep the rules that hold always (DESIGN §10).
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use syncline_scenarios::{Item, SiteId, Tree, World, model::Model};
+
+/// The only file.
+const PATH: &str = "a.md";
+
+/// What is written to it.
+const TEXTS: [&str; 3] = ["one", "two", "three"];
+
+/// One act of a history.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Act {
+    Write { site: usize, text: usize },
+    Delete { site: usize },
+    Meet { a: usize, b: usize },
+}
+
+impl fmt::Debug for Act {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Act::Write { site, text } => write!(f, "{site}:={}", TEXTS[*text]),
+            Act::Delete { site } => write!(f, "{site}:delete"),
+            Act::Meet { a, b } => write!(f, "{a}-{b}"),
+        }
+    }
+}
+
+/// The histories of one small world.
+struct Histories {
+    sites: usize,
+    texts: usize,
+    length: usize,
+    /// How long after each other the acts come.
+    pause_ms: u64,
+}
+
+/// Longer than the grace of an unrelated version, so that every write replaces what it stands on.
+const LONG_MS: u64 = 11 * 60_000;
+
+const SHORT_MS: u64 = 1_000;
+
+impl Histories {
+    fn acts(&self) -> Vec<Act> {
+        let mut acts = Vec::new();
+        for site in 0..self.sites {
+            acts.extend((0..self.texts).map(|text| Act::Write { site, text }));
+            acts.push(Act::Delete { site });
+            acts.extend((site + 1..self.sites).map(|b| Act::Meet { a: site, b }));
+        }
+        acts
+    }
+
+    /// Calls `check` with every sequence of `length` acts, and tells how many there were.
+    ///
+    /// Texts stand for themselves only by being different, so the first to appear is always the first, and so on.
+    fn each(&self, mut check: impl FnMut(&[Act])) -> u64 {
+        let (acts, mut count) = (self.acts(), 0);
+        let total = (acts.len() as u64).pow(self.length as u32);
+        let mut history = Vec::with_capacity(self.length);
+        for mut number in 0..total {
+            history.clear();
+            for _ in 0..self.length {
+                history.push(acts[(number % acts.len() as u64) as usize]);
+                number /= acts.len() as u64;
+            }
+            if in_order(&history) {
+                count += 1;
+                check(&history);
+            }
+        }
+        count
+    }
+
+    /// Meetings after which everyone has heard of everything.
+    fn rest(&self) -> Vec<Act> {
+        let round = || (0..self.sites).flat_map(|a| (a + 1..self.sites).map(move |b| Act::Meet { a, b }));
+        round().chain(round()).collect()
+    }
+}
+
+fn in_order(history: &[Act]) -> bool {
+    let mut next = 0;
+    history.iter().all(|act| match act {
+        Act::Write { text, .. } if *text > next => false,
+        Act::Write { text, .. } => {
+            next = next.max(text + 1);
+            true
+        }
+        _ => true,
+    })
+}
+
+/// What must have happened to the texts, told from the acts alone: who had heard of which write, and saw what.
+struct Witness {
+    heard: Vec<BTreeSet<usize>>,
+    writes: Vec<&'static str>,
+    /// Writes that someone replaced or deleted who had heard of them and had their text on the disk.
+    replaced: BTreeSet<usize>,
+}
+
+impl Witness {
+    fn new(sites: usize) -> Witness {
+        Witness { heard: vec![BTreeSet::new(); sites], writes: Vec::new(), replaced: BTreeSet::new() }
+    }
+
+    /// Takes note of an act; `before` is the text that it replaces.
+    fn see(&mut self, act: Act, before: Option<&str>) {
+        match act {
+            Act::Meet { a, b } => {
+                let both = &self.heard[a] | &self.heard[b];
+                (self.heard[a], self.heard[b]) = (both.clone(), both);
+            }
+            Act::Write { text, .. } if before == Some(TEXTS[text]) => {}
+            Act::Write { site, text } => {
+                self.replace(site, before);
+                self.heard[site].insert(self.writes.len());
+                self.writes.push(TEXTS[text]);
+            }
+            Act::Delete { site } => self.replace(site, before),
+        }
+    }
+
+    fn replace(&mut self, site: usize, before: Option<&str>) {
+        let seen = self.heard[site].iter().filter(|write| Some(self.writes[**write]) == before);
+        self.replaced.extend(seen.copied().collect::<Vec<_>>());
+    }
+
+    /// Checks a folder at the end. With `exact`, nothing else may stand there: no false conflict, no resurrection.
+    fn check(&self, found: &BTreeSet<&str>, exact: bool) {
+        let unreplaced = |write: &usize| !self.replaced.contains(write);
+        let live: BTreeSet<&str> = (0..self.writes.len()).filter(unreplaced).map(|write| self.writes[write]).collect();
+        assert!(live.is_subset(found), "lost: {:?}", &live - found);
+        assert!(!exact || found.is_subset(&live), "false conflict or resurrection: {:?}", found - &live);
+    }
+}
+
+fn play_model(histories: &Histories, ids: &[[u8; 16]], history: &[Act]) -> Vec<Vec<BTreeMap<String, &'static str>>> {
+    let mut model = Model::new(ids);
+    let mut witness = Witness::new(histories.sites);
+    let mut folders = Vec::new();
+    for act in history.iter().copied().chain(histories.rest()) {
+        model.pass(histories.pause_ms);
+        if let Act::Write { site, .. } | Act::Delete { site } = act {
+            witness.see(act, model.folder(site).get(PATH).copied());
+        } else {
+            witness.see(act, None);
+        }
+        match act {
+            Act::Write { site, text } => {
+                model.write(site, PATH, TEXTS[text]);
+                model.look(site);
+            }
+            Act::Delete { site } => {
+                model.delete(site, PATH);
+                model.look(site);
+            }
+            Act::Meet { a, b } => model.meet(a, b),
+        }
+        folders.push((0..histories.sites).map(|site| model.folder(site).clone()).collect::<Vec<_>>());
+    }
+    let last = folders.last().expect("there is a meeting");
+    assert!(last.windows(2).all(|pair| pair[0] == pair[1]), "{history:?}: the folders differ: {last:?}");
+    witness.check(&last[0].values().copied().collect(), histories.pause_ms == LONG_MS);
+    folders
+}
+
+/// Plays a history with engines; after every act their folders must be those of the model.
+fn play_engine(histories: &Histories, history: &[Act]) {
+    let (mut world, sites) = World::group(1, &vec![Tree::default(); histories.sites]);
+    for act in histories.rest() {
+        let Act::Meet { a, b } = act else { continue };
+        world.meet(sites[a], sites[b]);
+    }
+    let ids: Vec<[u8; 16]> = sites.iter().map(|site| replica(&world, *site)).collect();
+    let expected = play_model(histories, &ids, history);
+    for (number, (act, folders)) in history.iter().copied().chain(histories.rest()).zip(expected).enumerate() {
+        world.pass(histories.pause_ms);
+        match act {
+            Act::Write { site, text } => {
+                world[sites[site]].disk().write(PATH, TEXTS[text]);
+                world.rescan(sites[site]);
+            }
+            Act::Delete { site } => {
+                if world[sites[site]].disk().read(PATH).is_some() {
+                    world[sites[site]].disk().remove(PATH);
+                }
+                world.rescan(sites[site]);
+            }
+            Act::Meet { a, b } => world.meet(sites[a], sites[b]),
+        }
+        for (site, folder) in sites.iter().zip(folders) {
+            let found = folder_of(&world, *site);
+            assert_eq!(found, folder, "{history:?}: after act {number}, {act:?}; left: engine, right: model");
+        }
+    }
+    world.assert_equal();
+    assert!(sites.iter().all(|site| world[*site].status().quiet), "{history:?}: not quiet");
+}
+
+fn replica(world: &World, site: SiteId) -> [u8; 16] {
+    *world[site].status().replica.expect("the store was read").as_bytes()
+}
+
+fn folder_of(world: &World, site: SiteId) -> BTreeMap<String, &'static str> {
+    let tree = world[site].tree();
+    let text = |item: &Item| match item {
+        Item::File { bytes, .. } => {
+            TEXTS.into_iter().find(|text| text.as_bytes() == bytes).expect("a text of the test")
+        }
+        other => panic!("only files were made, not {other:?}"),
+    };
+    tree.items().map(|(path, item)| (path.to_string(), text(item))).collect()
+}
+
+#[test]
+fn engine_and_model_agree_on_two_replicas_in_quick_histories_of_six_acts() {
+    compare(Histories { sites: 2, texts: 3, length: 6, pause_ms: SHORT_MS });
+}
+
+#[test]
+fn engine_and_model_agree_on_two_replicas_in_slow_histories_of_six_acts() {
+    compare(Histories { sites: 2, texts: 3, length: 6, pause_ms: LONG_MS });
+}
+
+#[test]
+fn engine_and_model_agree_on_three_replicas_in_quick_histories_of_four_acts() {
+    compare(Histories { sites: 3, texts: 3, length: 4, pause_ms: SHORT_MS });
+}
+
+#[test]
+fn engine_and_model_agree_on_three_replicas_in_slow_histories_of_four_acts() {
+    compare(Histories { sites: 3, texts: 3, length: 4, pause_ms: LONG_MS });
+}
+
+fn compare(histories: Histories) {
+    let count = histories.each(|history| play_engine(&histories, history));
+    println!("{count} histories");
+}
+
+#[test]
+fn model_keeps_the_rules_on_two_replicas_in_all_histories_of_six_acts() {
+    for pause_ms in [SHORT_MS, LONG_MS] {
+        let histories = Histories { sites: 2, texts: 3, length: 6, pause_ms };
+        let count = histories.each(|history| drop(play_model(&histories, &[[1; 16], [2; 16]], history)));
+        println!("{count} histories");
+    }
+}
+
+#[test]
+fn model_keeps_the_rules_on_three_replicas_in_all_histories_of_five_acts() {
+    for pause_ms in [SHORT_MS, LONG_MS] {
+        let histories = Histories { sites: 3, texts: 3, length: 5, pause_ms };
+        let count = histories.each(|history| drop(play_model(&histories, &[[1; 16], [2; 16], [3; 16]], history)));
+        println!("{count} histories");
+    }
+}

@@ -1,0 +1,207 @@
+//! Concurrent versions of one name.
+
+use syncline_scenarios::{SiteId, Tree, World, model::copy_name, tree};
+
+/// Longer than the grace in which an editor may still have another version open.
+const LATER_MS: u64 = 11 * 60_000;
+
+/// Two devices that agree on a folder and are parted.
+fn parted(folder: Tree) -> (World, SiteId, SiteId) {
+    let (mut world, a, b) = World::pair(1, folder, Tree::default());
+    world.unlink(a, b);
+    world.settle();
+    world.pass(1_000);
+    (world, a, b)
+}
+
+/// Someone writes; the device takes note.
+fn write(world: &mut World, site: SiteId, path: &str, text: &str) {
+    world.pass(1_000);
+    world[site].disk().write(path, text);
+    world.rescan(site);
+}
+
+/// Someone deletes; the device takes note.
+fn delete(world: &mut World, site: SiteId, path: &str) {
+    world.pass(1_000);
+    world[site].disk().remove(path);
+    world.rescan(site);
+}
+
+#[test]
+fn t02_a_concurrent_edit_outlives_a_deletion_on_either_side() {
+    for founder_edits in [true, false] {
+        let (mut world, a, b) = parted(tree([("a.md", "old")]));
+        let (editor, deleter) = if founder_edits { (a, b) } else { (b, a) };
+        write(&mut world, editor, "a.md", "new");
+        delete(&mut world, deleter, "a.md");
+        world.meet(a, b);
+        world.assert_all(&tree([("a.md", "new")]));
+    }
+}
+
+#[test]
+fn t02_a_deletion_outlives_the_version_it_had_seen() {
+    let (mut world, a, b) = parted(tree([("a.md", "old")]));
+    delete(&mut world, b, "a.md");
+    world.meet(a, b);
+    world.assert_all(&Tree::default());
+}
+
+#[test]
+fn t03_an_edited_conflict_copy_and_a_conflict_about_it_are_both_kept() {
+    let (mut world, a, b) = parted(tree([("a.md", "old")]));
+    write(&mut world, a, "a.md", "left");
+    write(&mut world, b, "a.md", "right");
+    world.meet(a, b);
+    let copy = copy_name("a.md", "left");
+    world.assert_all(&tree([("a.md", "right"), (&copy, "left")]));
+
+    world.pass(LATER_MS);
+    write(&mut world, a, &copy, "left, by a");
+    write(&mut world, b, &copy, "left, by b");
+    world.meet(a, b);
+    world.assert_all(&tree([
+        ("a.md", "left, by b"),
+        (&copy_name("a.md", "left, by a"), "left, by a"),
+        (&copy_name("a.md", "right"), "right"),
+    ]));
+}
+
+#[test]
+fn t03_a_deleted_conflict_copy_is_withdrawn_everywhere() {
+    let (mut world, a, b) = parted(tree([("a.md", "old")]));
+    write(&mut world, a, "a.md", "left");
+    write(&mut world, b, "a.md", "right");
+    world.meet(a, b);
+    delete(&mut world, b, &copy_name("a.md", "left"));
+    world.meet(a, b);
+    world.assert_all(&tree([("a.md", "right")]));
+}
+
+#[test]
+fn t03_a_deleted_winner_leaves_the_name_to_the_other() {
+    let (mut world, a, b) = parted(tree([("a.md", "old")]));
+    write(&mut world, a, "a.md", "left");
+    write(&mut world, b, "a.md", "right");
+    world.meet(a, b);
+    delete(&mut world, a, "a.md");
+    world.meet(a, b);
+    world.assert_all(&tree([("a.md", "left")]));
+}
+
+#[test]
+fn t04_eleven_concurrent_versions_are_all_readable() {
+    let (mut world, sites) = World::group(4, &vec![Tree::default(); 11]);
+    for site in &sites[1..] {
+        world.meet(sites[0], *site);
+    }
+    let texts: Vec<String> = (0..sites.len()).map(|number| format!("by device {number}")).collect();
+    for (site, text) in sites.iter().zip(&texts) {
+        write(&mut world, *site, "a.md", text);
+    }
+    for pair in sites.windows(2) {
+        world.link(pair[0], pair[1]);
+    }
+    world.settle();
+    let mut expected = tree([("a.md", texts[10].as_str())]);
+    for text in &texts[..10] {
+        expected = expected.with(&copy_name("a.md", text), text.as_str());
+    }
+    world.assert_all(&expected);
+    assert_eq!(world[sites[3]].root().conflicts, 10);
+}
+
+#[test]
+fn t05_equal_bytes_on_both_sides_are_one_file() {
+    let (mut world, a, b) = parted(tree([("a.md", "old")]));
+    write(&mut world, a, "a.md", "same");
+    write(&mut world, b, "a.md", "same");
+    write(&mut world, a, "new.md", "same too");
+    write(&mut world, b, "new.md", "same too");
+    world.meet(a, b);
+    world.assert_all(&tree([("a.md", "same"), ("new.md", "same too")]));
+}
+
+#[test]
+fn t05_equal_bytes_with_other_modes_and_times_are_one_file() {
+    let (mut world, a, b) = parted(Tree::default());
+    write(&mut world, a, "run.sh", "same");
+    world[b].disk().write("run.sh", "same");
+    world[b].disk().chmod("run.sh", 0o755);
+    world.pass(5_000);
+    world.rescan(b);
+    world.meet(a, b);
+    world.assert_equal();
+    assert_eq!(world[a].tree().len(), 1, "{:?}", world[a].tree());
+}
+
+#[test]
+fn t31_an_edit_of_the_plain_file_after_a_conflict_keeps_every_other_version() {
+    for founder_last in [true, false] {
+        let (mut world, a, b) = parted(tree([("a.md", "old")]));
+        let (first, last) = if founder_last { (b, a) } else { (a, b) };
+        write(&mut world, first, "a.md", "first");
+        write(&mut world, last, "a.md", "last");
+        world.meet(a, b);
+        // An editor on the device whose version lost still shows that one and saves over the winner.
+        write(&mut world, first, "a.md", "first, more");
+        world.meet(a, b);
+        world.assert_all(&tree([
+            ("a.md", "first, more"),
+            (&copy_name("a.md", "first"), "first"),
+            (&copy_name("a.md", "last"), "last"),
+        ]));
+    }
+}
+
+#[test]
+fn t31_an_edit_of_ones_own_winning_version_replaces_it_and_keeps_the_other() {
+    let (mut world, a, b) = parted(tree([("a.md", "old")]));
+    write(&mut world, a, "a.md", "first");
+    write(&mut world, b, "a.md", "last");
+    world.meet(a, b);
+    write(&mut world, b, "a.md", "last, more");
+    world.meet(a, b);
+    world.assert_all(&tree([("a.md", "last, more"), (&copy_name("a.md", "first"), "first")]));
+}
+
+#[test]
+fn t33_twins_deleted_on_one_side_are_gone_on_both() {
+    let twins = tree([("a.md", "same"), ("d/b.md", "same")]);
+    let (mut world, a, b) = World::pair(1, twins.clone(), twins);
+    for (site, path) in [(a, "a.md"), (b, "d/b.md")] {
+        world.pass(1_000);
+        world[site].disk().remove(path);
+        world.rescan(site);
+    }
+    world.assert_all(&tree([("d", syncline_scenarios::directory())]));
+}
+
+#[test]
+fn t33_twins_made_apart_and_deleted_on_one_side_are_gone_on_both() {
+    let (mut world, a, b) = parted(Tree::default());
+    write(&mut world, a, "a.md", "same");
+    write(&mut world, b, "a.md", "same");
+    world.meet(a, b);
+    delete(&mut world, a, "a.md");
+    world.meet(a, b);
+    world.assert_all(&Tree::default());
+    world.restart(a);
+    world.restart(b);
+    world.meet(a, b);
+    world.assert_all(&Tree::default());
+}
+
+#[test]
+fn a_conflict_that_was_resolved_does_not_come_back() {
+    let (mut world, a, b) = parted(tree([("a.md", "old")]));
+    write(&mut world, a, "a.md", "left");
+    write(&mut world, b, "a.md", "right");
+    world.meet(a, b);
+    world.pass(LATER_MS);
+    write(&mut world, a, "a.md", "left and right");
+    delete(&mut world, a, &copy_name("a.md", "left"));
+    world.meet(a, b);
+    world.assert_all(&tree([("a.md", "left and right")]));
+}

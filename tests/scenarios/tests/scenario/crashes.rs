@@ -1,0 +1,154 @@
+//! Engines that end at any moment and start again.
+
+use syncline_core::api::Work;
+use syncline_scenarios::{Order, SiteId, Tree, World, model::copy_name, tree};
+
+/// Two devices with work on both sides: new files, an edit of a shared one, a deletion, a conflict.
+fn busy(seed: u64, order: Order) -> (World, SiteId, SiteId, Tree) {
+    let big: Vec<u8> = (0..60_000u32).flat_map(|number| number.to_le_bytes()).collect();
+    let shared = tree([("a.md", "old"), ("gone.md", "old"), ("both.md", "old")]);
+    let (mut world, a, b) = World::pair(seed, shared, Tree::default());
+    world.set_order(order);
+    world.unlink(a, b);
+    world.settle();
+    world.pass(1_000);
+    world[a].disk().write("a.md", "new");
+    world[a].disk().remove("gone.md");
+    world[a].disk().write("d/big", &big);
+    world[a].disk().write("both.md", "of a");
+    world.rescan(a);
+    world.pass(1_000);
+    world[b].disk().write("both.md", "of b");
+    world[b].disk().write("e/new.md", "of b");
+    world.rescan(b);
+    let expected = tree([("a.md", "new"), ("both.md", "of b"), ("e/new.md", "of b")])
+        .with(&copy_name("both.md", "of a"), "of a")
+        .with("d/big", big);
+    (world, a, b, expected)
+}
+
+/// Crashes one device after each piece of work that it completes, until a run ends by itself.
+fn crash_everywhere(crash_founder: bool, order: Order, tell: bool) -> u64 {
+    for moment in 0.. {
+        let (mut world, a, b, expected) = busy(moment, order);
+        let victim = if crash_founder { a } else { b };
+        let end = world[victim].counts().performed + moment;
+        world.link(a, b);
+        if !world.run_until(|world| world[victim].counts().performed >= end) {
+            world.assert_all(&expected);
+            return moment;
+        }
+        if tell {
+            world.step();
+        }
+        world.crash(victim);
+        world.settle();
+        world.start(victim);
+        world.settle();
+        world.meet(a, b);
+        world.assert_all(&expected);
+        for site in [a, b] {
+            assert_eq!(world[site].disk().staged(), 0, "moment {moment}: something is left in staging");
+        }
+    }
+    unreachable!("a run ends")
+}
+
+#[test]
+fn t32_a_receiver_that_crashes_at_any_moment_ends_equal() {
+    for order in [Order::Asked, Order::Drawn] {
+        for tell in [false, true] {
+            println!("{} moments", crash_everywhere(false, order, tell));
+        }
+    }
+}
+
+#[test]
+fn t32_a_sender_that_crashes_at_any_moment_ends_equal() {
+    for order in [Order::Asked, Order::Drawn] {
+        for tell in [false, true] {
+            println!("{} moments", crash_everywhere(true, order, tell));
+        }
+    }
+}
+
+#[test]
+fn t32_a_crash_between_a_write_and_its_save_is_no_conflict_on_either_side() {
+    let (mut world, a, b) = World::pair(1, tree([("a.md", "old"), ("b.md", "old")]), Tree::default());
+    world.pass(1_000);
+    let (commits, store) = (world[b].counts().commits, world[b].host().store.clone());
+    world[a].disk().write("a.md", "new");
+    world[a].disk().remove("b.md");
+    world[a].disk().write("c.md", "new");
+    world.rescan(a);
+    assert!(world[b].counts().commits >= commits + 3);
+    let _ = store;
+
+    world[b].hold(|_| false);
+    world[a].disk().write("a.md", "newer");
+    world[a].disk().write("c.md", "newer");
+    world.command(a, syncline_core::api::Command::Rescan { root: syncline_scenarios::ROOT });
+    let commits = world[b].counts().commits;
+    assert!(world.run_until(|world| world[b].counts().commits > commits), "nothing was written");
+    world.crash(b);
+    world.start(b);
+    world.settle();
+    world.meet(a, b);
+    world.assert_all(&tree([("a.md", "newer"), ("c.md", "newer")]));
+}
+
+#[test]
+fn both_devices_may_crash_again_and_again() {
+    for seed in 0..30 {
+        let (mut world, a, b, expected) = busy(seed, Order::Drawn);
+        let mut chance = fastrand::Rng::with_seed(seed);
+        for _ in 0..8 {
+            if !world.is_linked(a, b) {
+                world.link(a, b);
+            }
+            for _ in 0..chance.u32(..60) {
+                world.step();
+            }
+            let victim = if chance.bool() { a } else { b };
+            world.restart(victim);
+            if chance.bool() {
+                world.pass(500);
+            }
+        }
+        world.settle();
+        world.meet(a, b);
+        world.assert_all(&expected);
+    }
+}
+
+#[test]
+fn a_joiner_that_crashes_at_any_moment_agrees_in_the_end() {
+    let folder = tree([("a.md", "a"), ("d/b.md", "b"), ("d/e/c.md", "c")]);
+    let other = tree([("a.md", "a"), ("f.md", "f")]);
+    for moment in 0.. {
+        let (mut world, sites) = World::group(moment, &[folder.clone(), other.clone()]);
+        let (a, b) = (sites[0], sites[1]);
+        world.link(a, b);
+        let ended = !world.run_until(|world| world[b].counts().performed >= moment);
+        if !ended {
+            world.restart(b);
+            world.link(a, b);
+            world.settle();
+        }
+        world.assert_all(&folder.clone().with("f.md", "f"));
+        if ended {
+            return println!("{moment} moments");
+        }
+    }
+}
+
+#[test]
+fn saves_may_wait_while_everything_else_goes_on() {
+    let (mut world, a, b, expected) = busy(1, Order::Drawn);
+    world[b].hold(|work| matches!(work, Work::Save { .. }));
+    world.link(a, b);
+    world.settle();
+    world[b].let_go();
+    world.settle();
+    world.assert_all(&expected);
+}

@@ -1,0 +1,202 @@
+//! What counts as a deletion, and what does not.
+
+use syncline_core::api::{Command, NoticeCode, RootState};
+use syncline_scenarios::{Fault, ROOT, SiteId, Tree, World, directory, tree};
+
+fn notes(count: usize) -> Tree {
+    (0..count)
+        .fold(Tree::default(), |tree, number| tree.with(&format!("note {number}.md"), format!("{number}").as_str()))
+}
+
+fn remove_notes(world: &mut World, site: SiteId, count: usize) {
+    world.pass(1_000);
+    for number in 0..count {
+        world[site].disk().remove(&format!("note {number}.md"));
+    }
+    world.rescan(site);
+}
+
+#[test]
+fn t09_a_new_file_in_a_directory_deleted_elsewhere_is_kept() {
+    let (mut world, a, b) = World::pair(1, tree([("d/x", "old"), ("d/e/y", "old")]), Tree::default());
+    world.unlink(a, b);
+    world.settle();
+    world[a].disk().remove("d");
+    world.rescan(a);
+    world[b].disk().write("d/e/new", "not yet seen");
+    world.meet(a, b);
+    world.rescan(b);
+    world.meet(a, b);
+    world.assert_all(&tree([("d/e/new", "not yet seen")]));
+}
+
+#[test]
+fn t09_a_directory_is_deleted_with_all_that_was_seen_of_it() {
+    let (mut world, a, b) = World::pair(1, tree([("d/x", "old"), ("d/e/y", "old"), ("z", "stays")]), Tree::default());
+    world[a].disk().remove("d");
+    world.rescan(a);
+    world.assert_all(&tree([("z", "stays")]));
+    assert!(world[b].is_running());
+}
+
+#[test]
+fn t11_a_root_that_is_unmounted_deletes_nothing() {
+    let folder = notes(5).with("d/x", "x");
+    let (mut world, a, b) = World::pair(1, folder.clone(), Tree::default());
+    world[a].disk().set_marker(false);
+    world[a].disk().clear();
+    world.rescan(a);
+    world.pass(120_000);
+    assert_eq!(world[a].root().state, RootState::Halted);
+    assert!(world[a].has_notice(NoticeCode::RootMissing));
+    assert_eq!(world[b].tree(), folder);
+    assert!(world[a].tree().is_empty(), "nothing is written into what is not the root");
+}
+
+#[test]
+fn t11_a_root_that_is_replaced_deletes_and_sends_nothing() {
+    let folder = notes(5);
+    let (mut world, a, b) = World::pair(1, folder.clone(), Tree::default());
+    world[a].disk().set_marker(false);
+    world[a].disk().clear();
+    world[a].disk().write("other.md", "of another root");
+    world.rescan(a);
+    world.pass(120_000);
+    assert_eq!(world[a].root().state, RootState::Halted);
+    assert_eq!(world[b].tree(), folder);
+    assert_eq!(world[a].tree(), tree([("other.md", "of another root")]));
+}
+
+#[test]
+fn t11_a_root_that_goes_away_between_runs_deletes_nothing() {
+    let folder = notes(5);
+    let (mut world, a, b) = World::pair(1, folder.clone(), Tree::default());
+    world.crash(a);
+    let kept = world[a].tree();
+    world[a].disk().set_marker(false);
+    world[a].disk().clear();
+    world.start(a);
+    world.meet(a, b);
+    assert_eq!(world[b].tree(), folder);
+
+    world.crash(a);
+    world[a].disk().put(&kept);
+    world[a].disk().set_marker(true);
+    world.start(a);
+    world.meet(a, b);
+    world.assert_all(&folder);
+}
+
+#[test]
+fn t12_a_directory_that_cannot_be_read_is_not_deleted() {
+    for fault in [Fault::Device, Fault::Denied] {
+        for path in ["d", "d/e", "d/x"] {
+            let folder = tree([("d/x", "x"), ("d/e/y", "y"), ("z", "z")]);
+            let (mut world, a, b) = World::pair(1, folder.clone(), Tree::default());
+            world[a].disk().fault(path, Some(fault));
+            world[a].disk().write("z", "more");
+            world.rescan(a);
+            world.rescan(a);
+            let changed = folder.clone().with("z", "more");
+            assert_eq!(world[b].tree(), changed, "{fault:?} at {path}");
+            world[a].disk().fault(path, None);
+            world.rescan(a);
+            world.assert_all(&changed);
+        }
+    }
+}
+
+#[test]
+fn t12_an_unreadable_directory_is_noticed_and_read_again() {
+    let (mut world, a, b) = World::pair(1, tree([("d/x", "x")]), Tree::default());
+    world[a].disk().fault("d", Some(Fault::Denied));
+    world[a].disk().write("d/new", "new");
+    world.rescan(a);
+    assert!(world[a].has_notice(NoticeCode::Unreadable));
+    assert!(world[a].root().unreadable > 0);
+    world[a].disk().fault("d", None);
+    world.rescan(a);
+    world.assert_all(&tree([("d/x", "x"), ("d/new", "new")]));
+    assert_eq!(world[a].root().unreadable, 0);
+    assert!(world[b].is_running());
+}
+
+#[test]
+fn a_path_that_comes_back_within_the_debounce_is_not_deleted() {
+    let (mut world, a, b) = World::pair(1, tree([("a.md", "old")]), Tree::default());
+    let digest = world[a].status().digest;
+    world.pass(1_000);
+    world[a].disk().rename("a.md", "a.md~");
+    world.command(a, Command::Rescan { root: ROOT });
+    while world.step() {}
+    world[a].disk().rename("a.md~", "a.md");
+    world.settle();
+    world.rescan(a);
+    assert_eq!(world[b].tree().at("a.md"), world[a].tree().at("a.md"));
+    world.assert_all(&tree([("a.md", "old")]));
+    let _ = digest;
+}
+
+#[test]
+fn a_few_deletions_are_not_held() {
+    let (mut world, a, _) = World::pair(1, notes(12), Tree::default());
+    remove_notes(&mut world, a, 10);
+    world.assert_all(&tree([("note 10.md", "10"), ("note 11.md", "11")]));
+}
+
+#[test]
+fn t21_many_deletions_wait_for_a_person() {
+    let (mut world, a, b) = World::pair(1, notes(40), Tree::default());
+    remove_notes(&mut world, a, 24);
+    assert_eq!(world[b].tree(), notes(40));
+    assert_eq!(world[a].root().held, 24);
+    assert!(world[a].has_notice(NoticeCode::DeletionsHeld));
+
+    world.command(a, Command::AllowDeletions { root: ROOT });
+    world.settle();
+    world.assert_equal();
+    assert_eq!(world[b].tree().len(), 16);
+    assert_eq!(world[a].root().held, 0);
+}
+
+#[test]
+fn t21_held_deletions_are_held_after_a_restart_and_can_be_undone() {
+    let (mut world, a, b) = World::pair(1, notes(40), Tree::default());
+    remove_notes(&mut world, a, 24);
+    world.restart(a);
+    world.link(a, b);
+    world.settle();
+    assert_eq!(world[b].tree(), notes(40));
+    assert_eq!(world[a].root().held, 24);
+
+    world.command(a, Command::RestoreDeletions { root: ROOT });
+    world.settle();
+    world.assert_all(&notes(40));
+    assert_eq!(world[a].root().held, 0);
+}
+
+#[test]
+fn t21_deletions_that_come_one_after_the_other_are_counted_together() {
+    let (mut world, a, b) = World::pair(1, notes(40), Tree::default());
+    for number in 0..30 {
+        world[a].disk().remove(&format!("note {number}.md"));
+        world.rescan(a);
+    }
+    assert!(world[b].tree().len() >= 29, "at most a quarter and ten are gone: {:?}", world[b].tree().len());
+}
+
+#[test]
+fn a_directory_with_entries_that_are_not_kept_is_retained() {
+    let (mut world, a, b) = World::pair(1, tree([("d/x", "x")]), Tree::default());
+    world[b].disk().special("d/socket");
+    world.rescan(b);
+    world[a].disk().remove("d");
+    world.rescan(a);
+    assert!(world[a].tree().is_empty());
+    assert_eq!(world[b].tree().at("d"), Some(&directory()));
+    assert!(world[b].has_notice(NoticeCode::DirectoryRetained));
+    world.restart(b);
+    world.link(a, b);
+    world.settle();
+    assert!(world[a].tree().is_empty(), "what is retained does not come back: {:?}", world[a].tree());
+}

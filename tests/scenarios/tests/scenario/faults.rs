@@ -1,0 +1,214 @@
+//! Disks that fail, lose what they knew, or change while they are read.
+
+use syncline_core::api::{Command, NoticeCode, RootState, Work};
+use syncline_scenarios::{Fault, ROOT, Tree, World, model::copy_name, tree};
+
+#[test]
+fn t01_a_lost_index_dominates_nothing_and_equal_bytes_agree_silently() {
+    let folder = tree([("a.md", "a"), ("b.md", "b"), ("d/c.md", "c")]);
+    let (mut world, a, b) = World::pair(1, folder.clone(), Tree::default());
+    world.crash(b);
+    world[b].host().store.lose();
+    world[a].disk().write("a.md", "a, newer");
+    world.rescan(a);
+    world[b].disk().write("b.md", "b, newer");
+    world.start(b);
+    world.meet(a, b);
+    world.assert_equal();
+    let found = world[a].tree();
+    for text in ["a, newer", "b, newer", "c"] {
+        assert!(found.contents().contains(&text.as_bytes()), "{text} is lost: {found:?}");
+    }
+    assert_eq!(found.at("d/c.md"), Some(&"c".into()));
+    assert!(found.copies().iter().all(|path| !path.starts_with("d/")), "{found:?}");
+}
+
+#[test]
+fn t01_a_lost_index_of_an_unchanged_folder_is_no_news() {
+    let folder = tree([("a.md", "a"), ("b.md", "b"), ("d/c.md", "c")]);
+    for founder in [true, false] {
+        let (mut world, a, b) = World::pair(1, folder.clone(), folder.clone());
+        let loser = if founder { a } else { b };
+        world.crash(loser);
+        world[loser].host().store.lose();
+        world.start(loser);
+        world.meet(a, b);
+        world.assert_all(&folder);
+    }
+}
+
+#[test]
+fn t13_a_write_that_failed_is_still_pending_after_a_restart() {
+    let (mut world, a, b) = World::pair(1, Tree::default(), Tree::default());
+    world[b].disk().fail_commits(u32::MAX);
+    world[a].disk().write("a.md", "a");
+    world.rescan(a);
+    assert!(world[b].tree().is_empty());
+    assert!(world[b].root().waiting > 0);
+    world.restart(b);
+    world.link(a, b);
+    world.settle();
+    assert!(world[b].tree().is_empty());
+    assert_eq!(world[a].tree(), tree([("a.md", "a")]), "a failed write is not a deletion");
+    world[b].disk().fail_commits(0);
+    world.pass(120_000);
+    world.assert_all(&tree([("a.md", "a")]));
+    assert_eq!(world[b].root().waiting, 0);
+}
+
+#[test]
+fn t13_a_retry_by_command_comes_at_once() {
+    let (mut world, a, b) = World::pair(1, Tree::default(), Tree::default());
+    world[b].disk().fail_commits(u32::MAX);
+    world[a].disk().write("a.md", "a");
+    world.rescan(a);
+    world.pass(90_000);
+    world[b].disk().fail_commits(0);
+    world.command(b, Command::Retry { root: ROOT });
+    world.settle();
+    world.assert_all(&tree([("a.md", "a")]));
+}
+
+#[test]
+fn t14_a_reset_on_one_side_is_a_union() {
+    let (mut world, a, b) = World::pair(1, tree([("a", "a"), ("b", "b"), ("c", "c")]), Tree::default());
+    world.crash(b);
+    world[b].host().store.lose();
+    world[b].disk().remove("a");
+    world[b].disk().write("d", "d");
+    world.start(b);
+    world.meet(a, b);
+    world.assert_all(&tree([("a", "a"), ("b", "b"), ("c", "c"), ("d", "d")]));
+}
+
+#[test]
+fn t15_an_index_rolled_back_to_a_backup_loses_nothing() {
+    let (mut world, a, b) = World::pair(1, tree([("a.md", "one")]), Tree::default());
+    let backup = world[a].host().store.clone();
+    let files = world[a].tree();
+    world[a].disk().write("a.md", "two");
+    world.rescan(a);
+    world[b].disk().write("b.md", "of b");
+    world.rescan(b);
+    world.assert_all(&tree([("a.md", "two"), ("b.md", "of b")]));
+
+    world.crash(a);
+    world[a].host().store = backup;
+    world[a].disk().clear();
+    world[a].disk().put(&files);
+    world.pass(60_000);
+    world[a].disk().write("after.md", "written after the backup was put back");
+    world.start(a);
+    world.settle();
+    world.meet(a, b);
+    world.meet(a, b);
+    world.assert_equal();
+    let found = world[b].tree();
+    for text in ["two", "of b", "written after the backup was put back"] {
+        assert!(found.contents().contains(&text.as_bytes()), "{text} is lost: {found:?}");
+    }
+}
+
+#[test]
+fn t20_a_full_disk_keeps_the_old_bytes_until_there_is_room() {
+    let (mut world, a, b) = World::pair(1, tree([("a.md", "old")]), Tree::default());
+    world[b].disk().space(Some(10));
+    world[a].disk().write("a.md", "more than ten bytes");
+    world.rescan(a);
+    assert_eq!(world[b].tree(), tree([("a.md", "old")]));
+    assert!(world[b].has_notice(NoticeCode::NoSpace));
+    world[b].disk().space(None);
+    world.pass(120_000);
+    world.assert_all(&tree([("a.md", "more than ten bytes")]));
+}
+
+#[test]
+fn t20_a_path_that_cannot_be_written_holds_nothing_else_back() {
+    let (mut world, a, b) = World::pair(1, tree([("d/x", "old"), ("z", "old")]), Tree::default());
+    world[b].disk().fault("d", Some(Fault::Denied));
+    world[a].disk().write("d/x", "new");
+    world[a].disk().write("z", "new");
+    world.rescan(a);
+    assert_eq!(world[b].tree(), tree([("d/x", "old"), ("z", "new")]));
+    assert_eq!(world[b].root().state, RootState::Following);
+    world[b].disk().fault("d", None);
+    world.pass(120_000);
+    world.assert_all(&tree([("d/x", "new"), ("z", "new")]));
+}
+
+#[test]
+fn t24_corrupted_pipes_corrupt_nothing() {
+    for seed in 0..20 {
+        let big: Vec<u8> = (0..300_000u32).flat_map(|number| number.to_le_bytes()).collect();
+        let folder = Tree::default().with("a", "a").with("d/b", "b").with("big", big);
+        let (mut world, sites) = World::group(seed, &[folder.clone(), Tree::default()]);
+        let (a, b) = (sites[0], sites[1]);
+        world.corrupt_one_in(20);
+        for _ in 0..5 {
+            world.meet(a, b);
+        }
+        world.corrupt_one_in(0);
+        world.meet(a, b);
+        world.assert_all(&folder);
+    }
+}
+
+#[test]
+fn t25_a_file_that_grows_while_it_is_hashed_is_read_again() {
+    let (mut world, a, b) = World::pair(1, Tree::default(), Tree::default());
+    world[a].hold(|work| matches!(work, Work::Hash { .. }));
+    world[a].disk().write("log", "first line\n");
+    world.rescan(a);
+    world[a].disk().append("log", "second line\n");
+    world[a].let_go();
+    world.settle();
+    world.rescan(a);
+    world.assert_all(&tree([("log", "first line\nsecond line\n")]));
+    assert!(world[b].is_running());
+}
+
+#[test]
+fn t25_a_file_that_grows_while_it_is_sent_is_never_a_mixture() {
+    let (mut world, a, b) = World::pair(1, Tree::default(), Tree::default());
+    world[a].hold(|work| matches!(work, Work::Read { .. }));
+    let start = vec![b'x'; 100_000];
+    world[a].disk().write("log", &start);
+    world.rescan(a);
+    world.pass(1_000);
+    world[a].disk().append("log", "more");
+    world[a].let_go();
+    world.settle();
+    let found = world[b].tree();
+    let whole = |bytes: &&[u8]| bytes.len() == start.len() || bytes.len() == start.len() + 4;
+    assert!(found.contents().iter().all(whole), "{found:?}");
+    world.rescan(a);
+    world.assert_all(&Tree::default().with("log", [start, b"more".to_vec()].concat()));
+}
+
+#[test]
+fn a_file_edited_while_a_remote_change_arrives_is_not_overwritten() {
+    let (mut world, a, b) = World::pair(1, tree([("a.md", "old")]), Tree::default());
+    world[b].hold(|work| matches!(work, Work::Commit { .. }));
+    world.pass(1_000);
+    world[a].disk().write("a.md", "of a");
+    world.rescan(a);
+    world[b].disk().write("a.md", "of b");
+    world[b].let_go();
+    world.settle();
+    world.rescan(b);
+    world.assert_equal();
+    let found = world[a].tree();
+    assert!(found.at("a.md") == Some(&"of b".into()) && found.at(&copy_name("a.md", "of a")).is_some(), "{found:?}");
+}
+
+#[test]
+fn what_is_replaced_or_deleted_goes_to_the_history() {
+    let (mut world, a, b) = World::pair(1, tree([("a.md", "old"), ("b.md", "gone")]), Tree::default());
+    world.pass(1_000);
+    world[a].disk().write("a.md", "new");
+    world[a].disk().remove("b.md");
+    world.rescan(a);
+    let mut kept: Vec<_> = world[b].disk().history().iter().map(|displaced| displaced.path.clone()).collect();
+    kept.sort();
+    assert_eq!(kept, ["a.md", "b.md"]);
+}

@@ -1,0 +1,11 @@
+//! Named scenarios: small stories of folders and people, each of which once broke a sync tool.
+
+mod boundary;
+mod conflicts;
+mod crashes;
+mod deletions;
+mod faults;
+mod hostile;
+mod joining;
+mod kinds;
+mod names;
