@@ -1,3 +1,5 @@
 //! `cargo xtask tidy`.
 /// x
-pub fn tidy() -> anyhow::Result<()> { Ok(()) }
+pub fn tidy() -> anyhow::Result<()> {
+    Ok(())
+}
