@@ -109,7 +109,9 @@ pub const READ_ITEMS_MAX: usize = 128;
 pub const READ_BYTES_MAX: u64 = 4 << 20;
 /// Bytes read for one peer and not yet handed to the pipe.
 pub const SERVE_BYTES_MAX: u64 = 16 << 20;
-/// Chunks that one peer may have asked for and not got.
+/// Manifests read for one peer at once.
+pub const SERVE_MANIFESTS_MAX: usize = 16;
+/// Chunks, and likewise manifests, that one peer may have asked for and not got.
 pub const SERVE_WANTS_MAX: usize = 65_536;
 /// Bytes of messages read from the store for one peer at a time.
 pub const FEED_BYTES_MAX: u32 = 512 << 10;
@@ -128,6 +130,9 @@ pub const RETRY_MS: u64 = 1_000;
 pub const RETRY_MS_MIN: u64 = 50;
 /// The longest wait, in milliseconds.
 pub const RETRY_MS_MAX: u64 = 60_000;
+/// How long a peer is not asked again for a content that it did not have or did not send as it is, in milliseconds. What it
+/// says meanwhile of what it holds ends the wait.
+pub const ASK_AGAIN_MS: u64 = 60_000;
 /// How long after an unrelated version took a path the first write there supersedes nothing, in milliseconds (§8.4).
 pub const GRACE_MS: u64 = 600_000;
 /// Deletions of at most this many files need no one's consent (§8.8).
@@ -136,6 +141,13 @@ pub const DELETIONS_FREE: u64 = 10;
 pub const DELETIONS_SHARE: u64 = 4;
 /// Deletions so long ago still count towards the share, in milliseconds.
 pub const DELETIONS_WINDOW_MS: u64 = 60_000;
+
+/// How much of the control or small lane may wait in a link at most: beyond it the peer asks and does not read, and its
+/// link is closed. The bulk lane holds what the engine chose to produce.
+pub const LANE_QUEUE_BYTES_MAX: usize = 32 << 20;
+
+/// What a waiting frame costs beside its bytes.
+pub const WAITING_FRAME_BYTES: usize = 128;
 
 // What one definition promises about another.
 const _: () = {

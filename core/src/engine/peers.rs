@@ -3,18 +3,23 @@
 //! Invariant: nothing is sent or acknowledged before it is saved
 //! (`rules::nothing_is_sent_before_it_is_saved`).
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use serde_bytes::ByteBuf;
 
-use super::limits::{CREDIT_BYTES, FEED_BYTES_MAX, MESSAGE_BYTES_MAX, WANTED_CHUNKS_MAX, WANTED_MANIFESTS_MAX};
+use super::limits::{
+    ASK_AGAIN_MS, CREDIT_BYTES, FEED_BYTES_MAX, HELLO_BYTES_MAX, MESSAGE_BYTES_MAX, WANTED_CHUNKS_MAX,
+    WANTED_MANIFESTS_MAX,
+};
 use super::root::{Arrival, ChunkWant, ManifestWant, Root};
 use super::serve::Serving;
 use super::shared::{Purpose, Shared};
 use super::{Engine, Phase};
-use crate::api::{Action, Hash, LinkId, LoadQuery, Notice, NoticeCode, Outcome, Pair, ReplicaId, StageId, Work};
+use crate::api::{
+    Action, Hash, LinkId, LoadQuery, Monotonic, Notice, NoticeCode, Outcome, Pair, ReplicaId, StageId, Work,
+};
 use crate::link::{
     Acknowledgement, Frame, Lane, LinkError, Session, SessionConfig, State, Want, message_credit, messages_credit,
 };
@@ -23,11 +28,8 @@ use crate::log::{Heads, Receipt, message_keys, parse_message_key};
 /// What a link that came up too early brought; at most a hello.
 pub struct EarlyLink {
     message_bytes_max: u32,
-    packets: Vec<Vec<u8>>,
+    hello: Option<Vec<u8>>,
 }
-
-/// How many packets of a hello can come before this side's hello is sent.
-const EARLY_PACKETS_MAX: usize = 8;
 
 /// One open link and the replica at its other end.
 pub struct Peer {
@@ -53,8 +55,10 @@ pub struct Peer {
     pub(super) serving: Serving,
     manifests: BTreeMap<Hash, (usize, ManifestWant)>,
     chunks: BTreeMap<(Hash, u64), (usize, ChunkWant)>,
-    /// Contents it said it does not have.
-    lacks: BTreeSet<Hash>,
+    /// Contents it does not have, or did not send as they are, and until when it is not asked for them again.
+    lacks: BTreeMap<Hash, Monotonic>,
+    /// Its session took no more: the link is to be closed.
+    failed: Option<LinkError>,
 }
 
 impl Peer {
@@ -74,7 +78,8 @@ impl Peer {
             serving: Serving::default(),
             manifests: BTreeMap::new(),
             chunks: BTreeMap::new(),
-            lacks: BTreeSet::new(),
+            lacks: BTreeMap::new(),
+            failed: None,
         }
     }
 
@@ -99,12 +104,20 @@ impl Peer {
     }
 
     pub(super) fn push(&mut self, frame: Frame) {
-        // A session that takes no more was closed by an error that was told.
-        let _ = self.session.push(frame);
+        if let Err(error) = self.session.push(frame)
+            && self.failed.is_none()
+        {
+            self.failed = Some(error);
+        }
     }
 
-    fn can_ask(&self, content: &Hash) -> bool {
-        self.is_known && !self.lacks.contains(content)
+    fn can_ask(&self, content: &Hash, now: Monotonic) -> bool {
+        self.is_known && self.lacks.get(content).is_none_or(|until| *until <= now)
+    }
+
+    /// When it may be asked again for something that it lacked.
+    pub fn asks_again(&self, now: Monotonic) -> Option<Monotonic> {
+        self.lacks.values().copied().filter(|until| *until > now).min()
     }
 }
 
@@ -114,7 +127,7 @@ impl Engine {
             return self.shared.notify(NoticeCode::HostError, "a link came up twice");
         }
         let (Phase::Running, Some(replica)) = (self.phase, self.shared.log.own()) else {
-            self.early_links.insert(link, EarlyLink { message_bytes_max, packets: Vec::new() });
+            self.early_links.insert(link, EarlyLink { message_bytes_max, hello: None });
             return;
         };
         let config =
@@ -128,8 +141,8 @@ impl Engine {
     pub(super) fn open_early_links(&mut self) {
         for (link, early) in core::mem::take(&mut self.early_links) {
             self.link_up(link, early.message_bytes_max);
-            for packet in early.packets {
-                self.link_data(link, &packet);
+            if let Some(hello) = early.hello {
+                self.link_data(link, &hello);
             }
         }
     }
@@ -150,8 +163,9 @@ impl Engine {
 
     pub(super) fn link_data(&mut self, link: LinkId, bytes: &[u8]) {
         if let Some(early) = self.early_links.get_mut(&link) {
-            if early.packets.len() < EARLY_PACKETS_MAX {
-                early.packets.push(bytes.to_vec());
+            // A hello is one packet, and nothing follows it before it is answered.
+            if early.hello.is_none() && bytes.len() <= HELLO_BYTES_MAX {
+                early.hello = Some(bytes.to_vec());
             } else {
                 self.early_links.remove(&link);
                 self.shared.actions.push(Action::Close { link, reason: "too much came before a hello".to_string() });
@@ -177,8 +191,8 @@ impl Engine {
     /// The peer said who it is. If it holds what is held here, nothing more needs to be said.
     fn greeted(&mut self, link: LinkId) {
         let Some(peer) = self.peers.get_mut(&link) else { return };
-        if peer.session.peer().is_some_and(|peer| peer.digest == self.shared.log.digest()) {
-            peer.received = self.shared.log.heads().clone();
+        if peer.session.peer().map(|peer| peer.digest) == self.shared.saver.saved_digest() {
+            peer.received = self.shared.saver.saved_heads().clone();
             peer.sent = peer.received.clone();
             peer.is_known = true;
         }
@@ -216,7 +230,7 @@ impl Engine {
             Frame::Messages { messages } => self.messages(link, messages),
             Frame::Acknowledge { kind, heads } => {
                 let Some(peer) = self.peers.get_mut(&link) else { return };
-                // What nobody has yet cannot have been received: such a claim counts for nothing.
+                // A peer that claims what it does not have is not sent it: it harms itself alone.
                 peer.received.union(&heads);
                 peer.sent.union(&heads);
                 if kind == Acknowledgement::Applied {
@@ -300,6 +314,10 @@ impl Engine {
     /// Says and sends what is due to every peer.
     pub(super) fn peers_turn(&mut self) {
         let indexed = self.roots.iter().all(Root::is_indexed) && self.shared.draft.is_none();
+        let failed = self.peers.iter().filter_map(|(link, peer)| Some((*link, peer.failed.clone()?)));
+        for (link, error) in failed.collect::<Vec<_>>() {
+            self.drop_peer(link, &error);
+        }
         let links: Vec<LinkId> = self.peers.keys().copied().collect();
         for link in &links {
             self.acknowledge(*link, indexed);
@@ -364,20 +382,22 @@ impl Engine {
         peer.feeding = true;
         let (start, end) = message_keys(author, first, last);
         let query = LoadQuery::Range { start, end, bytes_max: FEED_BYTES_MAX };
-        self.shared.perform(Purpose::Feed { link }, Work::Load { query });
+        self.shared.perform(Purpose::Feed { link, author, first, last }, Work::Load { query });
     }
 
-    pub(super) fn feed_loaded(&mut self, link: LinkId, outcome: Outcome) {
+    pub(super) fn feed_loaded(&mut self, link: LinkId, range: (ReplicaId, u64, u64), outcome: Outcome) {
         let Some(peer) = self.peers.get_mut(&link) else { return };
         peer.feeding = false;
-        let pairs = match outcome {
-            Outcome::Loaded { pairs, .. } if !pairs.is_empty() => pairs,
-            _ => {
-                self.shared.saver.fail();
-                let message = "messages that were saved could not be read; nothing is sent any more";
-                return self.shared.notify(NoticeCode::StoreCorrupt, message);
-            }
+        let Outcome::Loaded { pairs, more } = outcome else {
+            self.shared.saver.fail();
+            let message = "messages that were saved could not be read; nothing is sent any more";
+            return self.shared.notify(NoticeCode::StoreCorrupt, message);
         };
+        if !more || pairs.is_empty() {
+            // Numbers without a message are proven empty by the message behind them.
+            let (author, first, last) = range;
+            peer.sent.insert_range(author, first, last);
+        }
         let mut messages = Vec::with_capacity(pairs.len());
         for Pair { key, value } in pairs {
             if let Some((author, counter)) = parse_message_key(&key) {
@@ -385,12 +405,22 @@ impl Engine {
                 messages.push(ByteBuf::from(value));
             }
         }
-        peer.push(Frame::Messages { messages });
+        if !messages.is_empty() {
+            peer.push(Frame::Messages { messages });
+        }
         self.send(link);
     }
 
     /// Hands the wishes of the roots to peers that may fulfil them.
     fn ask(&mut self) {
+        let until = self.shared.now.monotonic.plus(ASK_AGAIN_MS);
+        for root in &mut self.roots {
+            for (link, content) in root.take_distrusted() {
+                if let Some(peer) = self.peers.get_mut(&link) {
+                    peer.lacks.insert(content, until);
+                }
+            }
+        }
         for root in 0..self.roots.len() {
             self.ask_manifests(root);
             self.ask_chunks(root);
@@ -398,10 +428,11 @@ impl Engine {
     }
 
     fn ask_manifests(&mut self, index: usize) {
+        let now = self.shared.now.monotonic;
         let Some(root) = self.roots.get_mut(index) else { return };
         let mut frames: BTreeMap<LinkId, Vec<Hash>> = BTreeMap::new();
         for want in root.take_manifest_wants() {
-            let able = self.peers.iter_mut().find(|(_, peer)| peer.can_ask(&want.content));
+            let able = self.peers.iter_mut().find(|(_, peer)| peer.can_ask(&want.content, now));
             match able {
                 Some((link, peer)) => {
                     frames.entry(*link).or_default().push(want.content);
@@ -420,11 +451,12 @@ impl Engine {
     }
 
     fn ask_chunks(&mut self, index: usize) {
+        let now = self.shared.now.monotonic;
         let Some(root) = self.roots.get_mut(index) else { return };
         let mut frames: BTreeMap<LinkId, Vec<Want>> = BTreeMap::new();
         for want in root.take_chunk_wants() {
             // Among those who may have it, the one with the least to do.
-            let able = self.peers.iter_mut().filter(|(_, peer)| peer.can_ask(&want.content));
+            let able = self.peers.iter_mut().filter(|(_, peer)| peer.can_ask(&want.content, now));
             match able.min_by_key(|(_, peer)| peer.chunks.len()) {
                 Some((link, peer)) => {
                     let ChunkWant { content, size, offset, length, .. } = want;
@@ -470,7 +502,7 @@ impl Engine {
 
     fn absent(&mut self, link: LinkId, content: Hash, offset: Option<u64>) {
         let Some(peer) = self.peers.get_mut(&link) else { return };
-        peer.lacks.insert(content);
+        peer.lacks.insert(content, self.shared.now.monotonic.plus(ASK_AGAIN_MS));
         match offset {
             None => {
                 if let Some((root, want)) = peer.manifests.remove(&content) {
@@ -509,7 +541,9 @@ impl Engine {
     /// Gives the pipe what it takes.
     pub(super) fn send(&mut self, link: LinkId) {
         let Some(peer) = self.peers.get_mut(&link) else { return };
-        while let Some(bytes) = peer.session.next_packet() {
+        while !self.shared.saver.has_failed()
+            && let Some(bytes) = peer.session.next_packet()
+        {
             self.shared.actions.push(Action::Send { link, bytes });
         }
     }
@@ -519,5 +553,7 @@ impl Engine {
 fn say_heads(peer: &mut Peer, shared: &Shared, indexed: bool) {
     let heads = shared.saver.saved_heads().clone();
     peer.said_indexed = indexed;
-    peer.push(Frame::Heads { heads, digest: shared.log.digest(), indexed });
+    if let Some(digest) = shared.saver.saved_digest() {
+        peer.push(Frame::Heads { heads, digest, indexed });
+    }
 }

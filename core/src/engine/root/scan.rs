@@ -139,7 +139,7 @@ impl Root {
             self.scan.listing = self.scan.listing.saturating_add(1);
             return self.list_failed(shared, job, failure);
         };
-        self.succeeded(&job.directory);
+        self.was_read(&job.directory);
         let known = if job.after.is_none() {
             self.scan.oddities.remove(&job.directory).unwrap_or_default()
         } else {
@@ -217,12 +217,15 @@ impl Root {
             self.absorb(shared, directory, name, Some(found), Some(stat));
             return;
         }
+        if !self.base.is_empty(&path) {
+            return self.supplanted(path);
+        }
         let entry = self.base.entry(directory, name);
         let unchanged = entry.is_some_and(|entry| {
             entry.intent.is_none() && entry.standing.is_some() && stat.settled && entry.stat == Some(stat)
         });
         if unchanged {
-            self.succeeded(&path);
+            self.was_read(&path);
             return;
         }
         self.busy.insert(path.clone());
