@@ -3,13 +3,13 @@
 use alloc::vec::Vec;
 
 use super::limits::DRAFT_BYTES;
-use crate::api::{RootId, UnixMs};
-use crate::log::{Composed, Dot, Entry, Log, MessageError, Place};
+use crate::api::{ReplicaId, RootId, UnixMs};
+use crate::log::{ComposeError, Dot, Entry, Log, Sealed};
 use crate::tree::{Change, ChangeOrder};
 
 /// A message that is not signed yet. Its number, lamport and time are settled, so that its changes have their order.
 pub struct Draft {
-    author: crate::api::ReplicaId,
+    author: ReplicaId,
     counter: u64,
     lamport: u64,
     unix: UnixMs,
@@ -19,17 +19,17 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// The next message of this replica's feed.
-    pub fn open(log: &Log, unix: UnixMs) -> Self {
-        Self {
-            author: log.replica(),
-            counter: log.next_counter(),
+    /// The next message of this replica's feed; none if it has no number left.
+    pub fn open(log: &Log, unix: UnixMs) -> Option<Self> {
+        Some(Self {
+            author: log.own()?,
+            counter: log.next_counter()?,
             lamport: log.next_lamport(),
             unix,
             entries: Vec::new(),
             changes: 0,
             bytes: 0,
-        }
+        })
     }
 
     /// Adds a change; returns its place among all changes.
@@ -41,8 +41,7 @@ impl Draft {
             Some(Entry::Tree { root: last, changes }) if *last == root => changes.push(change.clone()),
             _ => self.entries.push(Entry::Tree { root, changes: alloc::vec![change.clone()] }),
         }
-        let dot = Dot { author: self.author, place: Place { counter: self.counter, index } };
-        ChangeOrder::new(self.lamport, self.unix, dot)
+        ChangeOrder::new(self.lamport, self.unix, Dot::new(self.author, self.counter, index))
     }
 
     /// It is large enough to be closed.
@@ -51,7 +50,7 @@ impl Draft {
     }
 
     /// Signs it as the next message of the feed.
-    pub fn compose(self, log: &mut Log, name: &str) -> Result<Composed, MessageError> {
+    pub fn compose(self, log: &mut Log, name: &str) -> Result<Sealed, ComposeError> {
         log.compose(self.unix, self.entries, name)
     }
 }

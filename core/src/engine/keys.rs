@@ -1,10 +1,11 @@
-//! Keys of the store, besides those of messages ([`log::keys`](crate::log::keys)): one byte says what it is. Everything
+//! Keys of the store, besides those of messages ([`message_key`](crate::log::message_key)): one byte says what it is. Everything
 //! a start needs to read lies in one range.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::api::{Hash, RootId};
+use crate::log::parse_message_key;
 
 const BASE: u8 = b'b';
 const INCARNATION: u8 = b'i';
@@ -37,7 +38,7 @@ pub fn parse(key: &[u8]) -> Key {
     match key.split_first() {
         Some((&BASE, rest)) => base_key(rest).unwrap_or(Key::Unknown),
         Some((&INCARNATION, [])) => Key::Incarnation,
-        Some((&crate::log::keys::MESSAGE, _)) => Key::Message,
+        Some(_) if parse_message_key(key).is_some() => Key::Message,
         Some((&INTENTS, _)) => Key::Intents,
         _ => Key::Unknown,
     }

@@ -115,6 +115,9 @@ pub const SERVE_WANTS_MAX: usize = 65_536;
 pub const FEED_BYTES_MAX: u32 = 512 << 10;
 /// An own message is closed when its changes reach this size, well below the largest message.
 pub const DRAFT_BYTES: usize = 256 << 10;
+/// The intervals of a version's past beyond which it is shortened to the versions it replaces directly, well below what
+/// fits into a message.
+pub const PAST_INTERVALS_MAX: usize = 4_096;
 /// Names in a path.
 pub const DEPTH_MAX: usize = 256;
 /// A path's length.

@@ -10,7 +10,7 @@ use super::saver::{After, Saver};
 use super::serve::ServePurpose;
 use super::tasks::Tasks;
 use crate::api::{Action, LinkId, Notice, NoticeCode, Now, RootId, TaskId, Work};
-use crate::log::{Heads, Log};
+use crate::log::{ComposeError, Heads, Log, Sealed, message_key};
 use crate::tree::{Change, ChangeOrder};
 
 /// What a task was asked for.
@@ -78,22 +78,28 @@ impl Shared {
     }
 
     /// Tells people something about a path.
-    pub fn notify_about(&mut self, code: NoticeCode, message: impl Into<String>, root: Option<RootId>, path: Option<&str>) {
+    pub fn notify_about(
+        &mut self,
+        code: NoticeCode,
+        message: impl Into<String>,
+        root: Option<RootId>,
+        path: Option<&str>,
+    ) {
         let notice = Notice { code, message: message.into(), root, path: path.map(String::from), replica: None };
         self.actions.push(Action::Notify { notice });
     }
 
-    /// Writes a change into the open message, opening one if there is none.
-    pub fn record(&mut self, root: RootId, change: &Change) -> ChangeOrder {
-        let draft = match &mut self.draft {
-            Some(draft) => draft,
-            none => none.insert(Draft::open(&self.log, self.now.unix)),
-        };
+    /// Writes a change into the open message, opening one if there is none. None if this feed can take no more.
+    pub fn record(&mut self, root: RootId, change: &Change) -> Option<ChangeOrder> {
+        if self.draft.is_none() {
+            self.draft = Draft::open(&self.log, self.now.unix);
+        }
+        let draft = self.draft.as_mut()?;
         let order = draft.push(root, change);
         if draft.is_full() {
             self.close_draft();
         }
-        order
+        Some(order)
     }
 
     /// Signs the open message, if there is one; it is sent once it is saved. A message from elsewhere may only be taken
@@ -101,15 +107,25 @@ impl Shared {
     pub fn close_draft(&mut self) {
         if let Some(draft) = self.draft.take() {
             let composed = draft.compose(&mut self.log, &self.name);
-            match composed {
-                Ok(composed) => {
-                    let key = crate::log::keys::message(&composed.message.author, composed.message.counter);
-                    self.saver.put(key, composed.bytes);
-                }
-                Err(error) => {
-                    self.saver.fail();
-                    self.notify(NoticeCode::StoreFailed, alloc::format!("could not write a message: {error}"));
-                }
+            self.keep_own(composed);
+        }
+    }
+
+    /// Writes a first message that only introduces this replica.
+    pub fn introduce(&mut self) {
+        let composed = self.log.compose(self.now.unix, Vec::new(), &self.name);
+        self.keep_own(composed);
+    }
+
+    /// Keeps an own message. Without it nothing that rests on it may be saved.
+    fn keep_own(&mut self, composed: Result<Sealed, ComposeError>) {
+        match composed {
+            Ok(sealed) => {
+                self.saver.put(message_key(sealed.message.author, sealed.message.counter), sealed.bytes);
+            }
+            Err(error) => {
+                self.saver.fail();
+                self.notify(NoticeCode::StoreFailed, alloc::format!("could not write a message: {error}"));
             }
         }
     }

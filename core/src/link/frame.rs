@@ -27,6 +27,8 @@ pub enum Frame {
         heads: Heads,
         /// The digest that belongs to them.
         digest: Hash,
+        /// What stood on the sender's disk when it started is among them. A replica that joins waits for this.
+        indexed: bool,
     },
     /// Messages of the log, as their authors encoded them.
     Messages {
@@ -341,7 +343,7 @@ pub(super) mod tests {
         let kind = prop::sample::select(vec![Acknowledgement::Received, Acknowledgement::Applied]);
         let message = bytes(20_000).prop_map(ByteBuf::from);
         prop_oneof![
-            (heads(), hash()).prop_map(|(heads, digest)| Frame::Heads { heads, digest }),
+            (heads(), hash()).prop_map(|(heads, digest)| Frame::Heads { heads, digest, indexed: true }),
             prop::collection::vec(message, 1..5).prop_map(|messages| Frame::Messages { messages }),
             (kind, heads()).prop_map(|(kind, heads)| Frame::Acknowledge { kind, heads }),
             prop::collection::vec(hash(), 1..20).prop_map(|contents| Frame::WantManifest { contents }),
@@ -400,7 +402,7 @@ pub(super) mod tests {
         let want = Want { content: hash, size: 1, offset: 0, length: 1 };
         for (number, lane, frame) in [
             (0, Lane::Control, Frame::Hello(hello())),
-            (1, Lane::Control, Frame::Heads { heads: heads.clone(), digest: hash }),
+            (1, Lane::Control, Frame::Heads { heads: heads.clone(), digest: hash, indexed: false }),
             (2, Lane::Small, Frame::Messages { messages: vec![ByteBuf::from([1])] }),
             (3, Lane::Control, Frame::Acknowledge { kind: Acknowledgement::Applied, heads }),
             (4, Lane::Small, Frame::WantManifest { contents: vec![hash] }),

@@ -178,7 +178,7 @@ fn what_a_slow_pipe_keeps_waiting_on_the_control_lane_is_said_once() {
     let before = session.queued_bytes(Lane::Control);
     for counter in 1..100 {
         session.push(heartbeat(counter as u8)).unwrap();
-        session.push(Frame::Heads { heads: upto(counter), digest: Hash::from_bytes([0; 32]) }).unwrap();
+        session.push(Frame::Heads { heads: upto(counter), digest: Hash::from_bytes([0; 32]), indexed: false }).unwrap();
         for kind in [Acknowledgement::Received, Acknowledgement::Applied] {
             session.push(Frame::Acknowledge { kind, heads: upto(counter) }).unwrap();
         }
@@ -192,7 +192,7 @@ fn what_a_slow_pipe_keeps_waiting_on_the_control_lane_is_said_once() {
         heard,
         [
             heartbeat(99),
-            Frame::Heads { heads: upto(99), digest: Hash::from_bytes([0; 32]) },
+            Frame::Heads { heads: upto(99), digest: Hash::from_bytes([0; 32]), indexed: false },
             Frame::Acknowledge { kind: Acknowledgement::Received, heads: upto(99) },
             Frame::Acknowledge { kind: Acknowledgement::Applied, heads: upto(99) },
         ]

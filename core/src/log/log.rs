@@ -125,6 +125,11 @@ impl Log {
         self.heads.highest(self.own?).checked_add(1)
     }
 
+    /// The lamport of the message that [`compose`](Log::compose) seals next, unless another is received before.
+    pub fn next_lamport(&self) -> u64 {
+        self.lamport.next()
+    }
+
     /// Under which id this replica writes.
     pub fn own(&self) -> Option<ReplicaId> {
         self.own

@@ -7,6 +7,7 @@ use super::base::{BaseEntry, Standing};
 use super::merged::{Merged, NodeId};
 use super::view::{Shown, ViewEntry};
 use crate::api::{Content, UnixMs};
+use crate::engine::limits::PAST_INTERVALS_MAX;
 use crate::log::DotSet;
 
 /// What a look found at a path.
@@ -101,6 +102,13 @@ fn changed(
 ) -> Meaning {
     let Some(node) = standing.nodes.first() else { return Meaning::Born };
     let mut past = standing.shown.clone();
+    if past.intervals().count() > PAST_INTERVALS_MAX {
+        // What those shown replaced is dead by their own pasts, which everyone holds who holds them.
+        past = DotSet::default();
+        for dot in &standing.dots {
+            past.insert(*dot);
+        }
+    }
     for twin in view.iter().filter(|entry| entry.shown.content == standing.content) {
         past.extend(&merged.closure(&twin.shown.dots));
     }

@@ -266,7 +266,9 @@ mod tests {
 
     fn past(dots: &[Dot]) -> DotSet {
         let mut past = DotSet::default();
-        dots.iter().for_each(|dot| drop(past.insert(*dot)));
+        for dot in dots {
+            past.insert(*dot);
+        }
         past
     }
 

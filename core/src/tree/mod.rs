@@ -5,7 +5,7 @@
 pub(crate) mod absorb;
 pub(crate) mod base;
 mod change;
-mod conflict;
+pub(crate) mod conflict;
 pub(crate) mod merged;
 mod name;
 mod order;

@@ -26,11 +26,6 @@ pub fn depth(path: &str) -> usize {
     if path.is_empty() { 0 } else { path.matches('/').count().saturating_add(1) }
 }
 
-/// `path` is `directory` itself or lies below it.
-pub fn is_within(path: &str, directory: &str) -> bool {
-    directory.is_empty() || path.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,11 +37,5 @@ mod tests {
             assert_eq!(split(&path), Some((directory, Name::new(name).unwrap())));
         }
         assert_eq!(split(""), None);
-    }
-
-    #[test]
-    fn within_means_whole_names() {
-        assert!(is_within("a/b", "a") && is_within("a", "a") && is_within("x", ""));
-        assert!(!is_within("ab", "a") && !is_within("a", "a/b"));
     }
 }

@@ -11,11 +11,18 @@ use crate::tree::absorb::{Found, Meaning, meaning};
 use crate::tree::base::{BaseEntry, Standing};
 use crate::tree::merged::NodeId;
 use crate::tree::view::{self, ViewEntry};
-use crate::tree::{Body, Change, ChangeOrder, Name, conflict, path};
+use crate::tree::{Body, Change, Name, conflict, path};
 
 impl Root {
     /// Takes what stands, or no longer stands, at a path.
-    pub(super) fn absorb(&mut self, shared: &mut Shared, directory: &str, name: &Name, found: Option<Found>, stat: Option<Stat>) {
+    pub(super) fn absorb(
+        &mut self,
+        shared: &mut Shared,
+        directory: &str,
+        name: &Name,
+        found: Option<Found>,
+        stat: Option<Stat>,
+    ) {
         let full = path::join(directory, name);
         if found.is_some() || self.base.standing(directory, name).is_some() {
             self.succeeded(&full);
@@ -43,7 +50,8 @@ impl Root {
             next.conflict_of = intent.conflict_of;
         }
         if matches!(meaning, Meaning::Adopted(_)) {
-            next.conflict_of = view.iter().find(|entry| entry.name == *name).and_then(|entry| entry.conflict_of.clone());
+            next.conflict_of =
+                view.iter().find(|entry| entry.name == *name).and_then(|entry| entry.conflict_of.clone());
         }
         next.standing = self.take(shared, directory, name, meaning, found.as_ref(), stat);
         next.stat = stat;
@@ -83,7 +91,9 @@ impl Root {
         let known = self.base.entry(directory, name).and_then(|entry| entry.conflict_of.clone());
         if let Some(plain) = known.or_else(|| conflict::plain_name(name)) {
             let copies = view::entries(&self.merged, &parents, &plain);
-            if copies.iter().any(|entry| entry.name == *name) || self.base.entry(directory, name).is_some_and(|entry| entry.conflict_of.is_some()) {
+            if copies.iter().any(|entry| entry.name == *name)
+                || self.base.entry(directory, name).is_some_and(|entry| entry.conflict_of.is_some())
+            {
                 return copies;
             }
         }
@@ -91,7 +101,15 @@ impl Root {
     }
 
     /// Writes down what a meaning asks for; returns what stands at the path now.
-    fn take(&mut self, shared: &mut Shared, directory: &str, name: &Name, meaning: Meaning, found: Option<&Found>, stat: Option<Stat>) -> Option<Standing> {
+    fn take(
+        &mut self,
+        shared: &mut Shared,
+        directory: &str,
+        name: &Name,
+        meaning: Meaning,
+        found: Option<&Found>,
+        stat: Option<Stat>,
+    ) -> Option<Standing> {
         let modified_ns = stat.map_or(0, |stat| stat.modified_ns);
         let old_mode = self.base.standing(directory, name).map(|standing| standing.mode);
         match (meaning, found) {
@@ -102,12 +120,12 @@ impl Root {
                 let (content, mode) = (found.content.clone(), found.mode);
                 let past = DotSet::default();
                 let change = Change::Birth { parent, name: name.clone(), past, content, mode, modified_ns };
-                let dot = self.publish(shared, &change);
+                let dot = self.publish(shared, &change)?;
                 Some(standing(found, mode, dot, dot, DotSet::default()))
             }
             (Meaning::Edited { node, past }, Some(found)) => {
                 let body = Body::Content(found.content.clone());
-                let dot = self.publish(shared, &Change::Version { node, past: past.clone(), body, modified_ns });
+                let dot = self.publish(shared, &Change::Version { node, past: past.clone(), body, modified_ns })?;
                 let mode = old_mode.unwrap_or(found.mode);
                 self.with_mode(shared, standing(found, mode, node, dot, past), found)
             }
@@ -134,10 +152,11 @@ impl Root {
         self.base.standing(parent, &name)?.nodes.first().copied()
     }
 
-    fn publish(&mut self, shared: &mut Shared, change: &Change) -> Dot {
-        let order: ChangeOrder = shared.record(self.id, change);
+    /// Writes a change into the log and applies it; none if the feed can take no more, and then nothing happened.
+    fn publish(&mut self, shared: &mut Shared, change: &Change) -> Option<Dot> {
+        let order = shared.record(self.id, change)?;
         self.apply(order, change);
-        order.dot()
+        Some(order.dot())
     }
 
     /// A path is gone for good: nothing stands there any more.

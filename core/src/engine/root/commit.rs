@@ -76,6 +76,17 @@ impl Root {
         shared.perform_for(self.index, RootPurpose::Commit(batch), Work::Commit { root: self.id, items });
     }
 
+    /// The engine stops before these changes were asked for: their intents tell the next start.
+    pub fn leave_commit(&mut self, batch: CommitBatch) {
+        drop(batch);
+        self.projection.commits = self.projection.commits.saturating_sub(1);
+    }
+
+    /// Changes of the disk are under way.
+    pub fn has_commits(&self) -> bool {
+        self.projection.commits > 0
+    }
+
     pub(super) fn committed(&mut self, shared: &mut Shared, batch: CommitBatch, results: Vec<CommitResult>) {
         self.projection.commits = self.projection.commits.saturating_sub(1);
         shared.saver.remove(batch.journal);

@@ -100,7 +100,13 @@ impl Root {
         }
     }
 
-    pub(super) fn confirmed(&mut self, shared: &mut Shared, paths: Vec<String>, results: Vec<ProbeResult>, marker: bool) {
+    pub(super) fn confirmed(
+        &mut self,
+        shared: &mut Shared,
+        paths: Vec<String>,
+        results: Vec<ProbeResult>,
+        marker: bool,
+    ) {
         let missing = self.sort_out(shared, paths, results, marker);
         self.evidence.confirmed.extend(missing);
     }
@@ -111,7 +117,13 @@ impl Root {
     }
 
     /// Takes what stands; returns the paths that are missing and in base.
-    fn sort_out(&mut self, shared: &mut Shared, paths: Vec<String>, results: Vec<ProbeResult>, marker: bool) -> Vec<String> {
+    fn sort_out(
+        &mut self,
+        shared: &mut Shared,
+        paths: Vec<String>,
+        results: Vec<ProbeResult>,
+        marker: bool,
+    ) -> Vec<String> {
         self.evidence.probing = self.evidence.probing.saturating_sub(1);
         if !marker {
             self.halt(shared);

@@ -13,9 +13,7 @@ use crate::api::{
 };
 use crate::content::{CHUNK_MAX, CHUNK_MIN, Chunk, Manifest};
 use crate::engine::keys;
-use crate::engine::limits::{
-    CHUNK_LOOKUPS_MAX, FETCH_BYTES_MAX, FETCHES_MAX, STAGE_BYTES_MAX, STAGE_ITEMS_MAX,
-};
+use crate::engine::limits::{CHUNK_LOOKUPS_MAX, FETCH_BYTES_MAX, FETCHES_MAX, STAGE_BYTES_MAX, STAGE_ITEMS_MAX};
 use crate::engine::shared::Shared;
 use crate::tree::view::Shown;
 use crate::tree::{Name, path};
@@ -146,7 +144,14 @@ impl Fetches {
 
 impl Root {
     /// Begins to bring a file together.
-    pub(super) fn fetch(&mut self, shared: &mut Shared, directory: &str, name: &Name, conflict_of: Option<Name>, shown: Shown) {
+    pub(super) fn fetch(
+        &mut self,
+        shared: &mut Shared,
+        directory: &str,
+        name: &Name,
+        conflict_of: Option<Name>,
+        shown: Shown,
+    ) {
         let Content::File { hash: content, size } = shown.content else { return };
         let full = path::join(directory, name);
         if self.fetches.by_content.contains_key(&content) || self.fetches.landing.contains_key(&content) {
@@ -160,8 +165,18 @@ impl Root {
         self.busy.insert(full.clone());
         let (directory, name) = (directory.to_string(), name.clone());
         let job = Job {
-            directory, name, conflict_of, shown, content, size,
-            chunks: Vec::new(), next: 0, staged: 0, at_host: 0, in_flight_bytes: 0, manifest: Vec::new(),
+            directory,
+            name,
+            conflict_of,
+            shown,
+            content,
+            size,
+            chunks: Vec::new(),
+            next: 0,
+            staged: 0,
+            at_host: 0,
+            in_flight_bytes: 0,
+            manifest: Vec::new(),
         };
         self.fetches.by_path.insert(full, stage);
         self.fetches.by_content.insert(content, stage);
@@ -186,9 +201,11 @@ impl Root {
         }
         // A file that stands here and has no manifest is a single chunk.
         let content = job.content;
-        match self.base.holders(&content).next() {
-            Some(_) => self.cut(shared, stage, None),
-            None => self.fetches.manifest_wants.push_back(ManifestWant { stage, content }),
+        let stands_here = self.base.holders(&content).next().is_some();
+        if stands_here {
+            self.cut(shared, stage, None);
+        } else {
+            self.fetches.manifest_wants.push_back(ManifestWant { stage, content });
         }
     }
 
@@ -229,10 +246,8 @@ impl Root {
     }
 
     pub(super) fn chunks_loaded(&mut self, shared: &mut Shared, stage: StageId, first: usize, pairs: Vec<Pair>) {
-        let found: BTreeMap<Vec<u8>, (Hash, u64)> = pairs
-            .into_iter()
-            .filter_map(|pair| Some((pair.key, postcard::from_bytes(&pair.value).ok()?)))
-            .collect();
+        let found: BTreeMap<Vec<u8>, (Hash, u64)> =
+            pairs.into_iter().filter_map(|pair| Some((pair.key, postcard::from_bytes(&pair.value).ok()?))).collect();
         if let Some(job) = self.fetches.jobs.get_mut(&stage) {
             for task in job.chunks.iter_mut().skip(first).take(CHUNK_LOOKUPS_MAX) {
                 task.source = found
@@ -279,7 +294,8 @@ impl Root {
     fn schedule(&mut self, stage: StageId, index: usize) {
         let Some(job) = self.fetches.jobs.get_mut(&stage) else { return };
         let Some(task) = job.chunks.get(index) else { return };
-        let holder = task.source.and_then(|(content, offset)| Some((self.base.holders(&content).next()?.clone(), offset)));
+        let holder =
+            task.source.and_then(|(content, offset)| Some((self.base.holders(&content).next()?.clone(), offset)));
         let (offset, length) = (task.offset, task.chunk.length);
         let Some((path, from)) = holder else {
             let want = ChunkWant { stage, index, content: job.content, size: job.size, offset, length };
@@ -364,7 +380,9 @@ impl Root {
                     source: StageSource::Bytes { bytes },
                 };
                 job.at_host = job.at_host.saturating_add(1);
-                self.fetches.to_stage.push_back((StagedChunk { stage, index, from: Some(link), copied_from: None }, item));
+                self.fetches
+                    .to_stage
+                    .push_back((StagedChunk { stage, index, from: Some(link), copied_from: None }, item));
                 true
             }
         }
@@ -412,7 +430,10 @@ impl Root {
             }
             (StageResult::Failed { failure: Failure::Corrupt }, None) => {
                 let full = path::join(&job.directory, &job.name);
-                let message = alloc::format!("a chunk from link {} does not match its hash and was thrown away", from.map_or(0, |link| link.0));
+                let message = alloc::format!(
+                    "a chunk from link {} does not match its hash and was thrown away",
+                    from.map_or(0, |link| link.0)
+                );
                 shared.notify_about(NoticeCode::ChunkCorrupt, message, Some(self.id), Some(&full));
                 self.give_up_fetch(shared, stage, &Failure::Corrupt);
             }
@@ -460,7 +481,8 @@ impl Root {
     /// The view wants something else at a path by now: what is being fetched for it is given up.
     pub(super) fn cancel_fetch_of_other(&mut self, shared: &mut Shared, full: &str, wish: Option<&Shown>) {
         let Some(stage) = self.fetches.by_path.get(full).copied() else { return };
-        let is_other = self.fetches.jobs.get(&stage).is_some_and(|job| wish.is_none_or(|wish| wish.content != job.shown.content));
+        let is_other =
+            self.fetches.jobs.get(&stage).is_some_and(|job| wish.is_none_or(|wish| wish.content != job.shown.content));
         if is_other {
             self.cancel_fetch(shared, stage);
             self.busy.remove(full);

@@ -311,7 +311,11 @@ impl Root {
     /// Everything in view stands on disk, but for what is held or failed.
     pub fn is_at_rest(&self) -> bool {
         self.phase == Phase::Halted
-            || (self.is_indexed() && self.scan.is_idle() && self.projection.is_idle() && self.fetches.is_idle() && self.busy.len() == self.evidence.held())
+            || (self.is_indexed()
+                && self.scan.is_idle()
+                && self.projection.is_idle()
+                && self.fetches.is_idle()
+                && self.busy.len() == self.evidence.held())
     }
 
     /// Everything in view stands on disk.
@@ -366,7 +370,8 @@ impl Root {
     fn halt(&mut self, shared: &mut Shared) {
         if self.phase != Phase::Halted {
             self.phase = Phase::Halted;
-            let message = "the folder's marker is missing: it was unmounted, emptied or replaced, so nothing is changed";
+            let message =
+                "the folder's marker is missing: it was unmounted, emptied or replaced, so nothing is changed";
             shared.notify_about(NoticeCode::RootMissing, message, Some(self.id), None);
         }
     }

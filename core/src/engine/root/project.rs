@@ -5,7 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::scan::is_reserved;
-use super::{ListJob, Phase, PathQueue, Root};
+use super::{ListJob, PathQueue, Phase, Root};
 use crate::api::Content;
 use crate::engine::limits::{CLAIMS_PER_TURN, COMMIT_ITEMS_MAX, DEPTH_MAX, PATH_BYTES_MAX, SWEEP_CLAIMS_MAX};
 use crate::engine::shared::Shared;
@@ -168,7 +168,12 @@ impl Root {
     }
 
     /// What a claim wants at which names, the plain one first; nothing at names of copies that it no longer has.
-    fn wishes(&self, directory: &str, parents: &[Option<NodeId>], name: &Name) -> Vec<(Name, Option<Name>, Option<Shown>)> {
+    fn wishes(
+        &self,
+        directory: &str,
+        parents: &[Option<NodeId>],
+        name: &Name,
+    ) -> Vec<(Name, Option<Name>, Option<Shown>)> {
         let entries = view::entries(&self.merged, parents, name);
         let mut wishes = Vec::with_capacity(entries.len());
         if entries.is_empty() && self.base.entry(directory, name).is_some_and(|entry| self.is_removable(entry)) {
@@ -191,7 +196,15 @@ impl Root {
         entry.conflict_of.is_none() && entry.standing.as_ref().is_some_and(known)
     }
 
-    fn project_path(&mut self, shared: &mut Shared, directory: &str, name: &Name, conflict_of: Option<Name>, wish: Option<Shown>, late: bool) {
+    fn project_path(
+        &mut self,
+        shared: &mut Shared,
+        directory: &str,
+        name: &Name,
+        conflict_of: Option<Name>,
+        wish: Option<Shown>,
+        late: bool,
+    ) {
         let full = path::join(directory, name);
         let too_long = path::depth(&full) > DEPTH_MAX || full.len() > PATH_BYTES_MAX;
         self.cancel_fetch_of_other(shared, &full, wish.as_ref());
@@ -216,11 +229,9 @@ impl Root {
         match (step, &wish) {
             (Step::Rest, _) => self.note_conflict_name(shared, directory, name, conflict_of),
             (Step::Relabel, Some(shown)) => self.relabel(shared, directory, name, &shown.clone(), conflict_of),
-            (Step::Remove, _) => {
-                if self.base.is_empty(&full) && !self.is_needed(directory, name) {
-                    let change = ReadyChange { wish: None, ..change(crate::api::Put::Nothing) };
-                    self.begin_change(full, change);
-                }
+            (Step::Remove, _) if self.base.is_empty(&full) && !self.is_needed(directory, name) => {
+                let change = ReadyChange { wish: None, ..change(crate::api::Put::Nothing) };
+                self.begin_change(full, change);
             }
             (Step::SetMode, Some(shown)) => self.begin_change(full, change(crate::api::Put::Mode { mode: shown.mode })),
             (Step::MakeDirectory, Some(shown)) => {

@@ -6,9 +6,7 @@ use alloc::vec::Vec;
 
 use super::{Root, RootPurpose};
 use crate::api::listing::{self, Entry};
-use crate::api::{
-    Content, EntryKind, Failure, Hash, HashItem, HashResult, NoticeCode, Stat, Work,
-};
+use crate::api::{Content, EntryKind, Failure, Hash, HashItem, HashResult, NoticeCode, Stat, Work};
 use crate::content::Manifest;
 use crate::engine::keys;
 use crate::engine::limits::{
@@ -142,7 +140,11 @@ impl Root {
             return self.list_failed(shared, job, failure);
         };
         self.succeeded(&job.directory);
-        let known = if job.after.is_none() { self.scan.oddities.remove(&job.directory).unwrap_or_default() } else { Oddities::default() };
+        let known = if job.after.is_none() {
+            self.scan.oddities.remove(&job.directory).unwrap_or_default()
+        } else {
+            Oddities::default()
+        };
         let last = if more { entries.last().map(|entry| entry.name.clone()) } else { None };
         let mut missing: BTreeSet<Name> =
             self.base.children_between(&job.directory, job.after.as_deref(), last.as_deref()).into_iter().collect();
@@ -279,7 +281,11 @@ impl Root {
         let oddities = self.scan.oddities.entry(directory.to_string()).or_default();
         let (set, old, message) = match code {
             NoticeCode::Skipped => (&mut oddities.skipped, &known.skipped, "a socket, device or pipe is left alone"),
-            _ => (&mut oddities.unreadable, &known.unreadable, "a name that is no UTF-8, too long or too deep is left alone"),
+            _ => (
+                &mut oddities.unreadable,
+                &known.unreadable,
+                "a name that is no UTF-8, too long or too deep is left alone",
+            ),
         };
         if !old.contains(&name) {
             shared.notify_about(code, message, Some(self.id), Some(&path::join(directory, &name)));
@@ -302,7 +308,9 @@ pub fn is_reserved(path: &str) -> bool {
 
 fn is_sound(content: &Content) -> bool {
     match content {
-        Content::Symlink { target } => !target.is_empty() && target.len() <= SYMLINK_TARGET_BYTES_MAX && !target.contains(&0),
+        Content::Symlink { target } => {
+            !target.is_empty() && target.len() <= SYMLINK_TARGET_BYTES_MAX && !target.contains(&0)
+        }
         _ => true,
     }
 }

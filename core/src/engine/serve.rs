@@ -1,0 +1,166 @@
+//! Giving peers the contents they ask for, from the files that stand here.
+
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::Engine;
+use super::limits::{READ_BYTES_MAX, READ_ITEMS_MAX, SERVE_BYTES_MAX, SERVE_WANTS_MAX};
+use super::peers::Peer;
+use super::shared::Purpose;
+use crate::api::{Hash, Key, LinkId, LoadQuery, Outcome, ReadRange, ReadResult, Work};
+use crate::engine::keys;
+use crate::link::{Frame, Lane, Want};
+
+/// What is read for a peer.
+pub enum ServePurpose {
+    /// A manifest.
+    Manifest(Hash),
+    /// Parts of files of one root: which root, and for each part its want and the file's path.
+    Chunks(usize, Vec<(Want, String)>),
+}
+
+/// What a peer asked for and did not get yet.
+#[derive(Default)]
+pub struct Serving {
+    wants: VecDeque<Want>,
+    reading: usize,
+    reading_bytes: u64,
+    manifests: usize,
+}
+
+impl Serving {
+    /// Nothing is asked for.
+    pub fn is_idle(&self) -> bool {
+        self.wants.is_empty() && self.reading == 0 && self.manifests == 0
+    }
+}
+
+impl Engine {
+    pub(super) fn want_manifests(&mut self, link: LinkId, contents: Vec<Hash>) {
+        for content in contents {
+            let held = self.roots.iter().any(|root| root.holder(&content).is_some());
+            let Some(peer) = self.peers.get_mut(&link) else { return };
+            if !held || peer.serving.manifests >= SERVE_WANTS_MAX {
+                peer.push(Frame::Absent { content, offset: None });
+                continue;
+            }
+            peer.serving.manifests = peer.serving.manifests.saturating_add(1);
+            let keys = alloc::vec![Key { bytes: keys::manifest(&content) }];
+            let purpose = ServePurpose::Manifest(content);
+            self.shared.perform(Purpose::Serve { link, purpose }, Work::Load { query: LoadQuery::Keys { keys } });
+        }
+    }
+
+    pub(super) fn want_chunks(&mut self, link: LinkId, wants: Vec<Want>) {
+        let Some(peer) = self.peers.get_mut(&link) else { return };
+        for want in wants {
+            if peer.serving.wants.len() >= SERVE_WANTS_MAX {
+                peer.push(Frame::Absent { content: want.content, offset: Some(want.offset) });
+            } else {
+                peer.serving.wants.push_back(want);
+            }
+        }
+    }
+
+    /// Reads the next parts for a peer, as many as its pipe keeps up with.
+    pub(super) fn serve(&mut self, link: LinkId) {
+        while let Some(peer) = self.peers.get(&link)
+            && !peer.serving.wants.is_empty()
+            && peer.session.has_room(Lane::Bulk)
+            && peer.serving.reading_bytes < SERVE_BYTES_MAX
+        {
+            self.read_batch(link);
+        }
+    }
+
+    fn read_batch(&mut self, link: LinkId) {
+        let Some(peer) = self.peers.get_mut(&link) else { return };
+        let mut batch: Vec<(Want, String)> = Vec::new();
+        let mut ranges: Vec<ReadRange> = Vec::new();
+        let mut of_root = None;
+        let mut bytes = 0u64;
+        while ranges.len() < READ_ITEMS_MAX
+            && bytes < READ_BYTES_MAX
+            && let Some(want) = peer.serving.wants.pop_front()
+        {
+            let holder = self.roots.iter().enumerate().find_map(|(index, root)| {
+                root.holder(&want.content).map(|(path, stat)| (index, root.id(), path, stat))
+            });
+            let Some((index, id, path, stat)) = holder.filter(|(.., stat)| stat.size == want.size) else {
+                peer.push(Frame::Absent { content: want.content, offset: Some(want.offset) });
+                continue;
+            };
+            if of_root.is_some_and(|(other, _)| other != index) {
+                peer.serving.wants.push_front(want);
+                break;
+            }
+            of_root = Some((index, id));
+            bytes = bytes.saturating_add(u64::from(want.length));
+            ranges.push(ReadRange { path: path.clone(), stat, offset: want.offset, length: want.length });
+            batch.push((want, path));
+        }
+        if let Some((index, id)) = of_root {
+            peer.serving.reading = peer.serving.reading.saturating_add(1);
+            peer.serving.reading_bytes = peer.serving.reading_bytes.saturating_add(bytes);
+            let purpose = ServePurpose::Chunks(index, batch);
+            self.shared.perform(Purpose::Serve { link, purpose }, Work::Read { root: id, ranges });
+        }
+    }
+
+    pub(super) fn served(&mut self, link: LinkId, purpose: ServePurpose, outcome: Outcome) {
+        match (purpose, outcome) {
+            (ServePurpose::Manifest(content), Outcome::Loaded { pairs, .. }) => {
+                if let Some(peer) = self.peers.get_mut(&link) {
+                    peer.serving.manifests = peer.serving.manifests.saturating_sub(1);
+                    // A content that stands here and has no manifest is a single chunk.
+                    let bytes = pairs.into_iter().next().map(|pair| pair.value).unwrap_or_default();
+                    peer.push(Frame::Manifest { content, bytes });
+                }
+            }
+            (ServePurpose::Manifest(content), _) => {
+                if let Some(peer) = self.peers.get_mut(&link) {
+                    peer.serving.manifests = peer.serving.manifests.saturating_sub(1);
+                    peer.push(Frame::Absent { content, offset: None });
+                }
+            }
+            (ServePurpose::Chunks(root, batch), Outcome::Read { results }) => {
+                self.read_done(link, root, batch, results.into_iter());
+            }
+            (ServePurpose::Chunks(root, batch), _) => self.read_done(link, root, batch, Vec::new().into_iter()),
+        }
+        self.send(link);
+    }
+
+    fn read_done(
+        &mut self,
+        link: LinkId,
+        root: usize,
+        batch: Vec<(Want, String)>,
+        mut results: impl Iterator<Item = ReadResult>,
+    ) {
+        let mut peer: Option<&mut Peer> = self.peers.get_mut(&link);
+        if let Some(peer) = &mut peer {
+            peer.serving.reading = peer.serving.reading.saturating_sub(1);
+        }
+        for (want, path) in batch {
+            let length = u64::from(want.length);
+            let bytes = match results.next() {
+                Some(ReadResult::Bytes { bytes }) if bytes.len() as u64 == length => Some(bytes),
+                _ => None,
+            };
+            if bytes.is_none()
+                && let Some(root) = self.roots.get_mut(root)
+            {
+                root.suspect(path);
+            }
+            let Some(peer) = &mut peer else { continue };
+            peer.serving.reading_bytes = peer.serving.reading_bytes.saturating_sub(length);
+            let Want { content, offset, .. } = want;
+            peer.push(match bytes {
+                Some(bytes) => Frame::Chunk { content, offset, bytes },
+                None => Frame::Absent { content, offset: Some(offset) },
+            });
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The start: everything but contents is read from the store, page by page.
+
+use alloc::vec::Vec;
+
+use super::limits::LOAD_BYTES_MAX;
+use super::shared::Purpose;
+use super::{Engine, Phase, keys};
+use crate::api::{LoadQuery, NoticeCode, Outcome, Pair, ReplicaId, Work};
+use crate::tree::ChangeOrder;
+
+impl Engine {
+    pub(super) fn load(&mut self, start: Vec<u8>) {
+        let query = LoadQuery::Range { start, end: keys::END.to_vec(), bytes_max: LOAD_BYTES_MAX };
+        self.shared.perform(Purpose::Start, Work::Load { query });
+    }
+
+    pub(super) fn loaded(&mut self, outcome: Outcome) {
+        if self.phase != Phase::Loading {
+            return;
+        }
+        let Outcome::Loaded { pairs, more } = outcome else {
+            return self.corrupt("the store could not be read");
+        };
+        let last = pairs.last().map(|pair| pair.key.clone());
+        for pair in pairs {
+            if self.restore(pair).is_none() {
+                return self.corrupt("the store holds what no version of this program wrote");
+            }
+        }
+        match (more, last) {
+            (true, Some(mut next)) => {
+                next.push(0);
+                self.load(next);
+            }
+            _ => self.start(),
+        }
+    }
+
+    fn corrupt(&mut self, message: &str) {
+        self.shared.saver.fail();
+        self.phase = Phase::Stopped;
+        self.shared.notify(NoticeCode::StoreCorrupt, message);
+    }
+
+    /// Takes one pair of the store; none if it makes no sense.
+    fn restore(&mut self, Pair { key, value }: Pair) -> Option<()> {
+        match keys::parse(&key) {
+            keys::Key::Base(root, path) => match self.root_of(root) {
+                Some(root) => root.restore_base(&path, &value).ok(),
+                None => Some(()),
+            },
+            keys::Key::Intents => match keys::intents_root(&key).and_then(|root| self.root_of(root)) {
+                Some(root) => root.restore_intents(key, &value).ok(),
+                None => Some(()),
+            },
+            keys::Key::Incarnation => {
+                let replica: ReplicaId = postcard::from_bytes(&value).ok()?;
+                self.shared.log.begin(replica);
+                Some(())
+            }
+            keys::Key::Message => {
+                let message = self.shared.log.restore(&value).ok()?;
+                self.apply_message(&message);
+                Some(())
+            }
+            keys::Key::Unknown => None,
+        }
+    }
+
+    fn start(&mut self) {
+        self.phase = Phase::Running;
+        let heads = self.shared.log.heads().clone();
+        self.shared.saver.saved(heads);
+        if self.shared.log.own().is_none() {
+            self.begin_incarnation();
+        }
+        if self.shared.log.next_counter() == Some(1) {
+            self.shared.introduce();
+        }
+        for root in &mut self.roots {
+            root.start(&mut self.shared);
+        }
+        self.open_early_links();
+    }
+
+    /// Writes under a new id from now on.
+    pub(super) fn begin_incarnation(&mut self) {
+        let replica = ReplicaId::from_bytes(
+            uuid::Builder::from_random_bytes(self.shared.random.bytes()).into_uuid().into_bytes(),
+        );
+        self.shared.log.begin(replica);
+        if let Ok(value) = postcard::to_allocvec(&replica) {
+            self.shared.saver.put(keys::incarnation(), value);
+        }
+    }
+
+    /// Applies a message's changes to the roots they are of.
+    pub(super) fn apply_message(&mut self, message: &crate::log::Message) {
+        for (dot, root, change) in message.changes() {
+            let order = ChangeOrder::new(message.lamport, message.unix_ms, dot);
+            if let Some(root) = self.roots.iter_mut().find(|known| known.id() == root) {
+                root.apply(order, change);
+            }
+        }
+    }
+}
