@@ -50,10 +50,13 @@ impl PublicKey {
     /// The key with these bytes.
     ///
     /// # Errors
-    /// Bytes that are no point of the curve, or one of the few points under which signatures mean nothing.
+    /// Bytes that are no point of the curve, or in another form than its only one, or one of the few points under which
+    /// signatures mean nothing.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<PublicKey, InvalidPublicKey> {
         let key = VerifyingKey::from_bytes(bytes).map_err(|_| InvalidPublicKey)?;
-        if key.is_weak() { Err(InvalidPublicKey) } else { Ok(PublicKey(key)) }
+        // The library takes a few points in two forms.
+        let canonical = key.to_edwards().compress().as_bytes() == bytes;
+        if canonical && !key.is_weak() { Ok(PublicKey(key)) } else { Err(InvalidPublicKey) }
     }
 
     /// The key's 32 bytes.

@@ -137,6 +137,13 @@ pub const DELETIONS_SHARE: u64 = 4;
 /// Deletions so long ago still count towards the share, in milliseconds.
 pub const DELETIONS_WINDOW_MS: u64 = 60_000;
 
+/// How much of the control or small lane may wait in a link at most: beyond it the peer asks and does not read, and its
+/// link is closed. The bulk lane holds what the engine chose to produce.
+pub const LANE_QUEUE_BYTES_MAX: usize = 32 << 20;
+
+/// What a waiting frame costs beside its bytes.
+pub const WAITING_FRAME_BYTES: usize = 128;
+
 // What one definition promises about another.
 const _: () = {
     assert!(HELLO_BYTES_MAX > PIPE_MESSAGE_BYTES_MIN);

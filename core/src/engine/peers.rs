@@ -509,7 +509,9 @@ impl Engine {
     /// Gives the pipe what it takes.
     pub(super) fn send(&mut self, link: LinkId) {
         let Some(peer) = self.peers.get_mut(&link) else { return };
-        while let Some(bytes) = peer.session.next_packet() {
+        while !self.shared.saver.has_failed()
+            && let Some(bytes) = peer.session.next_packet()
+        {
             self.shared.actions.push(Action::Send { link, bytes });
         }
     }

@@ -120,6 +120,14 @@ pub enum LinkError {
         /// What came.
         found: u64,
     },
+    /// Answers pile up: the peer asks and does not read.
+    #[error("expected a peer that reads its answers, found {limit} bytes waiting on the {lane} lane")]
+    QueueFull {
+        /// The lane.
+        lane: Lane,
+        /// How much may wait.
+        limit: usize,
+    },
     /// The session is closed.
     #[error("expected an open link, found a closed one")]
     Closed,

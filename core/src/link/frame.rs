@@ -52,7 +52,8 @@ pub enum Frame {
     Manifest {
         /// The content it describes.
         content: Hash,
-        /// Its bytes, at most [`MANIFEST_BYTES_MAX`]; they hash to the content id.
+        /// Its bytes, at most [`MANIFEST_BYTES_MAX`]; they hash to the content id. Empty: the content is a single chunk
+        /// and has no manifest.
         #[serde(with = "serde_bytes")]
         bytes: Vec<u8>,
     },
@@ -188,7 +189,7 @@ impl Frame {
             Frame::WantManifest { contents } => {
                 range("the number of wanted manifests", 1, WANTED_MANIFESTS_MAX, contents.len())
             }
-            Frame::Manifest { bytes, .. } => range("the bytes of a manifest", 1, MANIFEST_BYTES_MAX, bytes.len()),
+            Frame::Manifest { bytes, .. } => range("the bytes of a manifest", 0, MANIFEST_BYTES_MAX, bytes.len()),
             Frame::WantChunks { wants } => {
                 range("the number of wanted chunks", 1, WANTED_CHUNKS_MAX, wants.len())?;
                 wants.iter().try_for_each(Want::check)
@@ -478,13 +479,19 @@ pub(super) mod tests {
             wants(Want { size: u64::MAX, length: CHUNK_BYTES_MAX as u32 + 1, ..want }),
             Frame::Chunk { content, offset: 0, bytes: vec![] },
             Frame::Chunk { content, offset: 0, bytes: vec![0; CHUNK_BYTES_MAX + 1] },
-            Frame::Manifest { content, bytes: vec![] },
             Frame::Manifest { content, bytes: vec![0; MANIFEST_BYTES_MAX + 1] },
             Frame::Credit { bytes: 0 },
         ] {
             assert!(matches!(frame.check(), Err(LinkError::OutOfRange { .. })), "{:?}", frame.lane());
             assert!(Frame::decode(&encoded(&frame)).is_err());
         }
+    }
+
+    #[test]
+    fn a_content_of_one_chunk_has_an_empty_manifest() {
+        let frame = Frame::Manifest { content: Hash::from_bytes([0; 32]), bytes: vec![] };
+        frame.check().unwrap();
+        assert_eq!(Frame::decode(&encoded(&frame)), Ok(frame));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::packet::{Cut, HEADER_BYTES, Header};
 use super::{Frame, Lane, LinkError};
+use crate::engine::limits::{LANE_QUEUE_BYTES_MAX, WAITING_FRAME_BYTES};
 
 /// The lanes of one link on their way out. Frames of a lane go in order; between two packets a more urgent lane goes
 /// first.
@@ -27,6 +28,9 @@ impl Outbox {
         let queue = self.lane_mut(lane);
         if lane == Lane::Control && queue.join(&frame, length)? {
             return Ok(());
+        }
+        if lane != Lane::Bulk && queue.cost().saturating_add(length) > LANE_QUEUE_BYTES_MAX {
+            return Err(LinkError::QueueFull { lane, limit: LANE_QUEUE_BYTES_MAX });
         }
         queue.waiting.push_back(Waiting { frame, length });
         queue.bytes = queue.bytes.saturating_add(length);
@@ -140,6 +144,10 @@ impl Queue {
             (None, Some(waiting)) => waiting.length.saturating_add(HEADER_BYTES).min(packet_bytes_max),
             (None, None) => 0,
         }
+    }
+
+    fn cost(&self) -> usize {
+        self.bytes.saturating_add(self.waiting.len().saturating_mul(WAITING_FRAME_BYTES))
     }
 
     fn is_empty(&self) -> bool {

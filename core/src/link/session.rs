@@ -122,22 +122,14 @@ impl Session {
     /// messages that wait for credit let other frames pass.
     ///
     /// # Errors
-    /// A closed session, a frame beyond the limits, or one that only the session sends. Nothing has changed then.
+    /// A closed session, a frame beyond the limits, or one that only the session sends: nothing has changed then. Or a
+    /// [full queue](LinkError::QueueFull), which closes the session.
     pub fn push(&mut self, frame: Frame) -> Result<(), LinkError> {
-        if self.state == State::Closed {
-            return Err(LinkError::Closed);
+        let pushed = self.enqueue(frame);
+        if matches!(pushed, Err(LinkError::QueueFull { .. })) {
+            self.close();
         }
-        frame.check()?;
-        match frame {
-            Frame::Hello(_) | Frame::Credit { .. } => Err(LinkError::FrameReserved),
-            Frame::Messages { ref messages } => {
-                let credit = messages_credit(messages);
-                self.withheld_credit = self.withheld_credit.saturating_add(credit);
-                self.withheld.push_back(Withheld { frame, credit });
-                self.release_messages()
-            }
-            frame => self.outbox.push(frame),
-        }
+        pushed
     }
 
     /// Received messages were saved, or need not be. Call it for each message once, whatever became of it, with what
@@ -233,6 +225,23 @@ impl Session {
     /// Whether nothing waits to be sent and the host's buffer is not known to hold anything.
     pub fn is_idle(&self) -> bool {
         self.outstanding == 0 && self.hello.is_none() && Lane::ALL.iter().all(|&lane| self.queued_bytes(lane) == 0)
+    }
+
+    fn enqueue(&mut self, frame: Frame) -> Result<(), LinkError> {
+        if self.state == State::Closed {
+            return Err(LinkError::Closed);
+        }
+        frame.check()?;
+        match frame {
+            Frame::Hello(_) | Frame::Credit { .. } => Err(LinkError::FrameReserved),
+            Frame::Messages { ref messages } => {
+                let credit = messages_credit(messages);
+                self.withheld_credit = self.withheld_credit.saturating_add(credit);
+                self.withheld.push_back(Withheld { frame, credit });
+                self.release_messages()
+            }
+            frame => self.outbox.push(frame),
+        }
     }
 
     fn take(&mut self, packet: &[u8]) -> Result<Option<Frame>, LinkError> {

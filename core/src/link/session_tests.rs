@@ -2,7 +2,9 @@ use proptest::prelude::*;
 use serde_bytes::ByteBuf;
 
 use super::*;
-use crate::engine::limits::{CREDIT_BYTES_MIN, MESSAGES_CREDIT_MAX, PIPE_MESSAGE_BYTES_MAX, PIPE_MESSAGE_BYTES_MIN};
+use crate::engine::limits::{
+    CREDIT_BYTES_MIN, LANE_QUEUE_BYTES_MAX, MESSAGES_CREDIT_MAX, PIPE_MESSAGE_BYTES_MAX, PIPE_MESSAGE_BYTES_MIN,
+};
 use crate::link::frame::tests::{frame, hello};
 use crate::link::pair::{Pair, config};
 use crate::link::{Acknowledgement, message_credit};
@@ -222,6 +224,18 @@ fn the_window_caps_what_is_in_the_hosts_buffer() {
     }
     assert_eq!((sent, windows), (total, 6));
     assert!(session.is_idle() && session.has_room(Lane::Bulk));
+}
+
+#[test]
+fn a_peer_that_asks_and_does_not_read_is_closed() {
+    let mut session = met();
+    let absent = |offset| Frame::Absent { content: Hash::from_bytes([1; 32]), offset: Some(offset) };
+    let (accepted, error) = (0..).find_map(|at| session.push(absent(at)).err().map(|error| (at, error))).unwrap();
+    assert_eq!(error, LinkError::QueueFull { lane: Lane::Small, limit: LANE_QUEUE_BYTES_MAX });
+    // All that two full lists of the engine's can be answered with fits.
+    assert!(accepted > 2 * 65_536, "{accepted}");
+    assert_eq!(session.state(), State::Closed);
+    assert_eq!(session.next_packet(), None);
 }
 
 #[test]

@@ -193,7 +193,8 @@ mod tests {
 
     #[test]
     fn other_forms_are_refused() {
-        let forms: [Vec<(ReplicaId, Vec<(u64, u64)>)>; 5] = [
+        type Form = Vec<(ReplicaId, Vec<(u64, u64)>)>;
+        let forms: [Form; 5] = [
             vec![(replica(1), vec![])],
             vec![(replica(1), vec![(0, 4)])],
             vec![(replica(2), vec![(1, 1)]), (replica(1), vec![(1, 1)])],

@@ -25,7 +25,7 @@ impl Root {
     ) {
         let full = path::join(directory, name);
         if found.is_some() || self.base.standing(directory, name).is_some() {
-            self.succeeded(&full);
+            self.was_read(&full);
         }
         if !directory.is_empty() && found.is_some() && !self.make_known(shared, directory) {
             return;

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::project::ReadyChange;
 use super::scan::save_manifest;
-use super::{ListJob, Root, RootPurpose};
+use super::{Cause, ListJob, Root, RootPurpose};
 use crate::api::{CommitItem, CommitResult, Content, Failure, NoticeCode, Put, Stat, Work};
 use crate::engine::keys;
 use crate::engine::limits::{COMMIT_ITEMS_MAX, COMMITS_MAX, GRACE_MS};
@@ -165,7 +165,7 @@ impl Root {
         match failure {
             // Something else stands there, or nothing: a look tells, and the look's time comes later each time.
             Failure::Changed | Failure::Missing => {
-                self.retry_later(shared.now.monotonic, &full, 0);
+                self.retry_later(shared.now.monotonic, &full, Cause::Surprise);
                 self.free(&full);
                 if !directory.is_empty() {
                     self.look(directory.clone());

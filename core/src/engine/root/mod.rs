@@ -82,9 +82,21 @@ struct RootRecord {
 
 /// A path that failed.
 struct Retry {
-    /// When it is looked at again; nothing is begun there before. None while that is done.
+    cause: Cause,
+    /// When it is tried again; nothing is begun there before. None while that is done.
     at: Option<Monotonic>,
     delay_ms: u64,
+}
+
+/// What failed at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// It could not be read: it is looked at again.
+    Reading,
+    /// Something else stood there than base says: it is looked at.
+    Surprise,
+    /// It could not be written: that is tried again.
+    Writing,
 }
 
 /// One root.
@@ -204,7 +216,7 @@ impl Root {
         if hints.is_empty() {
             self.scan.add(ListJob::below(String::new()));
         }
-        for hint in hints {
+        for hint in hints.into_iter().filter(|hint| is_listable(&hint.directory)) {
             self.scan.add(ListJob { directory: hint.directory, recursive: hint.recursive, after: None });
         }
     }
@@ -426,12 +438,13 @@ impl Root {
     }
 
     /// Looks at a path again later, each time after twice the time.
-    fn retry_later(&mut self, now: Monotonic, path: &str, first_ms: u64) {
+    fn retry_later(&mut self, now: Monotonic, path: &str, cause: Cause) {
         let delay_ms = match self.retries.get(path) {
             Some(retry) => retry.delay_ms.saturating_mul(2).clamp(RETRY_MS_MIN, RETRY_MS_MAX),
-            None => first_ms,
+            None if cause == Cause::Surprise => 0,
+            None => RETRY_MS,
         };
-        self.retries.insert(path.to_string(), Retry { at: Some(now.plus(delay_ms)), delay_ms });
+        self.retries.insert(path.to_string(), Retry { cause, at: Some(now.plus(delay_ms)), delay_ms });
     }
 
     fn retry_all(&mut self) {
@@ -448,13 +461,13 @@ impl Root {
         let mut due = Vec::new();
         for (path, retry) in self.retries.iter_mut().filter(|(_, retry)| is_due(retry)) {
             retry.at = None;
-            due.push(path.clone());
+            due.push((path.clone(), retry.cause));
         }
-        for path in due {
-            if path.is_empty() {
-                self.scan.add(ListJob::below(String::new()));
-            } else {
-                self.look(path);
+        for (path, cause) in due {
+            match (cause, path::split(&path)) {
+                (_, None) => self.scan.add(ListJob::below(String::new())),
+                (Cause::Writing, Some((directory, name))) => self.projection.mark(directory, &name),
+                (Cause::Reading | Cause::Surprise, Some(_)) => self.look(path),
             }
         }
     }
@@ -468,6 +481,14 @@ impl Root {
         self.retries.values().filter(|retry| retry.at.is_some()).count()
     }
 
+    /// A path could be read, which says nothing of writing it.
+    fn was_read(&mut self, path: &str) {
+        if self.retries.get(path).is_some_and(|retry| retry.cause == Cause::Reading) {
+            self.retries.remove(path);
+        }
+    }
+
+    /// A path is as it should be.
     fn succeeded(&mut self, path: &str) {
         if !self.retries.is_empty() {
             self.retries.remove(path);
@@ -475,15 +496,16 @@ impl Root {
     }
 
     fn failed_at(&mut self, shared: &mut Shared, path: &str, code: NoticeCode, failure: &Failure) {
-        let code = match failure {
-            Failure::NoSpace => NoticeCode::NoSpace,
-            Failure::Changed => NoticeCode::StillChanging,
-            _ => code,
-        };
         if !self.retries.contains_key(path) {
-            shared.notify_about(code, describe(code, failure), Some(self.id), Some(path));
+            let told = match (code, failure) {
+                (_, Failure::NoSpace) => NoticeCode::NoSpace,
+                (NoticeCode::Unreadable, Failure::Changed) => NoticeCode::StillChanging,
+                _ => code,
+            };
+            shared.notify_about(told, describe(told, failure), Some(self.id), Some(path));
         }
-        self.retry_later(shared.now.monotonic, path, RETRY_MS);
+        let cause = if code == NoticeCode::Unreadable { Cause::Reading } else { Cause::Writing };
+        self.retry_later(shared.now.monotonic, path, cause);
     }
 
     fn give_up(&mut self, shared: &mut Shared, purpose: RootPurpose) {
@@ -526,6 +548,12 @@ impl Root {
     pub fn suspect(&mut self, path: String) {
         self.look(path);
     }
+}
+
+/// A directory that may be listed: made of names, and not Syncline's own.
+fn is_listable(directory: &str) -> bool {
+    let is_path = directory.is_empty() || directory.split('/').all(|name| Name::new(name).is_ok());
+    is_path && !scan::is_reserved(directory)
 }
 
 /// A set of paths in the order they came, each once.

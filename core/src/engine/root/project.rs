@@ -227,7 +227,10 @@ impl Root {
             manifest: Vec::new(),
         };
         match (step, &wish) {
-            (Step::Rest, _) => self.note_conflict_name(shared, directory, name, conflict_of),
+            (Step::Rest, _) => {
+                self.succeeded(&full);
+                self.note_conflict_name(shared, directory, name, conflict_of);
+            }
             (Step::Relabel, Some(shown)) => self.relabel(shared, directory, name, &shown.clone(), conflict_of),
             (Step::Remove, _) if self.base.is_empty(&full) && !self.is_needed(directory, name) => {
                 let change = ReadyChange { wish: None, ..change(crate::api::Put::Nothing) };

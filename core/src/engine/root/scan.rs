@@ -139,7 +139,7 @@ impl Root {
             self.scan.listing = self.scan.listing.saturating_add(1);
             return self.list_failed(shared, job, failure);
         };
-        self.succeeded(&job.directory);
+        self.was_read(&job.directory);
         let known = if job.after.is_none() {
             self.scan.oddities.remove(&job.directory).unwrap_or_default()
         } else {
@@ -222,7 +222,7 @@ impl Root {
             entry.intent.is_none() && entry.standing.is_some() && stat.settled && entry.stat == Some(stat)
         });
         if unchanged {
-            self.succeeded(&path);
+            self.was_read(&path);
             return;
         }
         self.busy.insert(path.clone());
