@@ -109,7 +109,9 @@ pub const READ_ITEMS_MAX: usize = 128;
 pub const READ_BYTES_MAX: u64 = 4 << 20;
 /// Bytes read for one peer and not yet handed to the pipe.
 pub const SERVE_BYTES_MAX: u64 = 16 << 20;
-/// Chunks that one peer may have asked for and not got.
+/// Manifests read for one peer at once.
+pub const SERVE_MANIFESTS_MAX: usize = 16;
+/// Chunks, and likewise manifests, that one peer may have asked for and not got.
 pub const SERVE_WANTS_MAX: usize = 65_536;
 /// Bytes of messages read from the store for one peer at a time.
 pub const FEED_BYTES_MAX: u32 = 512 << 10;

@@ -21,7 +21,7 @@ use self::limits::DEVICE_NAME_BYTES_MAX;
 use self::peers::{EarlyLink, Peer};
 use self::random::Random;
 use self::root::{Root, RootPurpose};
-use self::saver::{After, Saver};
+use self::saver::{After, SavedLog, Saver};
 use self::shared::{Purpose, Shared};
 use self::tasks::Tasks;
 use crate::api::{
@@ -217,7 +217,7 @@ impl Engine {
         };
         match purpose {
             Purpose::Start => self.loaded(outcome),
-            Purpose::Save { then, heads } => self.saved(then, heads, outcome),
+            Purpose::Save { then, log } => self.saved(then, log, outcome),
             Purpose::Root { root, purpose } => {
                 let still_counts = self.phase == Phase::Running || matches!(purpose, RootPurpose::Commit(_));
                 if let (Some(root), true) = (self.roots.get_mut(root), still_counts) {
@@ -225,12 +225,12 @@ impl Engine {
                 }
                 self.finish_stopping();
             }
-            Purpose::Feed { link } => self.feed_loaded(link, outcome),
+            Purpose::Feed { link, author, first, last } => self.feed_loaded(link, (author, first, last), outcome),
             Purpose::Serve { link, purpose } => self.served(link, purpose, outcome),
         }
     }
 
-    fn saved(&mut self, then: Vec<After>, heads: Heads, outcome: Outcome) {
+    fn saved(&mut self, then: Vec<After>, log: SavedLog, outcome: Outcome) {
         if outcome != Outcome::Saved {
             self.shared.saver.fail();
             let why = match outcome {
@@ -241,7 +241,7 @@ impl Engine {
             let message = alloc::format!("could not save changes: {why}; nothing is sent or changed any more");
             self.shared.notify(NoticeCode::StoreFailed, message);
         } else {
-            self.shared.saver.saved(heads);
+            self.shared.saver.saved(log);
             for After::Commit { root, batch } in then {
                 match (self.roots.get_mut(root), self.phase) {
                     (Some(root), Phase::Running) => root.commit(&mut self.shared, batch),

@@ -9,7 +9,9 @@ use alloc::vec::Vec;
 
 use serde_bytes::ByteBuf;
 
-use super::limits::{CREDIT_BYTES, FEED_BYTES_MAX, MESSAGE_BYTES_MAX, WANTED_CHUNKS_MAX, WANTED_MANIFESTS_MAX};
+use super::limits::{
+    CREDIT_BYTES, FEED_BYTES_MAX, HELLO_BYTES_MAX, MESSAGE_BYTES_MAX, WANTED_CHUNKS_MAX, WANTED_MANIFESTS_MAX,
+};
 use super::root::{Arrival, ChunkWant, ManifestWant, Root};
 use super::serve::Serving;
 use super::shared::{Purpose, Shared};
@@ -23,11 +25,8 @@ use crate::log::{Heads, Receipt, message_keys, parse_message_key};
 /// What a link that came up too early brought; at most a hello.
 pub struct EarlyLink {
     message_bytes_max: u32,
-    packets: Vec<Vec<u8>>,
+    hello: Option<Vec<u8>>,
 }
-
-/// How many packets of a hello can come before this side's hello is sent.
-const EARLY_PACKETS_MAX: usize = 8;
 
 /// One open link and the replica at its other end.
 pub struct Peer {
@@ -55,6 +54,8 @@ pub struct Peer {
     chunks: BTreeMap<(Hash, u64), (usize, ChunkWant)>,
     /// Contents it said it does not have.
     lacks: BTreeSet<Hash>,
+    /// Its session took no more: the link is to be closed.
+    failed: Option<LinkError>,
 }
 
 impl Peer {
@@ -75,6 +76,7 @@ impl Peer {
             manifests: BTreeMap::new(),
             chunks: BTreeMap::new(),
             lacks: BTreeSet::new(),
+            failed: None,
         }
     }
 
@@ -99,8 +101,11 @@ impl Peer {
     }
 
     pub(super) fn push(&mut self, frame: Frame) {
-        // A session that takes no more was closed by an error that was told.
-        let _ = self.session.push(frame);
+        if let Err(error) = self.session.push(frame)
+            && self.failed.is_none()
+        {
+            self.failed = Some(error);
+        }
     }
 
     fn can_ask(&self, content: &Hash) -> bool {
@@ -114,7 +119,7 @@ impl Engine {
             return self.shared.notify(NoticeCode::HostError, "a link came up twice");
         }
         let (Phase::Running, Some(replica)) = (self.phase, self.shared.log.own()) else {
-            self.early_links.insert(link, EarlyLink { message_bytes_max, packets: Vec::new() });
+            self.early_links.insert(link, EarlyLink { message_bytes_max, hello: None });
             return;
         };
         let config =
@@ -128,8 +133,8 @@ impl Engine {
     pub(super) fn open_early_links(&mut self) {
         for (link, early) in core::mem::take(&mut self.early_links) {
             self.link_up(link, early.message_bytes_max);
-            for packet in early.packets {
-                self.link_data(link, &packet);
+            if let Some(hello) = early.hello {
+                self.link_data(link, &hello);
             }
         }
     }
@@ -150,8 +155,9 @@ impl Engine {
 
     pub(super) fn link_data(&mut self, link: LinkId, bytes: &[u8]) {
         if let Some(early) = self.early_links.get_mut(&link) {
-            if early.packets.len() < EARLY_PACKETS_MAX {
-                early.packets.push(bytes.to_vec());
+            // A hello is one packet, and nothing follows it before it is answered.
+            if early.hello.is_none() && bytes.len() <= HELLO_BYTES_MAX {
+                early.hello = Some(bytes.to_vec());
             } else {
                 self.early_links.remove(&link);
                 self.shared.actions.push(Action::Close { link, reason: "too much came before a hello".to_string() });
@@ -177,8 +183,8 @@ impl Engine {
     /// The peer said who it is. If it holds what is held here, nothing more needs to be said.
     fn greeted(&mut self, link: LinkId) {
         let Some(peer) = self.peers.get_mut(&link) else { return };
-        if peer.session.peer().is_some_and(|peer| peer.digest == self.shared.log.digest()) {
-            peer.received = self.shared.log.heads().clone();
+        if peer.session.peer().map(|peer| peer.digest) == self.shared.saver.saved_digest() {
+            peer.received = self.shared.saver.saved_heads().clone();
             peer.sent = peer.received.clone();
             peer.is_known = true;
         }
@@ -216,7 +222,7 @@ impl Engine {
             Frame::Messages { messages } => self.messages(link, messages),
             Frame::Acknowledge { kind, heads } => {
                 let Some(peer) = self.peers.get_mut(&link) else { return };
-                // What nobody has yet cannot have been received: such a claim counts for nothing.
+                // A peer that claims what it does not have is not sent it: it harms itself alone.
                 peer.received.union(&heads);
                 peer.sent.union(&heads);
                 if kind == Acknowledgement::Applied {
@@ -300,6 +306,10 @@ impl Engine {
     /// Says and sends what is due to every peer.
     pub(super) fn peers_turn(&mut self) {
         let indexed = self.roots.iter().all(Root::is_indexed) && self.shared.draft.is_none();
+        let failed = self.peers.iter().filter_map(|(link, peer)| Some((*link, peer.failed.clone()?)));
+        for (link, error) in failed.collect::<Vec<_>>() {
+            self.drop_peer(link, &error);
+        }
         let links: Vec<LinkId> = self.peers.keys().copied().collect();
         for link in &links {
             self.acknowledge(*link, indexed);
@@ -364,20 +374,22 @@ impl Engine {
         peer.feeding = true;
         let (start, end) = message_keys(author, first, last);
         let query = LoadQuery::Range { start, end, bytes_max: FEED_BYTES_MAX };
-        self.shared.perform(Purpose::Feed { link }, Work::Load { query });
+        self.shared.perform(Purpose::Feed { link, author, first, last }, Work::Load { query });
     }
 
-    pub(super) fn feed_loaded(&mut self, link: LinkId, outcome: Outcome) {
+    pub(super) fn feed_loaded(&mut self, link: LinkId, range: (ReplicaId, u64, u64), outcome: Outcome) {
         let Some(peer) = self.peers.get_mut(&link) else { return };
         peer.feeding = false;
-        let pairs = match outcome {
-            Outcome::Loaded { pairs, .. } if !pairs.is_empty() => pairs,
-            _ => {
-                self.shared.saver.fail();
-                let message = "messages that were saved could not be read; nothing is sent any more";
-                return self.shared.notify(NoticeCode::StoreCorrupt, message);
-            }
+        let Outcome::Loaded { pairs, more } = outcome else {
+            self.shared.saver.fail();
+            let message = "messages that were saved could not be read; nothing is sent any more";
+            return self.shared.notify(NoticeCode::StoreCorrupt, message);
         };
+        if !more || pairs.is_empty() {
+            // Numbers without a message are proven empty by the message behind them.
+            let (author, first, last) = range;
+            peer.sent.insert_range(author, first, last);
+        }
         let mut messages = Vec::with_capacity(pairs.len());
         for Pair { key, value } in pairs {
             if let Some((author, counter)) = parse_message_key(&key) {
@@ -385,7 +397,9 @@ impl Engine {
                 messages.push(ByteBuf::from(value));
             }
         }
-        peer.push(Frame::Messages { messages });
+        if !messages.is_empty() {
+            peer.push(Frame::Messages { messages });
+        }
         self.send(link);
     }
 
@@ -521,5 +535,7 @@ impl Engine {
 fn say_heads(peer: &mut Peer, shared: &Shared, indexed: bool) {
     let heads = shared.saver.saved_heads().clone();
     peer.said_indexed = indexed;
-    peer.push(Frame::Heads { heads, digest: shared.log.digest(), indexed });
+    if let Some(digest) = shared.saver.saved_digest() {
+        peer.push(Frame::Heads { heads, digest, indexed });
+    }
 }

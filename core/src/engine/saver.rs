@@ -4,7 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::root::CommitBatch;
-use crate::api::Write;
+use crate::api::{Hash, Write};
 use crate::log::Heads;
 
 /// What may happen once a batch is on disk.
@@ -25,7 +25,16 @@ pub struct Saver {
     then: Vec<After>,
     in_flight: bool,
     failed: bool,
-    saved: Heads,
+    saved: SavedLog,
+}
+
+/// The part of the log that is on disk.
+#[derive(Default)]
+pub struct SavedLog {
+    /// Its messages.
+    pub heads: Heads,
+    /// What two replicas compare.
+    pub digest: Option<Hash>,
 }
 
 impl Saver {
@@ -56,9 +65,9 @@ impl Saver {
     }
 
     /// The batch in flight is on disk, and with it these messages.
-    pub fn saved(&mut self, heads: Heads) {
+    pub fn saved(&mut self, log: SavedLog) {
         self.in_flight = false;
-        self.saved = heads;
+        self.saved = log;
     }
 
     /// The store does not take what it is given: nothing is saved and so nothing is sent any more.
@@ -69,7 +78,12 @@ impl Saver {
 
     /// The messages that are on disk: what may be sent and acknowledged.
     pub fn saved_heads(&self) -> &Heads {
-        &self.saved
+        &self.saved.heads
+    }
+
+    /// Their digest; none before the store was read.
+    pub fn saved_digest(&self) -> Option<Hash> {
+        self.saved.digest
     }
 
     /// A batch is in flight, or none can be any more.

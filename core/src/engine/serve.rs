@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Engine;
-use super::limits::{READ_BYTES_MAX, READ_ITEMS_MAX, SERVE_BYTES_MAX, SERVE_WANTS_MAX};
+use super::limits::{READ_BYTES_MAX, READ_ITEMS_MAX, SERVE_BYTES_MAX, SERVE_MANIFESTS_MAX, SERVE_WANTS_MAX};
 use super::peers::Peer;
 use super::shared::Purpose;
 use crate::api::{Hash, Key, LinkId, LoadQuery, Outcome, ReadRange, ReadResult, Work};
@@ -24,6 +24,7 @@ pub enum ServePurpose {
 #[derive(Default)]
 pub struct Serving {
     wants: VecDeque<Want>,
+    manifest_wants: VecDeque<Hash>,
     reading: usize,
     reading_bytes: u64,
     manifests: usize,
@@ -32,23 +33,19 @@ pub struct Serving {
 impl Serving {
     /// Nothing is asked for.
     pub fn is_idle(&self) -> bool {
-        self.wants.is_empty() && self.reading == 0 && self.manifests == 0
+        self.wants.is_empty() && self.manifest_wants.is_empty() && self.reading == 0 && self.manifests == 0
     }
 }
 
 impl Engine {
     pub(super) fn want_manifests(&mut self, link: LinkId, contents: Vec<Hash>) {
+        let Some(peer) = self.peers.get_mut(&link) else { return };
         for content in contents {
-            let held = self.roots.iter().any(|root| root.holder(&content).is_some());
-            let Some(peer) = self.peers.get_mut(&link) else { return };
-            if !held || peer.serving.manifests >= SERVE_WANTS_MAX {
+            if peer.serving.manifest_wants.len() >= SERVE_WANTS_MAX {
                 peer.push(Frame::Absent { content, offset: None });
-                continue;
+            } else {
+                peer.serving.manifest_wants.push_back(content);
             }
-            peer.serving.manifests = peer.serving.manifests.saturating_add(1);
-            let keys = alloc::vec![Key { bytes: keys::manifest(&content) }];
-            let purpose = ServePurpose::Manifest(content);
-            self.shared.perform(Purpose::Serve { link, purpose }, Work::Load { query: LoadQuery::Keys { keys } });
         }
     }
 
@@ -63,14 +60,33 @@ impl Engine {
         }
     }
 
-    /// Reads the next parts for a peer, as many as its pipe keeps up with.
+    /// Reads what is next for a peer, as much as its pipe keeps up with.
     pub(super) fn serve(&mut self, link: LinkId) {
+        self.serve_manifests(link);
         while let Some(peer) = self.peers.get(&link)
             && !peer.serving.wants.is_empty()
             && peer.session.has_room(Lane::Bulk)
             && peer.serving.reading_bytes < SERVE_BYTES_MAX
         {
             self.read_batch(link);
+        }
+    }
+
+    /// Reads the next manifests for a peer, a few at a time, for each may be large.
+    fn serve_manifests(&mut self, link: LinkId) {
+        while let Some(peer) = self.peers.get_mut(&link)
+            && peer.session.has_room(Lane::Bulk)
+            && peer.serving.manifests < SERVE_MANIFESTS_MAX
+            && let Some(content) = peer.serving.manifest_wants.pop_front()
+        {
+            if !self.roots.iter().any(|root| root.holder(&content).is_some()) {
+                peer.push(Frame::Absent { content, offset: None });
+                continue;
+            }
+            peer.serving.manifests = peer.serving.manifests.saturating_add(1);
+            let keys = alloc::vec![Key { bytes: keys::manifest(&content) }];
+            let purpose = ServePurpose::Manifest(content);
+            self.shared.perform(Purpose::Serve { link, purpose }, Work::Load { query: LoadQuery::Keys { keys } });
         }
     }
 

@@ -6,11 +6,11 @@ use alloc::vec::Vec;
 use super::draft::Draft;
 use super::random::Random;
 use super::root::RootPurpose;
-use super::saver::{After, Saver};
+use super::saver::{After, SavedLog, Saver};
 use super::serve::ServePurpose;
 use super::tasks::Tasks;
-use crate::api::{Action, LinkId, Notice, NoticeCode, Now, RootId, TaskId, Work};
-use crate::log::{ComposeError, Heads, Log, Sealed, message_key};
+use crate::api::{Action, LinkId, Notice, NoticeCode, Now, ReplicaId, RootId, TaskId, Work};
+use crate::log::{ComposeError, Log, Sealed, message_key};
 use crate::tree::{Change, ChangeOrder};
 
 /// What a task was asked for.
@@ -21,8 +21,8 @@ pub enum Purpose {
     Save {
         /// What becomes true with it.
         then: Vec<After>,
-        /// The messages held once it is on disk.
-        heads: Heads,
+        /// The log once it is on disk.
+        log: SavedLog,
     },
     /// Something for a root.
     Root {
@@ -35,6 +35,12 @@ pub enum Purpose {
     Feed {
         /// The peer's link.
         link: LinkId,
+        /// Whose.
+        author: ReplicaId,
+        /// From this number.
+        first: u64,
+        /// To this one.
+        last: u64,
     },
     /// Content that a peer asked for.
     Serve {
@@ -137,8 +143,13 @@ impl Shared {
         }
         self.close_draft();
         if let Some((writes, then)) = self.saver.begin() {
-            let heads = self.log.heads().clone();
-            self.perform(Purpose::Save { then, heads }, Work::Save { writes });
+            let log = self.log_now();
+            self.perform(Purpose::Save { then, log }, Work::Save { writes });
         }
+    }
+
+    /// The log as it is held now.
+    pub fn log_now(&self) -> SavedLog {
+        SavedLog { heads: self.log.heads().clone(), digest: Some(self.log.digest()) }
     }
 }

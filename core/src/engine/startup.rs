@@ -69,8 +69,8 @@ impl Engine {
 
     fn start(&mut self) {
         self.phase = Phase::Running;
-        let heads = self.shared.log.heads().clone();
-        self.shared.saver.saved(heads);
+        let log = self.shared.log_now();
+        self.shared.saver.saved(log);
         if self.shared.log.own().is_none() {
             self.begin_incarnation();
         }
