@@ -1,6 +1,6 @@
 //! From view to disk: finds the paths where they differ and begins what brings them together.
 
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -22,6 +22,9 @@ pub struct Projection {
     dirty: BTreeSet<(String, Name)>,
     /// Claims whose next step takes something away: their turn comes when nothing else is left to do.
     late: BTreeSet<(String, Name)>,
+    /// Conflict copies that are not as they should be yet, and the plain names whose claims decide about them: nothing
+    /// else may tell where a copy belongs that does not stand.
+    copies: BTreeMap<String, Name>,
     /// Directories of which every claim is to be compared.
     sweeps: PathQueue,
     /// Changes that can be made as soon as their intents are saved.
@@ -47,9 +50,22 @@ pub struct ReadyChange {
 }
 
 impl Projection {
-    /// Compares a claim.
+    /// Compares a claim; for the name of a conflict copy also the claim that it belongs to.
     pub fn mark(&mut self, directory: &str, name: &Name) {
+        if !self.copies.is_empty()
+            && let Some(plain) = self.copies.get(&path::join(directory, name))
+        {
+            self.dirty.insert((directory.to_string(), plain.clone()));
+        }
         self.dirty.insert((directory.to_string(), name.clone()));
+    }
+
+    /// Takes note of what becomes of a conflict copy.
+    fn note_copy(&mut self, path: &str, plain: Option<&Name>, rests: bool) {
+        match plain {
+            Some(plain) if !rests => drop(self.copies.insert(path.to_string(), plain.clone())),
+            _ => drop(self.copies.remove(path)),
+        }
     }
 
     /// Compares all claims of a directory.
@@ -208,6 +224,8 @@ impl Root {
         let full = path::join(directory, name);
         let too_long = path::depth(&full) > DEPTH_MAX || full.len() > PATH_BYTES_MAX;
         self.cancel_fetch_of_other(shared, &full, wish.as_ref());
+        let rests = step(self.base.entry(directory, name), wish.as_ref()) == Step::Rest;
+        self.projection.note_copy(&full, conflict_of.as_ref(), rests && !self.busy.contains(&full));
         // A path that is busy or failed is marked again when it is free.
         if too_long || is_reserved(&full) || self.busy.contains(&full) || self.is_blocked(&full) {
             return;
