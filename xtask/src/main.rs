@@ -1,2 +1,76 @@
-//! The workspace's own commands.
-fn main() {}
+//! The workspace's own commands: `cargo xtask test`, `tidy`, `wasm`, `js`, `swift`, `kotlin`, `bench`.
+//!
+//! Each toolchain is taken in the ordinary way first and by a fallback second; one that cannot be had is a failure.
+
+mod bench;
+mod count;
+mod js;
+mod kotlin;
+mod report;
+mod rust;
+mod shell;
+mod swift;
+mod test;
+mod tidy;
+mod toolchain;
+mod uniffi;
+mod wasm;
+mod workspace;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// The workspace's own commands.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Checks and tests everything, or the languages named; prints tests per language and time per phase.
+    Test {
+        /// Which languages; all if none is named.
+        languages: Vec<test::Language>,
+    },
+    /// Checks what compilers and linters don't: file lengths, the boundary, bare builds, machine paths, invariants.
+    Tidy,
+    /// Builds the WebAssembly module and its JavaScript package into js/dist.
+    Wasm {
+        /// Take Debian's compiler even where rustup has the target.
+        #[arg(long)]
+        debian: bool,
+    },
+    /// Builds the WebAssembly package and runs the JavaScript tests.
+    Js,
+    /// Generates the Swift bindings and runs the Swift tests.
+    Swift {
+        /// Take the Debian root even where a Swift toolchain is installed.
+        #[arg(long)]
+        debian: bool,
+    },
+    /// Generates the Kotlin bindings and runs the Kotlin tests.
+    Kotlin,
+    /// Measures speed against peers.
+    Bench {
+        /// Which rows; all if none is named.
+        rows: Vec<String>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().command {
+        Command::Test { languages } => test::test(&languages),
+        Command::Tidy => tidy::tidy(),
+        Command::Wasm { debian } => wasm::build(debian),
+        Command::Js => wasm::build(false).and_then(|()| js::test().map(drop)),
+        Command::Swift { debian } => swift::test(debian).map(drop),
+        Command::Kotlin => kotlin::test().map(drop),
+        Command::Bench { rows, json } => bench::bench(&rows, json),
+    }
+}

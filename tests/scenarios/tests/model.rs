@@ -218,6 +218,7 @@ fn play_engine(histories: &Histories, history: &[Act]) {
     }
     let ids: Vec<[u8; 16]> = sites.iter().map(|site| replica(&world, *site)).collect();
     let expected = play_model(histories, &ids, history);
+    let acts = expected.len();
     for (number, (act, folders)) in history.iter().copied().chain(histories.rest()).zip(expected).enumerate() {
         world.pass(histories.pause_ms);
         match act {
@@ -235,6 +236,10 @@ fn play_engine(histories: &Histories, history: &[Act]) {
             Act::Meet { a, b } => world.meet(sites[a], sites[b]),
         }
         for (site, folder) in sites.iter().zip(folders) {
+            // Bytes that only an absent device has cannot stand yet.
+            if world[*site].root().pending > 0 && number + 1 < acts {
+                continue;
+            }
             let found = folder_of(&world, *site);
             assert_eq!(found, folder, "{history:?}: after act {number}, {act:?}; left: engine, right: model");
         }

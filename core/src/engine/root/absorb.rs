@@ -30,12 +30,6 @@ impl Root {
         if !directory.is_empty() && found.is_some() && !self.make_known(shared, directory) {
             return;
         }
-        let is_replaced = found.as_ref().is_some_and(|found| found.content != Content::Directory)
-            && is_directory(self.base.standing(directory, name))
-            && !self.base.is_empty(&full);
-        if is_replaced {
-            return self.replaced(&full);
-        }
         let entry = self.base.entry(directory, name);
         if let (Some(entry), Some(found)) = (entry, &found)
             && entry.retained

@@ -24,8 +24,8 @@ pub struct Evidence {
     confirmed: BTreeSet<String>,
     /// Missing twice, and so many that a person must say so.
     held: BTreeSet<String>,
-    /// Directories in base at whose paths something else stands: absorbed once what lay in them is.
-    replaced: BTreeSet<String>,
+    /// Paths at which something stands in the place of a directory that is not empty in base.
+    supplanted: BTreeSet<String>,
     /// When how many files were deleted last.
     recent: VecDeque<(Monotonic, u64)>,
     /// A person said yes to what comes next.
@@ -66,15 +66,6 @@ impl Root {
             self.look(below);
         }
         self.look(path.to_string());
-    }
-
-    /// Something else stands where base has a directory with entries. Those are in question first: as long as one of
-    /// them lives, so does the directory.
-    pub(super) fn replaced(&mut self, path: &str) {
-        for below in self.base.below(path) {
-            self.look(below);
-        }
-        self.evidence.replaced.insert(path.to_string());
     }
 
     pub(super) fn evidence_turn(&mut self, shared: &mut Shared) {
@@ -177,6 +168,15 @@ impl Root {
         }
     }
 
+    /// A file or link stands where base has a directory that is not empty. What lay in it is absorbed first, for until
+    /// then the directory lives by it.
+    pub(super) fn supplanted(&mut self, path: String) {
+        for below in self.base.below(&path) {
+            self.look(below);
+        }
+        self.evidence.supplanted.insert(path);
+    }
+
     fn is_in_base(&self, path: &str) -> bool {
         path::split(path).is_some_and(|(directory, name)| self.base.standing(directory, &name).is_some())
     }
@@ -209,12 +209,11 @@ impl Root {
         for path in paths.into_iter().rev() {
             self.absorb_deletion(shared, &path);
             self.free(&path);
-        }
-        for path in core::mem::take(&mut self.evidence.replaced) {
-            if self.base.is_empty(&path) {
-                self.look(path);
-            } else {
-                self.evidence.replaced.insert(path);
+            if let Some((directory, _)) = path::split(&path)
+                && self.base.is_empty(directory)
+                && self.evidence.supplanted.remove(directory)
+            {
+                self.look(directory.to_string());
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::tree::base::{BaseEntry, Standing};
 use crate::tree::merged::NodeId;
 use crate::tree::project::{OWNER, Step, step};
 use crate::tree::view::{self, Shown, ViewEntry};
-use crate::tree::{Name, path};
+use crate::tree::{Name, conflict, path};
 
 /// Names whose view may differ from what stands.
 #[derive(Default)]
@@ -73,6 +73,15 @@ impl Projection {
         self.sweeps.push(directory);
     }
 
+    /// The conflict copies of a name that are not as they should be yet.
+    fn copies_of(&self, directory: &str, plain: &Name) -> Vec<Name> {
+        let stem = path::join(directory, conflict::common_stem(plain));
+        let paths = self.copies.range(stem.clone()..).take_while(|(path, _)| path.starts_with(&stem));
+        let own =
+            paths.filter(|(path, of)| *of == plain && path::split(path).is_some_and(|(parent, _)| parent == directory));
+        own.filter_map(|(path, _)| Some(path::split(path)?.1)).collect()
+    }
+
     /// Claims can be compared without any event from outside.
     pub fn wants_turn(&self) -> bool {
         !self.dirty.is_empty() || !self.sweeps.is_empty()
@@ -100,7 +109,8 @@ impl Root {
             let Some((directory, name)) = self.projection.dirty.pop_first() else { break };
             self.project_claim(shared, &directory, &name, false);
         }
-        let nothing_else = !self.projection.wants_turn() && self.fetches.is_idle() && self.projection.commits == 0;
+        let fetches_rest = self.fetches.is_idle() || self.fetches.only_wait();
+        let nothing_else = !self.projection.wants_turn() && fetches_rest && self.projection.commits == 0;
         if nothing_else && self.projection.ready.is_empty() {
             for (directory, name) in core::mem::take(&mut self.projection.late) {
                 self.project_claim(shared, &directory, &name, true);
@@ -195,7 +205,8 @@ impl Root {
         if entries.is_empty() && self.base.entry(directory, name).is_some_and(|entry| self.is_removable(entry)) {
             wishes.push((name.clone(), None, None));
         }
-        for copy in self.base.copies_of(directory, name) {
+        let under_way = self.projection.copies_of(directory, name);
+        for copy in self.base.copies_of(directory, name).into_iter().chain(under_way) {
             let is_real = !view::entries(&self.merged, parents, &copy).is_empty();
             if !is_real && !entries.iter().any(|entry| entry.name == copy) {
                 wishes.push((copy, Some(name.clone()), None));

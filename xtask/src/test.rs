@@ -1,0 +1,68 @@
+//! `cargo xtask test`: everything that must hold, in every language.
+
+use std::fmt;
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use crate::report::Report;
+use crate::{js, kotlin, rust, swift, tidy, wasm};
+
+/// A language that has tests of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Language {
+    /// Formatting, lints, documentation, licences, the oldest compiler, tests and tidiness.
+    Rust,
+    /// The npm package on the WebAssembly module.
+    Js,
+    /// The Swift package.
+    Swift,
+    /// The Kotlin package.
+    Kotlin,
+}
+
+impl fmt::Display for Language {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Language::Rust => "rust",
+            Language::Js => "js",
+            Language::Swift => "swift",
+            Language::Kotlin => "kotlin",
+        })
+    }
+}
+
+/// Tests these languages; all if none is named.
+///
+/// # Errors
+/// Something does not hold, or a language's toolchain cannot be had, or a language ran no test.
+pub fn test(languages: &[Language]) -> Result<()> {
+    let languages = if languages.is_empty() { Language::value_variants() } else { languages };
+    let mut report = Report::default();
+    for language in languages {
+        match language {
+            Language::Rust => {
+                for (name, check) in rust::CHECKS {
+                    report.phase(name, check);
+                }
+                let count = report.phase("rust: test", rust::test);
+                report.count(Language::Rust, count);
+                report.phase("rust: tidy", tidy::tidy);
+            }
+            Language::Js => {
+                let built = report.phase("js: build", || wasm::build(false));
+                let count = built.and_then(|()| report.phase("js: test", js::test));
+                report.count(Language::Js, count);
+            }
+            Language::Swift => {
+                let count = report.phase("swift: build and test", || swift::test(false));
+                report.count(Language::Swift, count);
+            }
+            Language::Kotlin => {
+                let count = report.phase("kotlin: build and test", kotlin::test);
+                report.count(Language::Kotlin, count);
+            }
+        }
+    }
+    report.finish()
+}
