@@ -117,10 +117,13 @@ impl Fetches {
 
     /// What is left can only go on when a peer comes that has it.
     pub fn only_wait(&self) -> bool {
-        let at_host =
-            !self.to_stage.is_empty() || !self.cancelled.is_empty() || self.jobs.values().any(|job| job.at_host > 0);
         let scheduled = self.unscheduled.is_empty() || self.in_flight_bytes >= FETCH_BYTES_MAX;
-        !at_host && scheduled && self.asked == 0 && self.has_wants()
+        self.asked == 0
+            && self.has_wants()
+            && scheduled
+            && self.to_stage.is_empty()
+            && self.cancelled.is_empty()
+            && self.jobs.values().all(|job| job.at_host == 0)
     }
 
     /// Something is wanted that no peer may have now.

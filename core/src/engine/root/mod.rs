@@ -301,7 +301,7 @@ impl Root {
     /// More is due at once, without any event from outside.
     pub fn wants_turn(&self) -> bool {
         match self.phase {
-            Phase::Following => self.is_clean && self.projection.wants_turn(),
+            Phase::Following => self.is_clean && self.projection.wants_turn() && self.has_room(),
             Phase::Assuming => true,
             _ => false,
         }

@@ -103,7 +103,7 @@ impl Root {
     pub(super) fn project_turn(&mut self, shared: &mut Shared) {
         self.fill_dirty();
         for _ in 0..CLAIMS_PER_TURN {
-            if self.fetches.is_full() || self.projection.ready.len() >= COMMIT_ITEMS_MAX {
+            if !self.has_room() {
                 break;
             }
             let Some((directory, name)) = self.projection.dirty.pop_first() else { break };
@@ -141,6 +141,11 @@ impl Root {
             self.allow_deletions = true;
             self.scan.add(ListJob::below(String::new()));
         }
+    }
+
+    /// More may be begun now; otherwise something under way must end first.
+    pub(super) fn has_room(&self) -> bool {
+        !self.fetches.is_full() && self.projection.ready.len() < COMMIT_ITEMS_MAX
     }
 
     fn fill_dirty(&mut self) {
