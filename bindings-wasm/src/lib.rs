@@ -4,8 +4,8 @@
 //! `bigint`, bytes as `Uint8Array`, what is absent as `undefined`.
 
 use js_sys::{Error, Object, Reflect, TypeError};
-use serde::de::DeserializeOwned;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_wasm_bindgen::Serializer;
 use syncline_core::api::{Config, ConfigError, Event, Now, Seed};
 use wasm_bindgen::prelude::*;
@@ -83,7 +83,8 @@ fn config_error(error: &ConfigError) -> JsValue {
     thrown.set_name("ConfigError");
     if let Ok(cause) = show(error) {
         // A variant with fields is an object with the variant's name as its only key, one without is that name.
-        let code = if cause.is_string() { cause.clone() } else { Object::keys(cause.unchecked_ref::<Object>()).get(0).into() };
+        let code =
+            if cause.is_string() { cause.clone() } else { Object::keys(cause.unchecked_ref::<Object>()).get(0).into() };
         thrown.set_cause(&cause);
         // Setting a property of a fresh error cannot fail.
         let _ = Reflect::set(&thrown, &JsValue::from_str("code"), &code);

@@ -9,7 +9,8 @@ use crate::shell::{command, run};
 /// # Errors
 /// The benchmarks do not build, or a row fails.
 pub fn bench(rows: &[String], json: bool) -> Result<()> {
-    let mut cargo = command("cargo", ["run", "--quiet", "--release", "--manifest-path", "tests/bench/Cargo.toml", "--"]);
+    let mut cargo =
+        command("cargo", ["run", "--quiet", "--release", "--manifest-path", "tests/bench/Cargo.toml", "--"]);
     cargo.args(rows);
     if json {
         cargo.arg("--json");

@@ -83,7 +83,8 @@ mod tests {
 
     #[test]
     fn swift_counts_failed_ones_apart() {
-        let passed = "✔ Test \"starts\" passed after 0.01 seconds.\n✔ Test run with 1 test passed after 0.01 seconds.\n";
+        let passed =
+            "✔ Test \"starts\" passed after 0.01 seconds.\n✔ Test run with 1 test passed after 0.01 seconds.\n";
         assert_eq!(swift(passed), Count { passed: 1, failed: 0 });
         let failed = "✘ Test starts() failed after 0.01 seconds with 1 issue.\n\
                       ✘ Test run with 2 tests failed after 0.01 seconds with 1 issue.\n";

@@ -45,7 +45,8 @@ fn compile_with_debian() -> Result<PathBuf> {
     let (rustc, cargo) = (Path::new("/usr/bin/rustc"), Path::new("/usr/bin/cargo"));
     if !rustc.exists() || !cargo.exists() {
         let packages = ["install", "-y", "--no-install-recommends", "rustc-web", "cargo-web", "rust-web-src"];
-        run(command("apt-get", packages)).context("expected Debian's packages rustc-web, cargo-web and rust-web-src")?;
+        run(command("apt-get", packages))
+            .context("expected Debian's packages rustc-web, cargo-web and rust-web-src")?;
     }
     let host = capture(command("rustc", ["--print", "host-tuple"]))?;
     let sysroot = PathBuf::from(capture(command("rustc", ["--print", "sysroot"]))?);
