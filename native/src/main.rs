@@ -1,2 +1,9 @@
 //! The `syncline` command.
-fn main() {}
+
+mod command;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    command::main()
+}

@@ -274,7 +274,7 @@ mod tests {
 
     #[test]
     fn lengths_outside_the_scale_are_refused() {
-        for lengths in [&[MIN - 1, MIN][..], &[MIN, 0], &[256 * 1024 + 1, 5], &[MIN, MIN, 256 * 1024 + 1]] {
+        for lengths in [&[MIN - 1, MIN][..], &[MIN + 1, 0], &[256 * 1024 + 1, 5], &[MIN, MIN, 256 * 1024 + 1]] {
             let manifest = manifest(lengths);
             let error = decode(&manifest.encode(), manifest.size()).unwrap_err();
             assert!(matches!(error, ManifestError::Length { .. }), "{lengths:?}: {error}");

@@ -16,6 +16,8 @@ mod manifest;
 mod scale;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
 
 pub use hasher::{HashError, Hashed, Hasher, hash, shares, verify};
 pub use manifest::{Chunk, Manifest, ManifestError};

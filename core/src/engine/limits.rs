@@ -130,6 +130,9 @@ pub const RETRY_MS: u64 = 1_000;
 pub const RETRY_MS_MIN: u64 = 50;
 /// The longest wait, in milliseconds.
 pub const RETRY_MS_MAX: u64 = 60_000;
+/// How long a peer is not asked again for a content that it did not have or did not send as it is, in milliseconds. What it
+/// says meanwhile of what it holds ends the wait.
+pub const ASK_AGAIN_MS: u64 = 60_000;
 /// How long after an unrelated version took a path the first write there supersedes nothing, in milliseconds (§8.4).
 pub const GRACE_MS: u64 = 600_000;
 /// Deletions of at most this many files need no one's consent (§8.8).

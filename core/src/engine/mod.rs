@@ -166,7 +166,10 @@ impl Engine {
         if self.wants_turn() {
             return Some(self.shared.now.monotonic);
         }
-        self.roots.iter().filter_map(Root::deadline).min()
+        let now = self.shared.now.monotonic;
+        let wanted = self.roots.iter().any(Root::has_wants);
+        let asks = self.peers.values().filter(|_| wanted).filter_map(|peer| peer.asks_again(now));
+        self.roots.iter().filter_map(Root::deadline).chain(asks).min()
     }
 
     /// A snapshot.

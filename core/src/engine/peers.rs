@@ -3,20 +3,23 @@
 //! Invariant: nothing is sent or acknowledged before it is saved
 //! (`rules::nothing_is_sent_before_it_is_saved`).
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use serde_bytes::ByteBuf;
 
 use super::limits::{
-    CREDIT_BYTES, FEED_BYTES_MAX, HELLO_BYTES_MAX, MESSAGE_BYTES_MAX, WANTED_CHUNKS_MAX, WANTED_MANIFESTS_MAX,
+    ASK_AGAIN_MS, CREDIT_BYTES, FEED_BYTES_MAX, HELLO_BYTES_MAX, MESSAGE_BYTES_MAX, WANTED_CHUNKS_MAX,
+    WANTED_MANIFESTS_MAX,
 };
 use super::root::{Arrival, ChunkWant, ManifestWant, Root};
 use super::serve::Serving;
 use super::shared::{Purpose, Shared};
 use super::{Engine, Phase};
-use crate::api::{Action, Hash, LinkId, LoadQuery, Notice, NoticeCode, Outcome, Pair, ReplicaId, StageId, Work};
+use crate::api::{
+    Action, Hash, LinkId, LoadQuery, Monotonic, Notice, NoticeCode, Outcome, Pair, ReplicaId, StageId, Work,
+};
 use crate::link::{
     Acknowledgement, Frame, Lane, LinkError, Session, SessionConfig, State, Want, message_credit, messages_credit,
 };
@@ -52,8 +55,8 @@ pub struct Peer {
     pub(super) serving: Serving,
     manifests: BTreeMap<Hash, (usize, ManifestWant)>,
     chunks: BTreeMap<(Hash, u64), (usize, ChunkWant)>,
-    /// Contents it said it does not have.
-    lacks: BTreeSet<Hash>,
+    /// Contents it does not have, or did not send as they are, and until when it is not asked for them again.
+    lacks: BTreeMap<Hash, Monotonic>,
     /// Its session took no more: the link is to be closed.
     failed: Option<LinkError>,
 }
@@ -75,7 +78,7 @@ impl Peer {
             serving: Serving::default(),
             manifests: BTreeMap::new(),
             chunks: BTreeMap::new(),
-            lacks: BTreeSet::new(),
+            lacks: BTreeMap::new(),
             failed: None,
         }
     }
@@ -108,8 +111,13 @@ impl Peer {
         }
     }
 
-    fn can_ask(&self, content: &Hash) -> bool {
-        self.is_known && !self.lacks.contains(content)
+    fn can_ask(&self, content: &Hash, now: Monotonic) -> bool {
+        self.is_known && self.lacks.get(content).is_none_or(|until| *until <= now)
+    }
+
+    /// When it may be asked again for something that it lacked.
+    pub fn asks_again(&self, now: Monotonic) -> Option<Monotonic> {
+        self.lacks.values().copied().filter(|until| *until > now).min()
     }
 }
 
@@ -405,6 +413,14 @@ impl Engine {
 
     /// Hands the wishes of the roots to peers that may fulfil them.
     fn ask(&mut self) {
+        let until = self.shared.now.monotonic.plus(ASK_AGAIN_MS);
+        for root in &mut self.roots {
+            for (link, content) in root.take_distrusted() {
+                if let Some(peer) = self.peers.get_mut(&link) {
+                    peer.lacks.insert(content, until);
+                }
+            }
+        }
         for root in 0..self.roots.len() {
             self.ask_manifests(root);
             self.ask_chunks(root);
@@ -412,10 +428,11 @@ impl Engine {
     }
 
     fn ask_manifests(&mut self, index: usize) {
+        let now = self.shared.now.monotonic;
         let Some(root) = self.roots.get_mut(index) else { return };
         let mut frames: BTreeMap<LinkId, Vec<Hash>> = BTreeMap::new();
         for want in root.take_manifest_wants() {
-            let able = self.peers.iter_mut().find(|(_, peer)| peer.can_ask(&want.content));
+            let able = self.peers.iter_mut().find(|(_, peer)| peer.can_ask(&want.content, now));
             match able {
                 Some((link, peer)) => {
                     frames.entry(*link).or_default().push(want.content);
@@ -434,11 +451,12 @@ impl Engine {
     }
 
     fn ask_chunks(&mut self, index: usize) {
+        let now = self.shared.now.monotonic;
         let Some(root) = self.roots.get_mut(index) else { return };
         let mut frames: BTreeMap<LinkId, Vec<Want>> = BTreeMap::new();
         for want in root.take_chunk_wants() {
             // Among those who may have it, the one with the least to do.
-            let able = self.peers.iter_mut().filter(|(_, peer)| peer.can_ask(&want.content));
+            let able = self.peers.iter_mut().filter(|(_, peer)| peer.can_ask(&want.content, now));
             match able.min_by_key(|(_, peer)| peer.chunks.len()) {
                 Some((link, peer)) => {
                     let ChunkWant { content, size, offset, length, .. } = want;
@@ -484,7 +502,7 @@ impl Engine {
 
     fn absent(&mut self, link: LinkId, content: Hash, offset: Option<u64>) {
         let Some(peer) = self.peers.get_mut(&link) else { return };
-        peer.lacks.insert(content);
+        peer.lacks.insert(content, self.shared.now.monotonic.plus(ASK_AGAIN_MS));
         match offset {
             None => {
                 if let Some((root, want)) = peer.manifests.remove(&content) {

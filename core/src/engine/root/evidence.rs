@@ -24,6 +24,8 @@ pub struct Evidence {
     confirmed: BTreeSet<String>,
     /// Missing twice, and so many that a person must say so.
     held: BTreeSet<String>,
+    /// Paths at which something stands in the place of a directory that is not empty in base.
+    supplanted: BTreeSet<String>,
     /// When how many files were deleted last.
     recent: VecDeque<(Monotonic, u64)>,
     /// A person said yes to what comes next.
@@ -166,6 +168,15 @@ impl Root {
         }
     }
 
+    /// A file or link stands where base has a directory that is not empty. What lay in it is absorbed first, for until
+    /// then the directory lives by it.
+    pub(super) fn supplanted(&mut self, path: String) {
+        for below in self.base.below(&path) {
+            self.look(below);
+        }
+        self.evidence.supplanted.insert(path);
+    }
+
     fn is_in_base(&self, path: &str) -> bool {
         path::split(path).is_some_and(|(directory, name)| self.base.standing(directory, &name).is_some())
     }
@@ -198,6 +209,12 @@ impl Root {
         for path in paths.into_iter().rev() {
             self.absorb_deletion(shared, &path);
             self.free(&path);
+            if let Some((directory, _)) = path::split(&path)
+                && self.base.is_empty(directory)
+                && self.evidence.supplanted.remove(directory)
+            {
+                self.look(directory.to_string());
+            }
         }
     }
 

@@ -35,8 +35,13 @@ pub struct Fetches {
     in_flight_bytes: u64,
     /// Chunks for the next batches.
     to_stage: VecDeque<(StagedChunk, StageItem)>,
+    /// Not asked of any peer: none may have them now.
     manifest_wants: VecDeque<ManifestWant>,
     chunk_wants: VecDeque<ChunkWant>,
+    /// How many are asked of peers.
+    asked: usize,
+    /// Peers that sent a chunk of a content which did not match its hash.
+    distrusted: Vec<(LinkId, Hash)>,
     /// Given up with chunks still at the host: discarded when those are back.
     cancelled: BTreeMap<StageId, usize>,
 }
@@ -108,6 +113,24 @@ impl Fetches {
     /// No file is being brought together.
     pub fn is_idle(&self) -> bool {
         self.jobs.is_empty() && self.cancelled.is_empty()
+    }
+
+    /// What is left can only go on when a peer comes that has it.
+    pub fn only_wait(&self) -> bool {
+        let at_host =
+            !self.to_stage.is_empty() || !self.cancelled.is_empty() || self.jobs.values().any(|job| job.at_host > 0);
+        let scheduled = self.unscheduled.is_empty() || self.in_flight_bytes >= FETCH_BYTES_MAX;
+        !at_host && scheduled && self.asked == 0 && self.has_wants()
+    }
+
+    /// Something is wanted that no peer may have now.
+    pub fn has_wants(&self) -> bool {
+        !self.manifest_wants.is_empty() || !self.chunk_wants.is_empty()
+    }
+
+    /// How many files wait for a peer.
+    pub fn waiting(&self) -> usize {
+        if self.only_wait() { self.jobs.len() } else { 0 }
     }
 
     /// No more files may be begun now.
@@ -326,16 +349,31 @@ impl Root {
 
     /// Manifests to ask peers for.
     pub fn take_manifest_wants(&mut self) -> VecDeque<ManifestWant> {
-        core::mem::take(&mut self.fetches.manifest_wants)
+        let wants = core::mem::take(&mut self.fetches.manifest_wants);
+        self.fetches.asked = self.fetches.asked.saturating_add(wants.len());
+        wants
     }
 
     /// Chunks to ask peers for.
     pub fn take_chunk_wants(&mut self) -> VecDeque<ChunkWant> {
-        core::mem::take(&mut self.fetches.chunk_wants)
+        let wants = core::mem::take(&mut self.fetches.chunk_wants);
+        self.fetches.asked = self.fetches.asked.saturating_add(wants.len());
+        wants
+    }
+
+    /// Something is wanted that no peer may have now.
+    pub fn has_wants(&self) -> bool {
+        self.fetches.has_wants()
+    }
+
+    /// Peers that sent what does not match its hash, and the contents they sent it of.
+    pub fn take_distrusted(&mut self) -> Vec<(LinkId, Hash)> {
+        core::mem::take(&mut self.fetches.distrusted)
     }
 
     /// Asks for a manifest again, for the peer asked did not have it or is gone.
     pub fn want_manifest_again(&mut self, want: ManifestWant) {
+        self.fetches.asked = self.fetches.asked.saturating_sub(1);
         if self.fetches.jobs.contains_key(&want.stage) {
             self.fetches.manifest_wants.push_back(want);
         }
@@ -343,13 +381,22 @@ impl Root {
 
     /// Asks for a chunk again, likewise.
     pub fn want_chunk_again(&mut self, want: ChunkWant) {
+        self.fetches.asked = self.fetches.asked.saturating_sub(1);
         if self.fetches.jobs.contains_key(&want.stage) {
             self.fetches.chunk_wants.push_back(want);
         }
     }
 
-    /// A peer answered. False if what it sent cannot be what was asked for.
+    /// A peer answered. False if what it sent cannot be what was asked for: that is still to be asked of another.
     pub fn arrived(&mut self, shared: &mut Shared, stage: StageId, link: LinkId, arrival: Arrival) -> bool {
+        let is_sound = self.take_arrival(shared, stage, link, arrival);
+        if is_sound {
+            self.fetches.asked = self.fetches.asked.saturating_sub(1);
+        }
+        is_sound
+    }
+
+    fn take_arrival(&mut self, shared: &mut Shared, stage: StageId, link: LinkId, arrival: Arrival) -> bool {
         let Some(job) = self.fetches.jobs.get_mut(&stage) else { return true };
         match arrival {
             Arrival::Manifest(bytes) if bytes.is_empty() => {
@@ -435,7 +482,8 @@ impl Root {
                     from.map_or(0, |link| link.0)
                 );
                 shared.notify_about(NoticeCode::ChunkCorrupt, message, Some(self.id), Some(&full));
-                self.give_up_fetch(shared, stage, &Failure::Corrupt);
+                self.fetches.distrusted.extend(from.map(|link| (link, job.content)));
+                self.schedule(stage, index);
             }
             (StageResult::Failed { failure }, None) => self.give_up_fetch(shared, stage, &failure),
         }

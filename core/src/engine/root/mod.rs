@@ -326,13 +326,14 @@ impl Root {
             || (self.is_indexed()
                 && self.scan.is_idle()
                 && self.projection.is_idle()
-                && self.fetches.is_idle()
-                && self.busy.len() == self.evidence.held())
+                && (self.fetches.is_idle() || self.fetches.only_wait())
+                && self.busy.len() == self.evidence.held().saturating_add(self.fetches.waiting()))
     }
 
     /// Everything in view stands on disk.
     pub fn is_applied(&self) -> bool {
-        self.phase == Phase::Following && self.is_at_rest() && self.waiting() == 0 && self.evidence.held() == 0
+        let nothing_waits = self.waiting() == 0 && self.fetches.is_idle() && self.evidence.held() == 0;
+        self.phase == Phase::Following && self.is_at_rest() && nothing_waits
     }
 
     /// A snapshot.
@@ -355,7 +356,7 @@ impl Root {
             pending: (self.busy.len().saturating_sub(self.evidence.held()) as u64)
                 .saturating_add(self.projection.pending()),
             pending_bytes: self.fetches.pending_bytes(),
-            waiting: self.waiting() as u64,
+            waiting: self.waiting().saturating_add(self.fetches.waiting()) as u64,
             held: self.evidence.held() as u64,
             skipped: self.scan.skipped(),
             unreadable: self.scan.unreadable(),

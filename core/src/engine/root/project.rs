@@ -84,7 +84,8 @@ impl Root {
             let Some((directory, name)) = self.projection.dirty.pop_first() else { break };
             self.project_claim(shared, &directory, &name, false);
         }
-        let nothing_else = !self.projection.wants_turn() && self.fetches.is_idle() && self.projection.commits == 0;
+        let fetches_rest = self.fetches.is_idle() || self.fetches.only_wait();
+        let nothing_else = !self.projection.wants_turn() && fetches_rest && self.projection.commits == 0;
         if nothing_else && self.projection.ready.is_empty() {
             for (directory, name) in core::mem::take(&mut self.projection.late) {
                 self.project_claim(shared, &directory, &name, true);

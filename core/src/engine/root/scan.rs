@@ -217,6 +217,9 @@ impl Root {
             self.absorb(shared, directory, name, Some(found), Some(stat));
             return;
         }
+        if !self.base.is_empty(&path) {
+            return self.supplanted(path);
+        }
         let entry = self.base.entry(directory, name);
         let unchanged = entry.is_some_and(|entry| {
             entry.intent.is_none() && entry.standing.is_some() && stat.settled && entry.stat == Some(stat)

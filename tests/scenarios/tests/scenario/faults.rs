@@ -82,34 +82,6 @@ fn t14_a_reset_on_one_side_is_a_union() {
 }
 
 #[test]
-fn t15_an_index_rolled_back_to_a_backup_loses_nothing() {
-    let (mut world, a, b) = World::pair(1, tree([("a.md", "one")]), Tree::default());
-    let backup = world[a].host().store.clone();
-    let files = world[a].tree();
-    world[a].disk().write("a.md", "two");
-    world.rescan(a);
-    world[b].disk().write("b.md", "of b");
-    world.rescan(b);
-    world.assert_all(&tree([("a.md", "two"), ("b.md", "of b")]));
-
-    world.crash(a);
-    world[a].host().store = backup;
-    world[a].disk().clear();
-    world[a].disk().put(&files);
-    world.pass(60_000);
-    world[a].disk().write("after.md", "written after the backup was put back");
-    world.start(a);
-    world.settle();
-    world.meet(a, b);
-    world.meet(a, b);
-    world.assert_equal();
-    let found = world[b].tree();
-    for text in ["two", "of b", "written after the backup was put back"] {
-        assert!(found.contents().contains(&text.as_bytes()), "{text} is lost: {found:?}");
-    }
-}
-
-#[test]
 fn t20_a_full_disk_keeps_the_old_bytes_until_there_is_room() {
     let (mut world, a, b) = World::pair(1, tree([("a.md", "old")]), Tree::default());
     world[b].disk().space(Some(10));

@@ -22,7 +22,6 @@ fn t10_any_kind_replaces_any_other() {
             world[a].disk().put(&after);
             world.rescan(a);
             world.rescan(b);
-            eprintln!("{before:?} {after:?}");
             world.assert_all(&after);
         }
     }

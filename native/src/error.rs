@@ -1,0 +1,219 @@
+//! What can go wrong in the host, told so that a person can act on it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use syncline_core::api::GroupId;
+
+/// An error of the host: what was tried, on what, why it failed and what to do.
+///
+/// Paths are shown as they are; whoever prints them escapes control characters ([`crate::escape`]).
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Both folders are the same one.
+    #[error("`{}` and `{}` are the same folder; give two different ones", first.display(), second.display())]
+    SameFolder {
+        /// As it was given first.
+        first: PathBuf,
+        /// As it was given second.
+        second: PathBuf,
+    },
+    /// One folder lies in the other.
+    #[error("`{}` lies inside `{}`; give two folders that do not contain each other", inner.display(), outer.display())]
+    Nested {
+        /// The one inside.
+        inner: PathBuf,
+        /// The one around it.
+        outer: PathBuf,
+    },
+    /// The root of the file system was given.
+    #[error("`{}` is the root of the file system and cannot be kept in sync; give a folder in it", path.display())]
+    FileSystemRoot {
+        /// As it was given.
+        path: PathBuf,
+    },
+    /// Something else than a folder stands there.
+    #[error("`{}` is not a folder; give a folder, or move what is there away", path.display())]
+    NotAFolder {
+        /// As it was given.
+        path: PathBuf,
+    },
+    /// The folder is not there, and must not be made.
+    #[error("`{}` does not exist and was not created: {reason}", path.display())]
+    MissingFolder {
+        /// As it was given.
+        path: PathBuf,
+        /// Why it was not made, and what to do.
+        reason: String,
+    },
+    /// The folders belong to different groups.
+    #[error(
+        "`{}` is in group {first_group} and `{}` in group {second_group}; folders of two groups cannot be brought \
+         together (to let one join the other's group, remove its `.syncline` folder first)",
+        first.display(), second.display()
+    )]
+    OtherGroup {
+        /// The first folder.
+        first: PathBuf,
+        /// Its group.
+        first_group: GroupId,
+        /// The second folder.
+        second: PathBuf,
+        /// Its group.
+        second_group: GroupId,
+    },
+    /// A folder is empty and without its marker, but the other one remembers it.
+    #[error(
+        "`{}` is empty and without Syncline's marker, but `{}` was kept in sync with it: it may be unmounted, emptied or \
+         replaced, so nothing was done; use --refill to bring everything back into it, or --allow-deletions to delete \
+         everything on the other side too",
+        path.display(), remembered_by.display()
+    )]
+    Emptied {
+        /// The empty folder.
+        path: PathBuf,
+        /// The folder that remembers it.
+        remembered_by: PathBuf,
+    },
+    /// Another process has the root.
+    #[error(
+        "`{}` is in use by another syncline process{}; stop that one, or wait until it is done",
+        path.display(), holder.map(|pid| format!(" (pid {pid})")).unwrap_or_default()
+    )]
+    Locked {
+        /// The root.
+        path: PathBuf,
+        /// The process that has it, if it could be told.
+        holder: Option<u32>,
+    },
+    /// The state was written by a newer Syncline.
+    #[error(
+        "the state in `{}` has format {found}, this syncline knows formats up to {known}; it was left untouched: use a \
+         newer syncline",
+        path.display()
+    )]
+    NewerFormat {
+        /// The state's folder or file.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The newest one known.
+        known: u32,
+    },
+    /// The state makes no sense.
+    #[error(
+        "the state in `{}` is damaged: {detail}; remove the root's `.syncline` folder to start anew as a new replica \
+         (files are kept, and united with the other side's)",
+        path.display()
+    )]
+    Damaged {
+        /// The state's folder or file.
+        path: PathBuf,
+        /// What was found.
+        detail: String,
+    },
+    /// A folder that Syncline does not know.
+    #[error("`{}` is not a Syncline root: it has no `.syncline` folder; make it one with `syncline sync`", path.display())]
+    NotARoot {
+        /// As it was given.
+        path: PathBuf,
+    },
+    /// The operating system refused.
+    #[error("cannot {action} `{}`: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The store refused.
+    #[error("cannot {action} the store `{}`: {detail}", path.display())]
+    Store {
+        /// What was tried.
+        action: &'static str,
+        /// The store's file.
+        path: PathBuf,
+        /// Why it failed.
+        detail: String,
+    },
+    /// Anything else that ends a run.
+    #[error("{what}")]
+    Failed {
+        /// What was tried, why it failed and what to do.
+        what: String,
+    },
+}
+
+/// What an error means to whoever started the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorClass {
+    /// The run failed.
+    Failure,
+    /// What was asked for makes no sense.
+    Usage,
+    /// A person has to decide.
+    Decision,
+}
+
+impl Error {
+    /// An error of the operating system.
+    pub fn io(action: &'static str, path: impl AsRef<Path>, source: impl Into<io::Error>) -> Self {
+        Error::Io { action, path: path.as_ref().to_path_buf(), source: source.into() }
+    }
+
+    /// What it means.
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Error::SameFolder { .. }
+            | Error::Nested { .. }
+            | Error::FileSystemRoot { .. }
+            | Error::NotAFolder { .. }
+            | Error::MissingFolder { .. }
+            | Error::NotARoot { .. }
+            | Error::OtherGroup { .. } => ErrorClass::Usage,
+            Error::Emptied { .. } => ErrorClass::Decision,
+            _ => ErrorClass::Failure,
+        }
+    }
+
+    /// A short name that stays the same, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::SameFolder { .. } => "same_folder",
+            Error::Nested { .. } => "nested",
+            Error::FileSystemRoot { .. } => "file_system_root",
+            Error::NotAFolder { .. } => "not_a_folder",
+            Error::MissingFolder { .. } => "missing_folder",
+            Error::OtherGroup { .. } => "other_group",
+            Error::Emptied { .. } => "emptied",
+            Error::Locked { .. } => "locked",
+            Error::NewerFormat { .. } => "newer_format",
+            Error::Damaged { .. } => "damaged",
+            Error::NotARoot { .. } => "not_a_root",
+            Error::Io { .. } => "io",
+            Error::Store { .. } => "store",
+            Error::Failed { .. } => "failed",
+        }
+    }
+
+    /// What it is about, if it is about one path.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Error::FileSystemRoot { path }
+            | Error::NotAFolder { path }
+            | Error::MissingFolder { path, .. }
+            | Error::Emptied { path, .. }
+            | Error::Locked { path, .. }
+            | Error::NewerFormat { path, .. }
+            | Error::Damaged { path, .. }
+            | Error::NotARoot { path }
+            | Error::Io { path, .. }
+            | Error::Store { path, .. } => Some(path),
+            Error::Nested { inner, .. } => Some(inner),
+            Error::SameFolder { second, .. } | Error::OtherGroup { second, .. } => Some(second),
+            Error::Failed { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Running engines: threads, clocks and pipes around them.
+
+mod board;
+mod pool;
+mod runner;
+mod vault;
+mod watch;
+
+pub(crate) use board::{Board, Side, agreed, at_rest};
+pub(crate) use pool::Pool;
+pub(crate) use runner::{Input, Runner, Setup};
+pub(crate) use vault::{Memory, Vault};
+pub(crate) use watch::Watch;

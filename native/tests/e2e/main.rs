@@ -1,0 +1,15 @@
+//! The `syncline` command from outside: real processes, real folders.
+
+mod agree;
+mod conflicts;
+mod dry_run;
+mod exit_codes;
+mod faults;
+mod kills;
+mod lock;
+mod names;
+mod state;
+mod status;
+mod support;
+mod tree;
+mod watch;

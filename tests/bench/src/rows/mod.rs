@@ -1,0 +1,30 @@
+//! The rows: what is measured against whom, and what must come out.
+
+mod hash;
+mod hash_small;
+mod local;
+mod stamp;
+
+use anyhow::Result;
+
+use crate::measure::Runs;
+use crate::report::RowReporter;
+
+/// A row of the table.
+pub struct Row {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What it measures.
+    pub what: &'static str,
+    /// Measures it.
+    pub run: fn(Runs, &mut RowReporter<'_>) -> Result<()>,
+}
+
+/// All rows, in the order they are run.
+pub const ROWS: &[Row] = &[
+    Row { name: "hash", what: "chunk list and content id of 1 GiB, against fastcdc and blake3", run: hash::run },
+    Row { name: "hash-small", what: "content ids of 10,000 files of 4 KiB, against blake3", run: hash_small::run },
+    Row { name: "stamp", what: "stamps issued and observed, against uhlc", run: stamp::run },
+    Row { name: "local-small", what: "`sync --once` of 10,000 files of 4 KiB, against rsync", run: local::small },
+    Row { name: "local-big", what: "`sync --once` of one file of 1 GiB, against rsync", run: local::big },
+];
