@@ -83,6 +83,10 @@ impl Engine {
                 peer.push(Frame::Absent { content, offset: None });
                 continue;
             }
+            if let Some(bytes) = self.shared.saver.manifest(&content) {
+                peer.push(Frame::Manifest { content, bytes: bytes.clone() });
+                continue;
+            }
             peer.serving.manifests = peer.serving.manifests.saturating_add(1);
             let keys = alloc::vec![Key { bytes: keys::manifest(&content) }];
             let purpose = ServePurpose::Manifest(content);

@@ -343,6 +343,7 @@ impl World {
     /// If they are not.
     #[track_caller]
     pub fn assert_equal(&self) {
+        assert!(self.sites.iter().all(|site| site.status().replica.is_some()), "an engine has not begun");
         for pair in self.sites.windows(2) {
             let [left, right] = pair else { continue };
             assert_eq!(left.tree(), right.tree(), "the folders differ");

@@ -117,10 +117,13 @@ impl Fetches {
 
     /// What is left can only go on when a peer comes that has it.
     pub fn only_wait(&self) -> bool {
-        let at_host =
-            !self.to_stage.is_empty() || !self.cancelled.is_empty() || self.jobs.values().any(|job| job.at_host > 0);
         let scheduled = self.unscheduled.is_empty() || self.in_flight_bytes >= FETCH_BYTES_MAX;
-        !at_host && scheduled && self.asked == 0 && self.has_wants()
+        self.asked == 0
+            && self.has_wants()
+            && scheduled
+            && self.to_stage.is_empty()
+            && self.cancelled.is_empty()
+            && self.jobs.values().all(|job| job.at_host == 0)
     }
 
     /// Something is wanted that no peer may have now.
@@ -209,6 +212,10 @@ impl Root {
         }
         if size <= u64::from(CHUNK_MIN) {
             return self.cut(shared, stage, None);
+        }
+        if let Some(value) = shared.saver.manifest(&content) {
+            let pair = Pair { key: Vec::new(), value: value.clone() };
+            return self.manifest_loaded(shared, stage, alloc::vec![pair]);
         }
         let keys = alloc::vec![Key { bytes: keys::manifest(&content) }];
         shared.perform_for(self.index, RootPurpose::Manifest(stage), Work::Load { query: LoadQuery::Keys { keys } });

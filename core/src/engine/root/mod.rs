@@ -53,6 +53,8 @@ pub enum RootPurpose {
     Manifest(StageId),
     /// Where chunks of a file that is fetched occur here, from this one on.
     Chunks(StageId, usize),
+    /// Staged files of an earlier engine.
+    Clean,
     /// Staged files that nobody needs.
     Discard,
 }
@@ -106,6 +108,8 @@ pub struct Root {
     membership: Membership,
     allow_deletions: bool,
     phase: Phase,
+    /// The staging area is free of what an earlier engine left; nothing is staged before.
+    is_clean: bool,
     merged: Merged,
     base: Base,
     scan: Scan,
@@ -130,6 +134,7 @@ impl Root {
             membership: config.membership,
             allow_deletions: config.allow_deletions,
             phase: Phase::Loading,
+            is_clean: false,
             merged: Merged::default(),
             base: Base::default(),
             scan: Scan::default(),
@@ -181,10 +186,8 @@ impl Root {
                 Membership::Emptied => Phase::Joining { emptied: true },
             };
         }
-        if !shared.dry_run {
-            let discard = Work::Discard { root: self.id, stages: Vec::new() };
-            shared.perform_for(self.index, RootPurpose::Discard, discard);
-        }
+        let clean = Work::Discard { root: self.id, stages: Vec::new() };
+        shared.perform_for(self.index, RootPurpose::Clean, clean);
         self.projection.sweep(String::new());
         if self.phase == Phase::Scanning {
             self.scan.add(ListJob::below(String::new()));
@@ -262,6 +265,7 @@ impl Root {
             (RootPurpose::Manifest(stage) | RootPurpose::Chunks(stage, _), Outcome::Failed { .. }) => {
                 self.lookup_failed(shared, stage);
             }
+            (RootPurpose::Clean, Outcome::Discarded | Outcome::Failed { .. }) => self.is_clean = true,
             (RootPurpose::Discard, Outcome::Discarded | Outcome::Failed { .. }) => {}
             (purpose, _) => {
                 shared.notify(NoticeCode::HostError, "a completion has an outcome of another kind than its work");
@@ -286,8 +290,10 @@ impl Root {
             Phase::Following => {
                 self.scan_turn(shared);
                 self.evidence_turn(shared);
-                self.project_turn(shared);
-                self.fetch_turn(shared);
+                if self.is_clean {
+                    self.project_turn(shared);
+                    self.fetch_turn(shared);
+                }
             }
         }
     }
@@ -295,7 +301,7 @@ impl Root {
     /// More is due at once, without any event from outside.
     pub fn wants_turn(&self) -> bool {
         match self.phase {
-            Phase::Following => self.projection.wants_turn(),
+            Phase::Following => self.is_clean && self.projection.wants_turn() && self.has_room(),
             Phase::Assuming => true,
             _ => false,
         }

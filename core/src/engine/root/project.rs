@@ -1,6 +1,6 @@
 //! From view to disk: finds the paths where they differ and begins what brings them together.
 
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -13,7 +13,7 @@ use crate::tree::base::{BaseEntry, Standing};
 use crate::tree::merged::NodeId;
 use crate::tree::project::{OWNER, Step, step};
 use crate::tree::view::{self, Shown, ViewEntry};
-use crate::tree::{Name, path};
+use crate::tree::{Name, conflict, path};
 
 /// Names whose view may differ from what stands.
 #[derive(Default)]
@@ -22,6 +22,9 @@ pub struct Projection {
     dirty: BTreeSet<(String, Name)>,
     /// Claims whose next step takes something away: their turn comes when nothing else is left to do.
     late: BTreeSet<(String, Name)>,
+    /// Conflict copies that are not as they should be yet, and the plain names whose claims decide about them: nothing
+    /// else may tell where a copy belongs that does not stand.
+    copies: BTreeMap<String, Name>,
     /// Directories of which every claim is to be compared.
     sweeps: PathQueue,
     /// Changes that can be made as soon as their intents are saved.
@@ -47,14 +50,36 @@ pub struct ReadyChange {
 }
 
 impl Projection {
-    /// Compares a claim.
+    /// Compares a claim; for the name of a conflict copy also the claim that it belongs to.
     pub fn mark(&mut self, directory: &str, name: &Name) {
+        if !self.copies.is_empty()
+            && let Some(plain) = self.copies.get(&path::join(directory, name))
+        {
+            self.dirty.insert((directory.to_string(), plain.clone()));
+        }
         self.dirty.insert((directory.to_string(), name.clone()));
+    }
+
+    /// Takes note of what becomes of a conflict copy.
+    fn note_copy(&mut self, path: &str, plain: Option<&Name>, rests: bool) {
+        match plain {
+            Some(plain) if !rests => drop(self.copies.insert(path.to_string(), plain.clone())),
+            _ => drop(self.copies.remove(path)),
+        }
     }
 
     /// Compares all claims of a directory.
     pub fn sweep(&mut self, directory: String) {
         self.sweeps.push(directory);
+    }
+
+    /// The conflict copies of a name that are not as they should be yet.
+    fn copies_of(&self, directory: &str, plain: &Name) -> Vec<Name> {
+        let stem = path::join(directory, conflict::common_stem(plain));
+        let paths = self.copies.range(stem.clone()..).take_while(|(path, _)| path.starts_with(&stem));
+        let own =
+            paths.filter(|(path, of)| *of == plain && path::split(path).is_some_and(|(parent, _)| parent == directory));
+        own.filter_map(|(path, _)| Some(path::split(path)?.1)).collect()
     }
 
     /// Claims can be compared without any event from outside.
@@ -78,7 +103,7 @@ impl Root {
     pub(super) fn project_turn(&mut self, shared: &mut Shared) {
         self.fill_dirty();
         for _ in 0..CLAIMS_PER_TURN {
-            if self.fetches.is_full() || self.projection.ready.len() >= COMMIT_ITEMS_MAX {
+            if !self.has_room() {
                 break;
             }
             let Some((directory, name)) = self.projection.dirty.pop_first() else { break };
@@ -116,6 +141,11 @@ impl Root {
             self.allow_deletions = true;
             self.scan.add(ListJob::below(String::new()));
         }
+    }
+
+    /// More may be begun now; otherwise something under way must end first.
+    pub(super) fn has_room(&self) -> bool {
+        !self.fetches.is_full() && self.projection.ready.len() < COMMIT_ITEMS_MAX
     }
 
     fn fill_dirty(&mut self) {
@@ -180,7 +210,8 @@ impl Root {
         if entries.is_empty() && self.base.entry(directory, name).is_some_and(|entry| self.is_removable(entry)) {
             wishes.push((name.clone(), None, None));
         }
-        for copy in self.base.copies_of(directory, name) {
+        let under_way = self.projection.copies_of(directory, name);
+        for copy in self.base.copies_of(directory, name).into_iter().chain(under_way) {
             let is_real = !view::entries(&self.merged, parents, &copy).is_empty();
             if !is_real && !entries.iter().any(|entry| entry.name == copy) {
                 wishes.push((copy, Some(name.clone()), None));
@@ -209,6 +240,8 @@ impl Root {
         let full = path::join(directory, name);
         let too_long = path::depth(&full) > DEPTH_MAX || full.len() > PATH_BYTES_MAX;
         self.cancel_fetch_of_other(shared, &full, wish.as_ref());
+        let rests = step(self.base.entry(directory, name), wish.as_ref()) == Step::Rest;
+        self.projection.note_copy(&full, conflict_of.as_ref(), rests && !self.busy.contains(&full));
         // A path that is busy or failed is marked again when it is free.
         if too_long || is_reserved(&full) || self.busy.contains(&full) || self.is_blocked(&full) {
             return;

@@ -12,15 +12,19 @@ fn busy(seed: u64, order: Order) -> (World, SiteId, SiteId, Tree) {
     world.unlink(a, b);
     world.settle();
     world.pass(1_000);
-    world[a].disk().write("a.md", "new");
-    world[a].disk().remove("gone.md");
-    world[a].disk().write("d/big", &big);
+    // One message each, so that the version of `b` is the later one.
     world[a].disk().write("both.md", "of a");
     world.rescan(a);
     world.pass(1_000);
-    world[b].disk().write("both.md", "of b");
     world[b].disk().write("e/new.md", "of b");
     world.rescan(b);
+    world[b].disk().write("both.md", "of b");
+    world.rescan(b);
+    world.pass(1_000);
+    world[a].disk().write("a.md", "new");
+    world[a].disk().remove("gone.md");
+    world[a].disk().write("d/big", &big);
+    world.rescan(a);
     let expected = tree([("a.md", "new"), ("both.md", "of b"), ("e/new.md", "of b")])
         .with(&copy_name("both.md", "of a"), "of a")
         .with("d/big", big);
