@@ -68,9 +68,9 @@ fn main() -> Result<()> {
         Command::Test { languages } => test::test(&languages),
         Command::Tidy => tidy::tidy(),
         Command::Wasm { debian } => wasm::build(debian),
-        Command::Js => wasm::build(false).and_then(|()| js::test().map(drop)),
-        Command::Swift { debian } => swift::test(debian).map(drop),
-        Command::Kotlin => kotlin::test().map(drop),
+        Command::Js => test::test(&[test::Language::Js]),
+        Command::Swift { debian } => test::swift(debian),
+        Command::Kotlin => test::test(&[test::Language::Kotlin]),
         Command::Bench { rows, json } => bench::bench(&rows, json),
     }
 }

@@ -41,28 +41,46 @@ pub fn test(languages: &[Language]) -> Result<()> {
     let mut report = Report::default();
     for language in languages {
         match language {
-            Language::Rust => {
-                for (name, check) in rust::CHECKS {
-                    report.phase(name, check);
-                }
-                let count = report.phase("rust: test", rust::test);
-                report.count(Language::Rust, count);
-                report.phase("rust: tidy", tidy::tidy);
-            }
-            Language::Js => {
-                let built = report.phase("js: build", || wasm::build(false));
-                let count = built.and_then(|()| report.phase("js: test", js::test));
-                report.count(Language::Js, count);
-            }
-            Language::Swift => {
-                let count = report.phase("swift: build and test", || swift::test(false));
-                report.count(Language::Swift, count);
-            }
-            Language::Kotlin => {
-                let count = report.phase("kotlin: build and test", kotlin::test);
-                report.count(Language::Kotlin, count);
-            }
+            Language::Rust => test_rust(&mut report),
+            Language::Js => test_js(&mut report),
+            Language::Swift => test_swift(&mut report, false),
+            Language::Kotlin => test_kotlin(&mut report),
         }
     }
     report.finish()
+}
+
+/// Tests Swift, with Debian's packages even where a toolchain is installed if `debian` says so.
+///
+/// # Errors
+/// As [`test`].
+pub fn swift(debian: bool) -> Result<()> {
+    let mut report = Report::default();
+    test_swift(&mut report, debian);
+    report.finish()
+}
+
+fn test_rust(report: &mut Report) {
+    for (name, check) in rust::CHECKS {
+        report.phase(name, check);
+    }
+    let count = report.phase("rust: test", rust::test);
+    report.count(Language::Rust, count);
+    report.phase("rust: tidy", tidy::tidy);
+}
+
+fn test_js(report: &mut Report) {
+    let built = report.phase("js: build", || wasm::build(false));
+    let count = built.and_then(|()| report.phase("js: test", js::test));
+    report.count(Language::Js, count);
+}
+
+fn test_swift(report: &mut Report, debian: bool) {
+    let count = report.phase("swift: build and test", || swift::test(debian));
+    report.count(Language::Swift, count);
+}
+
+fn test_kotlin(report: &mut Report) {
+    let count = report.phase("kotlin: build and test", kotlin::test);
+    report.count(Language::Kotlin, count);
 }

@@ -3,6 +3,7 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
+use super::keys;
 use super::root::CommitBatch;
 use crate::api::{Hash, Write};
 use crate::log::Heads;
@@ -22,6 +23,9 @@ pub enum After {
 #[derive(Default)]
 pub struct Saver {
     pending: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    /// Manifests that are not on disk yet: of the next batch, and of the one in flight.
+    manifests: BTreeMap<Hash, Vec<u8>>,
+    manifests_in_flight: BTreeMap<Hash, Vec<u8>>,
     then: Vec<After>,
     in_flight: bool,
     failed: bool,
@@ -43,6 +47,18 @@ impl Saver {
         self.pending.insert(key, Some(value));
     }
 
+    /// Writes a manifest with the next batch. It can be looked up at once, for a content that stands here and has no
+    /// manifest is taken for a single chunk.
+    pub fn put_manifest(&mut self, content: &Hash, bytes: Vec<u8>) {
+        self.manifests.insert(*content, bytes.clone());
+        self.put(keys::manifest(content), bytes);
+    }
+
+    /// A manifest that the store does not have yet.
+    pub fn manifest(&self, content: &Hash) -> Option<&Vec<u8>> {
+        self.manifests.get(content).or_else(|| self.manifests_in_flight.get(content))
+    }
+
     /// Removes a pair with the next batch.
     pub fn remove(&mut self, key: Vec<u8>) {
         self.pending.insert(key, None);
@@ -59,6 +75,7 @@ impl Saver {
             return None;
         }
         self.in_flight = true;
+        self.manifests_in_flight = core::mem::take(&mut self.manifests);
         let pending = core::mem::take(&mut self.pending);
         let writes = pending.into_iter().map(|(key, value)| Write { key, value }).collect();
         Some((writes, core::mem::take(&mut self.then)))
@@ -67,6 +84,7 @@ impl Saver {
     /// The batch in flight is on disk, and with it these messages.
     pub fn saved(&mut self, log: SavedLog) {
         self.in_flight = false;
+        self.manifests_in_flight.clear();
         self.saved = log;
     }
 

@@ -43,7 +43,6 @@ impl Disk {
             Err(Errno::LOOP | Errno::NXIO) => return Err(Failure::Changed),
             Err(errno) => return Err(failure(errno)),
         };
-        check(&file, range)?;
         read_part(&file, range).map(|bytes| (bytes, file))
     }
 }
@@ -54,6 +53,7 @@ fn read_part(file: &OwnedFd, range: &ReadRange) -> Result<Vec<u8>, Failure> {
     }
     let mut bytes = vec![0; range.length as usize];
     let count = read_full(file, &mut bytes, range.offset).map_err(failure)?;
+    // A file that is the expected one after the reading was so before it: times never go back by themselves.
     check(file, range)?;
     if count == bytes.len() { Ok(bytes) } else { Err(Failure::Changed) }
 }

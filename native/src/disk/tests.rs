@@ -569,7 +569,7 @@ fn t28_special_bits_are_never_set() {
 fn a_file_nobody_may_read_can_get_its_bits_back() {
     let fixture = Fixture::new();
     fixture.write("a", "x");
-    fs::set_permissions(fixture.path("a"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(fixture.path("a"), fs::Permissions::from_mode(0o000)).unwrap();
     let stat = fixture.probe("a").unwrap();
     assert_eq!(fixture.commit_one("a", Some(stat), Put::Mode { mode: 0o640 }).unwrap().unwrap().mode, 0o640);
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -25,6 +25,8 @@ const BYTES_AT_ONCE: u64 = 4 * 1024 * 1024;
 /// Threads that do work in any order.
 pub(crate) struct Pool {
     jobs: Option<Sender<Job>>,
+    /// Nobody waits for what is still queued.
+    closing: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -70,13 +72,15 @@ impl Pool {
     pub(crate) fn new() -> Result<Pool, Error> {
         let count = thread::available_parallelism().map_or(2, usize::from).max(1);
         let (jobs, queue) = unbounded::<Job>();
+        let closing = Arc::new(AtomicBool::new(false));
         let mut threads = Vec::with_capacity(count);
         for number in 0..count {
-            let queue: Receiver<Job> = queue.clone();
-            let thread = thread::Builder::new().name(format!("disk-{number}")).spawn(move || work_off(&queue));
+            let (queue, closing): (Receiver<Job>, _) = (queue.clone(), Arc::clone(&closing));
+            let thread =
+                thread::Builder::new().name(format!("disk-{number}")).spawn(move || work_off(&queue, &closing));
             threads.push(thread.map_err(|e| Error::Failed { what: format!("cannot start a thread: {e}") })?);
         }
-        Ok(Pool { jobs: Some(jobs), threads })
+        Ok(Pool { jobs: Some(jobs), closing, threads })
     }
 
     /// Does a piece of work on some thread.
@@ -123,6 +127,7 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
+        self.closing.store(true, Ordering::Relaxed);
         self.jobs = None;
         for thread in self.threads.drain(..) {
             let _ = thread.join();
@@ -130,9 +135,12 @@ impl Drop for Pool {
     }
 }
 
-fn work_off(queue: &Receiver<Job>) {
+fn work_off(queue: &Receiver<Job>, closing: &AtomicBool) {
     let mut buffer = Buffer::default();
     for job in queue {
+        if closing.load(Ordering::Relaxed) {
+            continue;
+        }
         // A job that panics has lost its `Reply`, which tells the engine; the thread goes on.
         if catch_unwind(AssertUnwindSafe(|| job(&mut buffer))).is_err() {
             tracing::error!("a piece of disk work panicked");
@@ -149,7 +157,7 @@ enum Unit {
 
 enum Done {
     Files(Vec<HashResult>),
-    Share(Result<Part, Failure>),
+    Share(Box<Result<Part, Failure>>),
 }
 
 struct HashJob {
@@ -174,10 +182,10 @@ impl HashJob {
                 Unit::Files(range) => {
                     Done::Files(self.disk.hash(self.items.get(range.clone()).unwrap_or_default(), buffer))
                 }
-                Unit::Share { item, share } => Done::Share(match self.items.get(*item) {
+                Unit::Share { item, share } => Done::Share(Box::new(match self.items.get(*item) {
                     Some(item) => self.disk.hash_share(item, share.clone(), buffer),
                     None => Err(Failure::Missing),
-                }),
+                })),
             };
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(slot) = state.done.get_mut(number) {
@@ -210,7 +218,7 @@ impl HashJob {
             match done? {
                 Done::Files(files) => results.extend(files),
                 Done::Share(part) => {
-                    parts.push(part);
+                    parts.push(*part);
                     if !self.continues(number) {
                         results.push(self.disk.join_shares(std::mem::take(&mut parts), buffer));
                     }

@@ -116,12 +116,9 @@ impl Gathered {
     }
 
     fn insert(&mut self, directory: PathBuf, recursive: bool) {
-        match directory.into_os_string().into_string() {
-            Ok(directory) => {
-                self.directories.insert((directory, recursive));
-            }
-            // Names that are no UTF-8 are not kept; what is below them neither.
-            Err(_) => {}
+        // Names that are no UTF-8 are not kept, nor is what lies below them.
+        if let Ok(directory) = directory.into_os_string().into_string() {
+            self.directories.insert((directory, recursive));
         }
     }
 

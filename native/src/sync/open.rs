@@ -26,7 +26,7 @@ struct Candidate {
 
 impl Pair {
     /// Looks at two folders and opens them, making new replicas where that is safe. Whatever refuses them does so before
-    /// anything is written.
+    /// anything is made.
     ///
     /// # Errors
     /// Folders that cannot be brought together ([`ErrorClass::Usage`](crate::ErrorClass::Usage)), a folder that looks

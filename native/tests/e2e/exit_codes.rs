@@ -80,7 +80,10 @@ fn a_replica_that_is_remembered_is_not_made_anew() {
     write(pair.a("x"), "x");
     pair.sync();
     fs::rename(pair.b(""), pair.base().join("away")).unwrap();
-    refused(&pair, "a", "b", "missing_folder");
+    let run = pair.sync_with(&[]);
+    assert_eq!((run.code, run.lines().len()), (Some(2), 1), "{run:?}");
+    assert_eq!(run.of_type("error")[0]["code"], "missing_folder", "{run:?}");
+    assert!(!pair.b("").exists());
     fs::rename(pair.base().join("away"), pair.b("")).unwrap();
     assert_nothing_done(&pair.sync());
 }

@@ -100,20 +100,33 @@ fn collect(root: &Path, folder: &Path, entries: &mut BTreeMap<PathBuf, Entry>) {
     }
 }
 
+/// What writing to an entry would change.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Fingerprint {
+    inode: u64,
+    mode: u32,
+    modified: (i64, i64),
+    changed: (i64, i64),
+    bytes: Vec<u8>,
+}
+
 /// Everything about a folder, Syncline's own files included, that writing to it would change.
-pub fn fingerprint(root: &Path) -> BTreeMap<PathBuf, (u64, u32, u64, (i64, i64), (i64, i64), Vec<u8>)> {
+pub fn fingerprint(root: &Path) -> BTreeMap<PathBuf, Fingerprint> {
     let mut found = BTreeMap::new();
     fingerprint_into(root, &mut found);
     found
 }
 
-fn fingerprint_into(path: &Path, found: &mut BTreeMap<PathBuf, (u64, u32, u64, (i64, i64), (i64, i64), Vec<u8>)>) {
+fn fingerprint_into(path: &Path, found: &mut BTreeMap<PathBuf, Fingerprint>) {
     let Ok(metadata) = fs::symlink_metadata(path) else { return };
-    let bytes = if metadata.is_file() { fs::read(path).unwrap() } else { Vec::new() };
-    let size = if metadata.is_file() { metadata.size() } else { 0 };
-    let modified = (metadata.mtime(), metadata.mtime_nsec());
-    let changed = (metadata.ctime(), metadata.ctime_nsec());
-    found.insert(path.to_path_buf(), (metadata.ino(), metadata.mode(), size, modified, changed, bytes));
+    let seen = Fingerprint {
+        inode: metadata.ino(),
+        mode: metadata.mode(),
+        modified: (metadata.mtime(), metadata.mtime_nsec()),
+        changed: (metadata.ctime(), metadata.ctime_nsec()),
+        bytes: if metadata.is_file() { fs::read(path).unwrap() } else { Vec::new() },
+    };
+    found.insert(path.to_path_buf(), seen);
     if metadata.is_dir() {
         for entry in fs::read_dir(path).unwrap() {
             fingerprint_into(&entry.unwrap().path(), found);

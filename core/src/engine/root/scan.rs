@@ -332,5 +332,5 @@ pub fn save_manifest(shared: &mut Shared, content: &Hash, size: u64, bytes: &[u8
             shared.saver.put(keys::chunk(&chunk.hash), value);
         }
     }
-    shared.saver.put(keys::manifest(content), bytes.to_vec());
+    shared.saver.put_manifest(content, bytes.to_vec());
 }
