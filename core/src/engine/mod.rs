@@ -8,7 +8,6 @@ mod peers;
 mod random;
 mod root;
 mod saver;
-mod serve;
 mod shared;
 mod startup;
 mod tasks;

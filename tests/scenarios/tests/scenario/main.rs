@@ -2,6 +2,7 @@
 
 mod boundary;
 mod conflicts;
+mod content;
 mod crashes;
 mod deletions;
 mod faults;

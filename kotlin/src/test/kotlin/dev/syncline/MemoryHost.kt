@@ -82,7 +82,7 @@ class MemoryHost(private val engine: Engine, val store: MutableMap<String, ByteA
             }
             Outcome.Saved
         }
-        is Work.List -> Outcome.Listed(listing = ByteArray(0), more = false, marker = true)
+        is Work.ListDirectory -> Outcome.Listed(listing = ByteArray(0), more = false, marker = true)
         is Work.Probe -> Outcome.Probed(results = work.paths.map { ProbeResult.Failed(Failure.Missing) }, marker = true)
         is Work.Discard -> Outcome.Discarded
         is Work.Hash, is Work.Read, is Work.Stage, is Work.Commit -> error("expected none of this in an empty folder: $work")
