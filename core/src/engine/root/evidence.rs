@@ -152,7 +152,16 @@ impl Root {
     }
 
     fn present(&mut self, shared: &mut Shared, path: &str, stat: Stat) {
+        // Looking again before this look is used would keep the path busy, and so each look unused, for ever.
+        let again = self.again.remove(path);
         self.free(path);
+        self.take_present(shared, path, stat);
+        if again {
+            self.look(path.to_string());
+        }
+    }
+
+    fn take_present(&mut self, shared: &mut Shared, path: &str, stat: Stat) {
         let Some((directory, name)) = path::split(path) else { return };
         match stat.kind {
             // It can only be in the way of something.
