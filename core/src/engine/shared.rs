@@ -4,10 +4,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::draft::Draft;
+use super::peers::ServePurpose;
 use super::random::Random;
 use super::root::RootPurpose;
 use super::saver::{After, SavedLog, Saver};
-use super::serve::ServePurpose;
 use super::tasks::Tasks;
 use crate::api::{Action, LinkId, Notice, NoticeCode, Now, ReplicaId, RootId, TaskId, Work};
 use crate::log::{ComposeError, Log, Sealed, message_key};

@@ -121,6 +121,11 @@ impl Merged {
         self.nodes.get(id)
     }
 
+    /// A version that is held and that no held version replaces.
+    pub fn is_live(&self, version: &Dot) -> bool {
+        self.living.contains_key(version)
+    }
+
     /// The directory and name where a node lies; none before its birth is held.
     pub fn placement(&self, id: &NodeId) -> Option<(Option<NodeId>, &Name)> {
         let placement = self.nodes.get(id)?.placement.as_ref()?;

@@ -93,10 +93,10 @@ impl Model {
         let (lamport, mut held) = (self.replicas[a].lamport, self.replicas[a].held.clone());
         held.extend(self.replicas[b].held.clone());
         let lamport = lamport.max(self.replicas[b].lamport);
-        for replica in [a, b] {
-            let replica = &mut self.replicas[replica];
+        for number in [a, b] {
+            let replica = &mut self.replicas[number];
             (replica.held, replica.lamport) = (held.clone(), lamport);
-            replica.project(self.now_ms);
+            replica.project(number, self.now_ms);
         }
     }
 
@@ -137,7 +137,7 @@ impl Model {
             }
             replica.held.insert(dot, version);
         }
-        replica.project(now_ms);
+        replica.project(number, now_ms);
     }
 }
 
@@ -188,12 +188,19 @@ impl Replica {
     }
 
     /// Brings the disk, which is as base says, to the view.
-    fn project(&mut self, now_ms: u64) {
+    fn project(&mut self, number: usize, now_ms: u64) {
         let mut view = self.view();
+        let live: Dots = self.live().map(|(dot, _)| *dot).collect();
         for (path, shown) in &mut view {
             let Some(base) = self.base.get(path) else { continue };
             let derived = base.dots.iter().all(|dot| shown.dots.contains(dot) || shown.past.contains(dot));
-            shown.taken_ms = if derived || base.text == shown.text { base.taken_ms } else { Some(now_ms) };
+            // Someone here edited the copy beside it, and so knows both.
+            let made_beside = shown.dots.iter().all(|dot| dot.0 == number) && !base.dots.is_disjoint(&live);
+            shown.taken_ms = match base.text == shown.text || derived {
+                true => base.taken_ms,
+                false if made_beside => None,
+                false => Some(now_ms),
+            };
         }
         self.disk = view.iter().map(|(path, shown)| (path.clone(), shown.text)).collect();
         self.base = view;

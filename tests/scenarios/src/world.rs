@@ -53,6 +53,7 @@ pub struct World {
     message_bytes_max: u32,
     corrupting: u64,
     choices: Vec<Step>,
+    story: String,
 }
 
 /// One thing that can happen next.
@@ -77,10 +78,11 @@ impl World {
             order: Order::Asked,
             links: 0,
             steps: 0,
-            steps_max: 2_000_000,
+            steps_max: 1_000_000,
             message_bytes_max: 64 << 10,
             corrupting: 0,
             choices: Vec::new(),
+            story: String::new(),
         }
     }
 
@@ -125,6 +127,11 @@ impl World {
         let host = Host::new(ROOT, Disk::new(clock.clone()));
         self.sites.push(Site::new(host, config, clock, chance));
         SiteId(number)
+    }
+
+    /// What this world is about, for when it does not come to rest.
+    pub fn set_story(&mut self, story: String) {
+        self.story = story;
     }
 
     /// Decides what happens first from now on.
@@ -447,7 +454,7 @@ impl World {
     }
 
     fn describe(&self) -> String {
-        let mut text = String::new();
+        let mut text = self.story.clone();
         for (number, site) in self.sites.iter().enumerate() {
             let pending: Vec<_> = site.pending().map(|(_, work)| format!("{work:.80?}")).collect();
             let notices: Vec<_> = site.notices().iter().rev().take(5).map(|notice| &notice.message).collect();

@@ -212,6 +212,8 @@ fn play_model(histories: &Histories, ids: &[[u8; 16]], history: &[Act]) -> Vec<V
 /// Plays a history with engines; after every act their folders must be those of the model.
 fn play_engine(histories: &Histories, history: &[Act]) {
     let (mut world, sites) = World::group(1, &vec![Tree::default(); histories.sites]);
+    world.set_story(format!("{history:?}"));
+    world.set_steps_max(10_000);
     for act in histories.rest() {
         let Act::Meet { a, b } = act else { continue };
         world.meet(sites[a], sites[b]);

@@ -11,6 +11,7 @@ use crate::engine::keys;
 use crate::engine::limits::{COMMIT_ITEMS_MAX, COMMITS_MAX, GRACE_MS};
 use crate::engine::saver::After;
 use crate::engine::shared::Shared;
+use crate::log::Dot;
 use crate::tree::base::{BaseEntry, Intent, Standing};
 use crate::tree::path;
 
@@ -117,9 +118,17 @@ impl Root {
             (Some(old), Some(new)) => old.dots.iter().any(|dot| !new.shown.contains(dot)),
             _ => false,
         };
+        let made_beside = match (&old.standing, &standing) {
+            (Some(old), Some(new)) => is_unrelated && self.was_made_beside(shared, old, new),
+            _ => false,
+        };
         let is_removed = standing.is_none();
         let grew = matches!(change.put, Put::Directory { .. });
-        let grace_until = if is_unrelated { Some(shared.now.unix.plus(GRACE_MS)) } else { old.grace_until };
+        let grace_until = match (made_beside, is_unrelated) {
+            (true, _) => None,
+            (false, true) => Some(shared.now.unix.plus(GRACE_MS)),
+            (false, false) => old.grace_until,
+        };
         if is_unrelated && change.conflict_of.is_none() || change.conflict_of.is_some() && old.standing.is_none() {
             self.tell_conflict(shared, change);
         }
@@ -144,6 +153,13 @@ impl Root {
         if is_removed && let Some((parent, name)) = path::split(directory) {
             self.projection.mark(parent, &name);
         }
+    }
+
+    /// The new version was made here, beside the old one: someone edited its conflict copy. It is no stranger to this
+    /// disk, and a write over it may be over its only bytes, so that it must not stay without them.
+    fn was_made_beside(&self, shared: &Shared, old: &Standing, new: &Standing) -> bool {
+        let own = |dot: &Dot| shared.log.own() == Some(dot.author);
+        new.dots.iter().all(own) && old.dots.iter().any(|dot| self.merged.is_live(dot))
     }
 
     fn tell_conflict(&self, shared: &mut Shared, change: &ReadyChange) {

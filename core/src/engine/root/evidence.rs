@@ -152,6 +152,9 @@ impl Root {
     }
 
     fn present(&mut self, shared: &mut Shared, path: &str, stat: Stat) {
+        // Only what was seen while it was looked at calls for another look, and that after this one's end: a look that
+        // calls for itself never ends.
+        let seen_again = self.again.remove(path);
         self.free(path);
         let Some((directory, name)) = path::split(path) else { return };
         match stat.kind {
@@ -165,6 +168,9 @@ impl Root {
                     self.scan.add(super::ListJob::below(path.to_string()));
                 }
             }
+        }
+        if seen_again {
+            self.look(path.to_string());
         }
     }
 

@@ -8,10 +8,12 @@ mod absorb;
 mod commit;
 mod evidence;
 mod fetch;
+mod path_queue;
 mod project;
+mod retry;
 mod scan;
 
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -22,10 +24,12 @@ pub use fetch::{Arrival, ChunkWant, ManifestWant, StagedChunk};
 
 use self::evidence::Evidence;
 use self::fetch::Fetches;
+use self::path_queue::PathQueue;
 use self::project::Projection;
+use self::retry::{Cause, Retry};
 use self::scan::{ListJob, Scan};
 use super::keys;
-use super::limits::{DEPTH_MAX, PATH_BYTES_MAX, RETRY_MS, RETRY_MS_MAX, RETRY_MS_MIN};
+use super::limits::{DEPTH_MAX, PATH_BYTES_MAX};
 use super::shared::Shared;
 use crate::api::{
     Command, Failure, Hash, Hint, Membership, Monotonic, NoticeCode, Outcome, RootConfig, RootId, RootState,
@@ -80,25 +84,6 @@ enum Phase {
 struct RootRecord {
     /// Its first scan is done: from now on what is missing was removed.
     scanned: bool,
-}
-
-/// A path that failed.
-struct Retry {
-    cause: Cause,
-    /// When it is tried again; nothing is begun there before. None while that is done.
-    at: Option<Monotonic>,
-    delay_ms: u64,
-}
-
-/// What failed at a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cause {
-    /// It could not be read: it is looked at again.
-    Reading,
-    /// Something else stood there than base says: it is looked at.
-    Surprise,
-    /// It could not be written: that is tried again.
-    Writing,
 }
 
 /// One root.
@@ -444,101 +429,10 @@ impl Root {
         }
     }
 
-    /// Looks at a path again later, each time after twice the time.
-    fn retry_later(&mut self, now: Monotonic, path: &str, cause: Cause) {
-        let delay_ms = match self.retries.get(path) {
-            Some(retry) => retry.delay_ms.saturating_mul(2).clamp(RETRY_MS_MIN, RETRY_MS_MAX),
-            None if cause == Cause::Surprise => 0,
-            None => RETRY_MS,
-        };
-        self.retries.insert(path.to_string(), Retry { cause, at: Some(now.plus(delay_ms)), delay_ms });
-    }
-
-    fn retry_all(&mut self) {
-        for retry in self.retries.values_mut().filter(|retry| retry.at.is_some()) {
-            retry.at = Some(Monotonic(0));
-        }
-    }
-
-    fn wake_retries(&mut self, now: Monotonic) {
-        let is_due = |retry: &Retry| retry.at.is_some_and(|at| at <= now);
-        if !matches!(self.phase, Phase::Scanning | Phase::Following) || !self.retries.values().any(is_due) {
-            return;
-        }
-        let mut due = Vec::new();
-        for (path, retry) in self.retries.iter_mut().filter(|(_, retry)| is_due(retry)) {
-            retry.at = None;
-            due.push((path.clone(), retry.cause));
-        }
-        for (path, cause) in due {
-            match (cause, path::split(&path)) {
-                (_, None) => self.scan.add(ListJob::below(String::new())),
-                (Cause::Writing, Some((directory, name))) => self.projection.mark(directory, &name),
-                (Cause::Reading | Cause::Surprise, Some(_)) => self.look(path),
-            }
-        }
-    }
-
-    /// Something failed at a path, and its time has not come again.
-    fn is_blocked(&self, path: &str) -> bool {
-        self.retries.get(path).is_some_and(|retry| retry.at.is_some())
-    }
-
-    fn waiting(&self) -> usize {
-        self.retries.values().filter(|retry| retry.at.is_some()).count()
-    }
-
-    /// A path could be read, which says nothing of writing it.
-    fn was_read(&mut self, path: &str) {
-        if self.retries.get(path).is_some_and(|retry| retry.cause == Cause::Reading) {
-            self.retries.remove(path);
-        }
-    }
-
-    /// A path is as it should be.
-    fn succeeded(&mut self, path: &str) {
-        if !self.retries.is_empty() {
-            self.retries.remove(path);
-        }
-    }
-
-    fn failed_at(&mut self, shared: &mut Shared, path: &str, code: NoticeCode, failure: &Failure) {
-        if !self.retries.contains_key(path) {
-            let told = match (code, failure) {
-                (_, Failure::NoSpace) => NoticeCode::NoSpace,
-                (NoticeCode::Unreadable, Failure::Changed) => NoticeCode::StillChanging,
-                _ => code,
-            };
-            shared.notify_about(told, describe(told, failure), Some(self.id), Some(path));
-        }
-        let cause = if code == NoticeCode::Unreadable { Cause::Reading } else { Cause::Writing };
-        self.retry_later(shared.now.monotonic, path, cause);
-    }
-
     fn give_up(&mut self, shared: &mut Shared, purpose: RootPurpose) {
         let failure = Failure::Other { message: "the host answered with an outcome of another kind".to_string() };
         self.completed(shared, purpose, Outcome::Failed { failure });
     }
-}
-
-fn describe(code: NoticeCode, failure: &Failure) -> String {
-    let what = match code {
-        NoticeCode::Unreadable => "could not read it",
-        NoticeCode::StillChanging => return "it keeps changing while it is read; it is tried again".to_string(),
-        _ => "could not write it",
-    };
-    let why = match failure {
-        Failure::Missing => "it is missing",
-        Failure::NotLocal => "its bytes are not on this device",
-        Failure::Denied => "permission denied",
-        Failure::NoSpace => "no space left on the device",
-        Failure::Changed => "something else stands there",
-        Failure::Corrupt => "the bytes do not match their hash",
-        Failure::NotEmpty => "the directory is not empty",
-        Failure::Unrepresentable => "this platform cannot hold it",
-        Failure::Other { message } => message,
-    };
-    alloc::format!("{what}: {why}; it is tried again")
 }
 
 /// Contents that a peer may be given.
@@ -561,32 +455,4 @@ impl Root {
 fn is_listable(directory: &str) -> bool {
     let is_path = directory.is_empty() || directory.split('/').all(|name| Name::new(name).is_ok());
     is_path && !scan::is_reserved(directory)
-}
-
-/// A set of paths in the order they came, each once.
-#[derive(Default)]
-pub struct PathQueue {
-    order: VecDeque<String>,
-    members: BTreeSet<String>,
-}
-
-impl PathQueue {
-    /// Adds a path unless it is there.
-    pub fn push(&mut self, path: String) {
-        if self.members.insert(path.clone()) {
-            self.order.push_back(path);
-        }
-    }
-
-    /// Takes the first.
-    pub fn pop(&mut self) -> Option<String> {
-        let path = self.order.pop_front()?;
-        self.members.remove(&path);
-        Some(path)
-    }
-
-    /// Has none.
-    pub fn is_empty(&self) -> bool {
-        self.order.is_empty()
-    }
 }

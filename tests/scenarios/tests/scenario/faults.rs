@@ -185,3 +185,32 @@ fn what_is_replaced_or_deleted_goes_to_the_history() {
     kept.sort();
     assert_eq!(kept, ["a.md", "b.md"]);
 }
+
+/// Bytes that only an absent device has must not hold back what needs none of them.
+#[test]
+fn a_content_that_nobody_connected_has_holds_nothing_else_back() {
+    let (mut world, sites) =
+        World::group(1, &[tree([("gone", "old"), ("stays", "old")]), Tree::default(), Tree::default()]);
+    let (a, b, c) = (sites[0], sites[1], sites[2]);
+    world.meet(a, b);
+    world.meet(a, c);
+    world.pass(1_000);
+    // `b` hears of the new file, but `c` goes away before it gives its bytes.
+    world[c].hold(|work| matches!(work, Work::Read { .. }));
+    world[c].disk().write("new", "of c");
+    world.rescan(c);
+    world.meet(b, c);
+    world[c].let_go();
+    world.settle();
+    assert_eq!(world[b].tree().at("new"), None);
+    world[b].disk().write("small", "of b");
+    world[b].disk().remove("gone");
+    world.rescan(b);
+    world.meet(a, b);
+    assert_eq!(world[a].tree().at("new"), None);
+    assert_eq!(world[a].tree().at("gone"), None, "{:?}", world[a].tree());
+    assert_eq!(world[a].tree().at("small"), Some(&"of b".into()));
+    world.meet(a, c);
+    world.meet(a, b);
+    world.assert_equal();
+}

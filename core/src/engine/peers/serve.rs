@@ -4,12 +4,12 @@ use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::Engine;
-use super::limits::{READ_BYTES_MAX, READ_ITEMS_MAX, SERVE_BYTES_MAX, SERVE_MANIFESTS_MAX, SERVE_WANTS_MAX};
-use super::peers::Peer;
-use super::shared::Purpose;
+use super::Peer;
 use crate::api::{Hash, Key, LinkId, LoadQuery, Outcome, ReadRange, ReadResult, Work};
+use crate::engine::Engine;
 use crate::engine::keys;
+use crate::engine::limits::{READ_BYTES_MAX, READ_ITEMS_MAX, SERVE_BYTES_MAX, SERVE_MANIFESTS_MAX, SERVE_WANTS_MAX};
+use crate::engine::shared::Purpose;
 use crate::link::{Frame, Lane, Want};
 
 /// What is read for a peer.
@@ -128,7 +128,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn served(&mut self, link: LinkId, purpose: ServePurpose, outcome: Outcome) {
+    pub(in crate::engine) fn served(&mut self, link: LinkId, purpose: ServePurpose, outcome: Outcome) {
         match (purpose, outcome) {
             (ServePurpose::Manifest(content), Outcome::Loaded { pairs, .. }) => {
                 if let Some(peer) = self.peers.get_mut(&link) {

@@ -1,0 +1,171 @@
+//! The log between replicas: what a peer holds, what it lacks, what it is told of what became of messages here.
+
+use alloc::vec::Vec;
+
+use serde_bytes::ByteBuf;
+
+use super::Peer;
+use crate::api::{Action, LinkId, LoadQuery, Notice, NoticeCode, Outcome, Pair, ReplicaId, Work};
+use crate::engine::Engine;
+use crate::engine::limits::{FEED_BYTES_MAX, MESSAGE_BYTES_MAX};
+use crate::engine::root::Root;
+use crate::engine::shared::{Purpose, Shared};
+use crate::link::{Acknowledgement, Frame, Lane, State, message_credit, messages_credit};
+use crate::log::{Heads, Receipt, message_key, message_keys, parse_message_key};
+
+impl Engine {
+    pub(super) fn heads(&mut self, link: LinkId, heads: Heads, indexed: bool) {
+        let Some(peer) = self.peers.get_mut(&link) else { return };
+        peer.received.union(&heads);
+        peer.sent.union(&heads);
+        peer.is_known = true;
+        peer.lacks.clear();
+        if indexed {
+            peer.to_hear = Some(heads);
+        }
+    }
+
+    pub(super) fn messages(&mut self, link: LinkId, messages: Vec<ByteBuf>) {
+        self.shared.close_draft();
+        let cost = messages_credit(&messages);
+        if let Some(peer) = self.peers.get_mut(&link) {
+            peer.credit_due = peer.credit_due.saturating_add(cost);
+        }
+        for bytes in messages {
+            self.message(link, &bytes);
+        }
+    }
+
+    fn message(&mut self, link: LinkId, bytes: &[u8]) {
+        let replica = self.peers.get(&link).and_then(Peer::replica);
+        let mut receipt = self.shared.log.receive(bytes);
+        if let Receipt::OwnFeedAhead { counter } = receipt {
+            let message = alloc::format!(
+                "message {counter} of this replica is known elsewhere and not here: its store is an old copy, so it goes on under a new id"
+            );
+            self.shared.notify(NoticeCode::NewIncarnation, message);
+            self.begin_incarnation();
+            self.shared.introduce();
+            receipt = self.shared.log.receive(bytes);
+        }
+        let refusal = match receipt {
+            Receipt::Accepted { messages, .. } => {
+                for sealed in messages {
+                    let (author, counter) = (sealed.message.author, sealed.message.counter);
+                    if let Some(peer) = self.peers.get_mut(&link) {
+                        peer.received.insert(author, counter);
+                        peer.sent.insert(author, counter);
+                    }
+                    self.apply_message(&sealed.message);
+                    self.shared.saver.put(message_key(author, counter), sealed.bytes);
+                }
+                return;
+            }
+            Receipt::Known | Receipt::Waiting { .. } | Receipt::OwnFeedAhead { .. } => return,
+            Receipt::AheadOfTime { lamport, .. } => {
+                (NoticeCode::MessageRefused, alloc::format!("a message's lamport {lamport} is too far ahead; it waits"))
+            }
+            Receipt::Fork(fork) => (
+                NoticeCode::Fork,
+                alloc::format!(
+                    "replica {} wrote message {} twice; the second one is not taken",
+                    fork.author,
+                    fork.counter
+                ),
+            ),
+            Receipt::Refused(error) => (NoticeCode::MessageRefused, alloc::format!("a message was refused: {error}")),
+        };
+        let notice = Notice { code: refusal.0, message: refusal.1, root: None, path: None, replica };
+        self.shared.actions.push(Action::Notify { notice });
+    }
+
+    /// Tells a peer what is saved and what stands on disk, where it does not know.
+    pub(super) fn acknowledge(&mut self, link: LinkId, indexed: bool) {
+        let saved = self.shared.saver.saved_heads();
+        let all_saved = saved == self.shared.log.heads();
+        let Some(peer) = self.peers.get_mut(&link) else { return };
+        if peer.session.state() != State::Open {
+            return;
+        }
+        let heard = peer.to_hear.as_ref().is_some_and(|heads| saved.contains_all(heads));
+        if peer.credit_due > 0 && all_saved {
+            let credit = core::mem::take(&mut peer.credit_due);
+            peer.session.saved(credit);
+            if peer.acknowledged != *saved {
+                peer.acknowledged = saved.clone();
+                peer.push(Frame::Acknowledge { kind: Acknowledgement::Received, heads: saved.clone() });
+            }
+        }
+        if indexed && all_saved && !peer.said_indexed {
+            say_heads(peer, &self.shared, true);
+        }
+        if peer.said_applied != self.applied {
+            peer.said_applied = self.applied.clone();
+            peer.push(Frame::Acknowledge { kind: Acknowledgement::Applied, heads: self.applied.clone() });
+        }
+        if heard {
+            peer.to_hear = None;
+            self.roots.iter_mut().for_each(Root::heard);
+        }
+    }
+
+    /// Everything that is held also stands on disk.
+    pub(in crate::engine) fn note_applied(&mut self) {
+        let saved = self.shared.saver.saved_heads();
+        let settled = self.shared.saver.is_idle() && saved == self.shared.log.heads() && self.shared.draft.is_none();
+        if settled && self.applied != *saved && self.roots.iter().all(Root::is_applied) {
+            self.applied = saved.clone();
+        }
+    }
+
+    /// Reads messages that a peer lacks, a page at a time.
+    pub(super) fn feed(&mut self, link: LinkId) {
+        let saved = self.shared.saver.saved_heads();
+        let Some(peer) = self.peers.get_mut(&link) else { return };
+        let has_room =
+            peer.session.has_room(Lane::Small) && peer.session.message_credit() >= message_credit(MESSAGE_BYTES_MAX);
+        if self.shared.saver.has_failed() || !peer.is_known || peer.feeding || !has_room {
+            return;
+        }
+        let Some((author, first, last)) = saved.missing_from(&peer.sent).next() else { return };
+        peer.feeding = true;
+        let (start, end) = message_keys(author, first, last);
+        let query = LoadQuery::Range { start, end, bytes_max: FEED_BYTES_MAX };
+        self.shared.perform(Purpose::Feed { link, author, first, last }, Work::Load { query });
+    }
+
+    pub(in crate::engine) fn feed_loaded(&mut self, link: LinkId, range: (ReplicaId, u64, u64), outcome: Outcome) {
+        let Some(peer) = self.peers.get_mut(&link) else { return };
+        peer.feeding = false;
+        let Outcome::Loaded { pairs, more } = outcome else {
+            self.shared.saver.fail();
+            let message = "messages that were saved could not be read; nothing is sent any more";
+            return self.shared.notify(NoticeCode::StoreCorrupt, message);
+        };
+        if !more || pairs.is_empty() {
+            // Numbers without a message are proven empty by the message behind them.
+            let (author, first, last) = range;
+            peer.sent.insert_range(author, first, last);
+        }
+        let mut messages = Vec::with_capacity(pairs.len());
+        for Pair { key, value } in pairs {
+            if let Some((author, counter)) = parse_message_key(&key) {
+                peer.sent.insert(author, counter);
+                messages.push(ByteBuf::from(value));
+            }
+        }
+        if !messages.is_empty() {
+            peer.push(Frame::Messages { messages });
+        }
+        self.send(link);
+    }
+}
+
+/// Says what is held, and whether it is complete.
+pub(super) fn say_heads(peer: &mut Peer, shared: &Shared, indexed: bool) {
+    let heads = shared.saver.saved_heads().clone();
+    peer.said_indexed = indexed;
+    if let Some(digest) = shared.saver.saved_digest() {
+        peer.push(Frame::Heads { heads, digest, indexed });
+    }
+}

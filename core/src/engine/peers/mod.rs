@@ -1,0 +1,273 @@
+//! Peers: what each of them holds, what it is sent, what it is asked for.
+//!
+//! Invariant: nothing is sent or acknowledged before it is saved
+//! (`nothing_is_sent_before_it_is_saved`).
+
+mod feed;
+mod serve;
+mod wants;
+
+use alloc::collections::BTreeMap;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use self::feed::say_heads;
+pub use self::serve::ServePurpose;
+use self::serve::Serving;
+use super::limits::{CREDIT_BYTES, HELLO_BYTES_MAX};
+use super::root::{ChunkWant, ManifestWant, Root};
+use super::{Engine, Phase};
+use crate::api::{Action, Hash, LinkId, Monotonic, Notice, NoticeCode, ReplicaId};
+use crate::link::{Acknowledgement, Frame, LinkError, Session, SessionConfig, State};
+use crate::log::Heads;
+
+/// What a link that came up too early brought; at most a hello.
+pub struct EarlyLink {
+    message_bytes_max: u32,
+    hello: Option<Vec<u8>>,
+}
+
+/// One open link and the replica at its other end.
+pub struct Peer {
+    pub(super) session: Session,
+    /// What it is known to have saved.
+    received: Heads,
+    /// That, and what was sent to it.
+    sent: Heads,
+    /// What it is known to have on its disk.
+    applied: Heads,
+    /// It said what it holds: messages can be sent.
+    is_known: bool,
+    /// What it said was complete, and is not all held here yet.
+    to_hear: Option<Heads>,
+    /// What was said to it last.
+    acknowledged: Heads,
+    said_applied: Heads,
+    said_indexed: bool,
+    /// Messages are being read for it.
+    feeding: bool,
+    /// What its messages cost, to be given back once they are saved.
+    credit_due: u64,
+    pub(super) serving: Serving,
+    manifests: BTreeMap<Hash, (usize, ManifestWant)>,
+    chunks: BTreeMap<(Hash, u64), (usize, ChunkWant)>,
+    /// Contents it does not have, or did not send as they are, and until when it is not asked for them again.
+    lacks: BTreeMap<Hash, Monotonic>,
+    /// Its session took no more: the link is to be closed.
+    failed: Option<LinkError>,
+}
+
+impl Peer {
+    fn new(session: Session) -> Self {
+        Self {
+            session,
+            received: Heads::default(),
+            sent: Heads::default(),
+            applied: Heads::default(),
+            is_known: false,
+            to_hear: None,
+            acknowledged: Heads::default(),
+            said_applied: Heads::default(),
+            said_indexed: false,
+            feeding: false,
+            credit_due: 0,
+            serving: Serving::default(),
+            manifests: BTreeMap::new(),
+            chunks: BTreeMap::new(),
+            lacks: BTreeMap::new(),
+            failed: None,
+        }
+    }
+
+    /// Who it is; none before it said so.
+    pub fn replica(&self) -> Option<ReplicaId> {
+        self.session.peer().map(|peer| peer.replica)
+    }
+
+    /// It has acknowledged saving all of these.
+    pub fn has_received(&self, heads: &Heads) -> bool {
+        self.is_known && self.received.contains_all(heads)
+    }
+
+    /// It has acknowledged that all of these stand on its disk.
+    pub fn has_applied(&self, heads: &Heads) -> bool {
+        self.is_known && self.applied.contains_all(heads)
+    }
+
+    /// Nothing is under way on this link as far as this side knows.
+    pub fn is_idle(&self) -> bool {
+        self.session.is_idle() && !self.feeding && self.credit_due == 0 && self.serving.is_idle()
+    }
+
+    pub(super) fn push(&mut self, frame: Frame) {
+        if let Err(error) = self.session.push(frame)
+            && self.failed.is_none()
+        {
+            self.failed = Some(error);
+        }
+    }
+
+    fn can_ask(&self, content: &Hash, now: Monotonic) -> bool {
+        self.is_known && self.lacks.get(content).is_none_or(|until| *until <= now)
+    }
+
+    /// When it may be asked again for something that it lacked.
+    pub fn asks_again(&self, now: Monotonic) -> Option<Monotonic> {
+        self.lacks.values().copied().filter(|until| *until > now).min()
+    }
+}
+
+impl Engine {
+    pub(in crate::engine) fn link_up(&mut self, link: LinkId, message_bytes_max: u32) {
+        if self.peers.contains_key(&link) || self.early_links.contains_key(&link) {
+            return self.shared.notify(NoticeCode::HostError, "a link came up twice");
+        }
+        let (Phase::Running, Some(replica)) = (self.phase, self.shared.log.own()) else {
+            self.early_links.insert(link, EarlyLink { message_bytes_max, hello: None });
+            return;
+        };
+        let config =
+            SessionConfig { group: self.group, replica, digest: self.shared.log.digest(), credit: CREDIT_BYTES };
+        let mut peer = Peer::new(Session::new(config, message_bytes_max));
+        say_heads(&mut peer, &self.shared, self.roots.iter().all(Root::is_indexed));
+        self.peers.insert(link, peer);
+        self.send(link);
+    }
+
+    pub(in crate::engine) fn open_early_links(&mut self) {
+        for (link, early) in core::mem::take(&mut self.early_links) {
+            self.link_up(link, early.message_bytes_max);
+            if let Some(hello) = early.hello {
+                self.link_data(link, &hello);
+            }
+        }
+    }
+
+    pub(in crate::engine) fn link_down(&mut self, link: LinkId) {
+        self.early_links.remove(&link);
+        if let Some(peer) = self.peers.remove(&link) {
+            self.take_back_wants(peer);
+        }
+    }
+
+    pub(in crate::engine) fn link_ready(&mut self, link: LinkId) {
+        if let Some(peer) = self.peers.get_mut(&link) {
+            peer.session.ready();
+            self.send(link);
+        }
+    }
+
+    pub(in crate::engine) fn link_data(&mut self, link: LinkId, bytes: &[u8]) {
+        if let Some(early) = self.early_links.get_mut(&link) {
+            // A hello is one packet, and nothing follows it before it is answered.
+            if early.hello.is_none() && bytes.len() <= HELLO_BYTES_MAX {
+                early.hello = Some(bytes.to_vec());
+            } else {
+                self.early_links.remove(&link);
+                self.shared.actions.push(Action::Close { link, reason: "too much came before a hello".to_string() });
+            }
+            return;
+        }
+        let Some(peer) = self.peers.get_mut(&link) else { return };
+        let was_open = peer.session.state() == State::Open;
+        match peer.session.receive(bytes) {
+            Ok(frame) => {
+                if !was_open && peer.session.state() == State::Open {
+                    self.greeted(link);
+                }
+                if let Some(frame) = frame {
+                    self.frame(link, frame);
+                }
+                self.send(link);
+            }
+            Err(error) => self.drop_peer(link, &error),
+        }
+    }
+
+    /// The peer said who it is. If it holds what is held here, nothing more needs to be said.
+    fn greeted(&mut self, link: LinkId) {
+        let Some(peer) = self.peers.get_mut(&link) else { return };
+        if peer.session.peer().map(|peer| peer.digest) == self.shared.saver.saved_digest() {
+            peer.received = self.shared.saver.saved_heads().clone();
+            peer.sent = peer.received.clone();
+            peer.is_known = true;
+        }
+    }
+
+    fn drop_peer(&mut self, link: LinkId, error: &LinkError) {
+        let code = match error {
+            LinkError::GroupDiffers { .. } => NoticeCode::PeerOtherGroup,
+            LinkError::NoCommonVersion { .. } => NoticeCode::PeerVersion,
+            _ => NoticeCode::PeerInvalid,
+        };
+        let replica = self.peers.get(&link).and_then(Peer::replica);
+        let notice = Notice { code, message: error.to_string(), root: None, path: None, replica };
+        self.shared.actions.push(Action::Notify { notice });
+        self.close(link, error.to_string());
+    }
+
+    fn close(&mut self, link: LinkId, reason: alloc::string::String) {
+        self.shared.actions.push(Action::Close { link, reason });
+        self.link_down(link);
+    }
+
+    fn invalid(&mut self, link: LinkId, what: &str) {
+        let replica = self.peers.get(&link).and_then(Peer::replica);
+        let notice =
+            Notice { code: NoticeCode::PeerInvalid, message: what.to_string(), root: None, path: None, replica };
+        self.shared.actions.push(Action::Notify { notice });
+        self.close(link, what.to_string());
+    }
+
+    fn frame(&mut self, link: LinkId, frame: Frame) {
+        match frame {
+            Frame::Hello(_) | Frame::Credit { .. } | Frame::Heartbeat { .. } => {}
+            Frame::Heads { heads, indexed, .. } => self.heads(link, heads, indexed),
+            Frame::Messages { messages } => self.messages(link, messages),
+            Frame::Acknowledge { kind, heads } => {
+                let Some(peer) = self.peers.get_mut(&link) else { return };
+                // A peer that claims what it does not have is not sent it: it harms itself alone.
+                peer.received.union(&heads);
+                peer.sent.union(&heads);
+                if kind == Acknowledgement::Applied {
+                    peer.applied.union(&heads);
+                    peer.lacks.clear();
+                }
+            }
+            Frame::WantManifest { contents } => self.want_manifests(link, contents),
+            Frame::WantChunks { wants } => self.want_chunks(link, wants),
+            Frame::Manifest { content, bytes } => self.manifest_arrived(link, content, bytes),
+            Frame::Chunk { content, offset, bytes } => self.chunk_arrived(link, content, offset, bytes),
+            Frame::Absent { content, offset } => self.absent(link, content, offset),
+        }
+    }
+
+    /// Says and sends what is due to every peer.
+    pub(in crate::engine) fn peers_turn(&mut self) {
+        let indexed = self.roots.iter().all(Root::is_indexed) && self.shared.draft.is_none();
+        let failed = self.peers.iter().filter_map(|(link, peer)| Some((*link, peer.failed.clone()?)));
+        for (link, error) in failed.collect::<Vec<_>>() {
+            self.drop_peer(link, &error);
+        }
+        let links: Vec<LinkId> = self.peers.keys().copied().collect();
+        for link in &links {
+            self.acknowledge(*link, indexed);
+            self.feed(*link);
+        }
+        self.ask();
+        for link in links {
+            self.serve(link);
+            self.send(link);
+        }
+    }
+
+    /// Gives the pipe what it takes.
+    pub(in crate::engine) fn send(&mut self, link: LinkId) {
+        let Some(peer) = self.peers.get_mut(&link) else { return };
+        while !self.shared.saver.has_failed()
+            && let Some(bytes) = peer.session.next_packet()
+        {
+            self.shared.actions.push(Action::Send { link, bytes });
+        }
+    }
+}

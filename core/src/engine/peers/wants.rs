@@ -1,0 +1,140 @@
+//! Contents that the roots want: of whom they are asked, and what comes back.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use super::Peer;
+use crate::api::{Hash, LinkId, StageId};
+use crate::engine::Engine;
+use crate::engine::limits::{ASK_AGAIN_MS, WANTED_CHUNKS_MAX, WANTED_MANIFESTS_MAX};
+use crate::engine::root::{Arrival, ChunkWant, ManifestWant};
+use crate::link::{Frame, Want};
+
+impl Engine {
+    /// Hands the wishes of the roots to peers that may fulfil them.
+    pub(super) fn ask(&mut self) {
+        let until = self.shared.now.monotonic.plus(ASK_AGAIN_MS);
+        for root in &mut self.roots {
+            for (link, content) in root.take_distrusted() {
+                if let Some(peer) = self.peers.get_mut(&link) {
+                    peer.lacks.insert(content, until);
+                }
+            }
+        }
+        for root in 0..self.roots.len() {
+            self.ask_manifests(root);
+            self.ask_chunks(root);
+        }
+    }
+
+    fn ask_manifests(&mut self, index: usize) {
+        let now = self.shared.now.monotonic;
+        let Some(root) = self.roots.get_mut(index) else { return };
+        let mut frames: BTreeMap<LinkId, Vec<Hash>> = BTreeMap::new();
+        for want in root.take_manifest_wants() {
+            let able = self.peers.iter_mut().find(|(_, peer)| peer.can_ask(&want.content, now));
+            match able {
+                Some((link, peer)) => {
+                    frames.entry(*link).or_default().push(want.content);
+                    peer.manifests.insert(want.content, (index, want));
+                }
+                None => root.want_manifest_again(want),
+            }
+        }
+        for (link, contents) in frames {
+            if let Some(peer) = self.peers.get_mut(&link) {
+                for contents in contents.chunks(WANTED_MANIFESTS_MAX) {
+                    peer.push(Frame::WantManifest { contents: contents.to_vec() });
+                }
+            }
+        }
+    }
+
+    fn ask_chunks(&mut self, index: usize) {
+        let now = self.shared.now.monotonic;
+        let Some(root) = self.roots.get_mut(index) else { return };
+        let mut frames: BTreeMap<LinkId, Vec<Want>> = BTreeMap::new();
+        for want in root.take_chunk_wants() {
+            // Among those who may have it, the one with the least to do.
+            let able = self.peers.iter_mut().filter(|(_, peer)| peer.can_ask(&want.content, now));
+            match able.min_by_key(|(_, peer)| peer.chunks.len()) {
+                Some((link, peer)) => {
+                    let ChunkWant { content, size, offset, length, .. } = want;
+                    frames.entry(*link).or_default().push(Want { content, size, offset, length });
+                    peer.chunks.insert((want.content, want.offset), (index, want));
+                }
+                None => root.want_chunk_again(want),
+            }
+        }
+        for (link, wants) in frames {
+            if let Some(peer) = self.peers.get_mut(&link) {
+                for wants in wants.chunks(WANTED_CHUNKS_MAX) {
+                    peer.push(Frame::WantChunks { wants: wants.to_vec() });
+                }
+            }
+        }
+    }
+
+    pub(super) fn manifest_arrived(&mut self, link: LinkId, content: Hash, bytes: Vec<u8>) {
+        let Some(peer) = self.peers.get_mut(&link) else { return };
+        let Some((root, want)) = peer.manifests.remove(&content) else { return };
+        if !self.deliver(root, want.stage, link, Arrival::Manifest(bytes)) {
+            self.want_manifest_again(root, want);
+            self.invalid(link, "a manifest does not match its content");
+        }
+    }
+
+    pub(super) fn chunk_arrived(&mut self, link: LinkId, content: Hash, offset: u64, bytes: Vec<u8>) {
+        let Some(peer) = self.peers.get_mut(&link) else { return };
+        let Some((root, want)) = peer.chunks.remove(&(content, offset)) else { return };
+        if !self.deliver(root, want.stage, link, Arrival::Chunk(want.index, bytes)) {
+            self.want_chunk_again(root, want);
+            self.invalid(link, "a chunk has another length than was asked for");
+        }
+    }
+
+    fn deliver(&mut self, root: usize, stage: StageId, link: LinkId, arrival: Arrival) -> bool {
+        match self.roots.get_mut(root) {
+            Some(root) => root.arrived(&mut self.shared, stage, link, arrival),
+            None => true,
+        }
+    }
+
+    pub(super) fn absent(&mut self, link: LinkId, content: Hash, offset: Option<u64>) {
+        let Some(peer) = self.peers.get_mut(&link) else { return };
+        peer.lacks.insert(content, self.shared.now.monotonic.plus(ASK_AGAIN_MS));
+        match offset {
+            None => {
+                if let Some((root, want)) = peer.manifests.remove(&content) {
+                    self.want_manifest_again(root, want);
+                }
+            }
+            Some(offset) => {
+                if let Some((root, want)) = peer.chunks.remove(&(content, offset)) {
+                    self.want_chunk_again(root, want);
+                }
+            }
+        }
+    }
+
+    fn want_manifest_again(&mut self, root: usize, want: ManifestWant) {
+        if let Some(root) = self.roots.get_mut(root) {
+            root.want_manifest_again(want);
+        }
+    }
+
+    fn want_chunk_again(&mut self, root: usize, want: ChunkWant) {
+        if let Some(root) = self.roots.get_mut(root) {
+            root.want_chunk_again(want);
+        }
+    }
+
+    pub(super) fn take_back_wants(&mut self, peer: Peer) {
+        for (root, want) in peer.manifests.into_values() {
+            self.want_manifest_again(root, want);
+        }
+        for (root, want) in peer.chunks.into_values() {
+            self.want_chunk_again(root, want);
+        }
+    }
+}

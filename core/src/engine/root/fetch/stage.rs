@@ -1,0 +1,157 @@
+//! What became of chunks at the host, and of files that are whole, given up or put in their place.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::StagedChunk;
+use crate::api::{Failure, Hash, NoticeCode, Put, StageId, StageResult, Work};
+use crate::engine::root::project::ReadyChange;
+use crate::engine::root::{Root, RootPurpose};
+use crate::engine::shared::Shared;
+use crate::tree::path;
+use crate::tree::view::Shown;
+
+impl Root {
+    pub(in crate::engine::root) fn staged(
+        &mut self,
+        shared: &mut Shared,
+        chunks: Vec<StagedChunk>,
+        results: Vec<StageResult>,
+    ) {
+        let mut results = results.into_iter();
+        for chunk in chunks {
+            let failure = Failure::Other { message: "the host gave no result".to_string() };
+            let result = results.next().unwrap_or(StageResult::Failed { failure });
+            self.staged_one(shared, chunk, result);
+        }
+    }
+
+    pub(in crate::engine::root) fn stage_failed(
+        &mut self,
+        shared: &mut Shared,
+        chunks: Vec<StagedChunk>,
+        failure: &Failure,
+    ) {
+        for chunk in chunks {
+            self.staged_one(shared, chunk, StageResult::Failed { failure: failure.clone() });
+        }
+    }
+
+    fn staged_one(&mut self, shared: &mut Shared, chunk: StagedChunk, result: StageResult) {
+        let StagedChunk { stage, index, from, copied_from } = chunk;
+        let Some(job) = self.fetches.jobs.get_mut(&stage) else { return self.back_from_host(shared, stage) };
+        job.at_host = job.at_host.saturating_sub(1);
+        let length = job.chunks.get(index).map_or(0, |task| u64::from(task.chunk.length));
+        match (result, copied_from) {
+            (StageResult::Staged, _) => {
+                job.staged = job.staged.saturating_add(1);
+                job.in_flight_bytes = job.in_flight_bytes.saturating_sub(length);
+                self.fetches.in_flight_bytes = self.fetches.in_flight_bytes.saturating_sub(length);
+                if job.staged == job.chunks.len() {
+                    self.fetched(stage);
+                }
+            }
+            (StageResult::Failed { failure: Failure::NoSpace | Failure::Denied }, _) => {
+                self.give_up_fetch(shared, stage, &Failure::NoSpace);
+            }
+            // The file it was copied from is no longer what base says: a peer has the chunk.
+            (StageResult::Failed { .. }, Some(path)) => {
+                if let Some(task) = job.chunks.get_mut(index) {
+                    task.source = None;
+                }
+                self.schedule(stage, index);
+                self.look(path);
+            }
+            (StageResult::Failed { failure: Failure::Corrupt }, None) => {
+                let full = path::join(&job.directory, &job.name);
+                let message = alloc::format!(
+                    "a chunk from link {} does not match its hash and was thrown away",
+                    from.map_or(0, |link| link.0)
+                );
+                shared.notify_about(NoticeCode::ChunkCorrupt, message, Some(self.id), Some(&full));
+                self.fetches.distrusted.extend(from.map(|link| (link, job.content)));
+                self.schedule(stage, index);
+            }
+            (StageResult::Failed { failure }, None) => self.give_up_fetch(shared, stage, &failure),
+        }
+    }
+
+    /// A file is whole: it only has to be put in its place.
+    pub(super) fn fetched(&mut self, stage: StageId) {
+        let Some(job) = self.fetches.forget(stage) else { return };
+        let landing = self.fetches.landing.entry(job.content).or_default();
+        *landing = landing.saturating_add(1);
+        let Shown { content, mode, modified_ns, .. } = &job.shown;
+        let put = Put::File { stage, content: content.clone(), mode: *mode, modified_ns: *modified_ns };
+        let full = path::join(&job.directory, &job.name);
+        let change = ReadyChange {
+            directory: job.directory,
+            name: job.name,
+            conflict_of: job.conflict_of,
+            wish: Some(job.shown),
+            put,
+            manifest: job.manifest,
+        };
+        self.begin_change(full, change);
+    }
+
+    /// A staged file has its place, or did not get it: others with the same content go on.
+    pub(in crate::engine::root) fn landed(&mut self, content: &Hash) {
+        if let Some(landing) = self.fetches.landing.get_mut(content) {
+            *landing = landing.saturating_sub(1);
+            if *landing > 0 {
+                return;
+            }
+        }
+        self.fetches.landing.remove(content);
+        self.release_waiting(content);
+    }
+
+    fn release_waiting(&mut self, content: &Hash) {
+        for (directory, name) in self.fetches.waiting.remove(content).unwrap_or_default() {
+            self.projection.mark(&directory, &name);
+        }
+    }
+
+    /// The view wants something else at a path by now: what is being fetched for it is given up.
+    pub(in crate::engine::root) fn cancel_fetch_of_other(
+        &mut self,
+        shared: &mut Shared,
+        full: &str,
+        wish: Option<&Shown>,
+    ) {
+        let Some(stage) = self.fetches.by_path.get(full).copied() else { return };
+        let is_other =
+            self.fetches.jobs.get(&stage).is_some_and(|job| wish.is_none_or(|wish| wish.content != job.shown.content));
+        if is_other {
+            self.cancel_fetch(shared, stage);
+            self.busy.remove(full);
+        }
+    }
+
+    pub(super) fn give_up_fetch(&mut self, shared: &mut Shared, stage: StageId, failure: &Failure) {
+        let Some(full) = self.cancel_fetch(shared, stage) else { return };
+        self.failed_at(shared, &full, NoticeCode::Unwritable, failure);
+        self.free(&full);
+    }
+
+    fn cancel_fetch(&mut self, shared: &mut Shared, stage: StageId) -> Option<String> {
+        let job = self.fetches.forget(stage)?;
+        self.fetches.to_stage.retain(|(chunk, _)| chunk.stage != stage);
+        self.release_waiting(&job.content);
+        self.fetches.cancelled.insert(stage, job.at_host.saturating_add(1));
+        self.back_from_host(shared, stage);
+        Some(path::join(&job.directory, &job.name))
+    }
+
+    /// A staged file is discarded once nothing is being written to it.
+    fn back_from_host(&mut self, shared: &mut Shared, stage: StageId) {
+        let Some(at_host) = self.fetches.cancelled.get_mut(&stage) else { return };
+        *at_host = at_host.saturating_sub(1);
+        if *at_host == 0 {
+            self.fetches.cancelled.remove(&stage);
+            let discard = Work::Discard { root: self.id, stages: alloc::vec![stage] };
+            shared.perform_for(self.index, RootPurpose::Discard, discard);
+        }
+    }
+}
