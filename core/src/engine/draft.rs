@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::limits::DRAFT_BYTES;
 use crate::api::{ReplicaId, RootId, UnixMs};
-use crate::log::{ComposeError, Dot, Entry, Log, Sealed};
+use crate::log::{ComposeError, Dot, Entry, Log, Sealed, encoded_size};
 use crate::tree::{Change, ChangeOrder};
 
 /// A message that is not signed yet. Its number, lamport and time are settled, so that its changes have their order.
@@ -36,7 +36,7 @@ impl Draft {
     pub fn push(&mut self, root: RootId, change: &Change) -> ChangeOrder {
         let index = self.changes;
         self.changes = self.changes.saturating_add(1);
-        self.bytes = self.bytes.saturating_add(postcard::to_allocvec(change).map_or(0, |bytes| bytes.len()));
+        self.bytes = self.bytes.saturating_add(encoded_size(change));
         match self.entries.last_mut() {
             Some(Entry::Tree { root: last, changes }) if *last == root => changes.push(change.clone()),
             _ => self.entries.push(Entry::Tree { root, changes: alloc::vec![change.clone()] }),

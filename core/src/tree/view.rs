@@ -47,7 +47,11 @@ pub fn directories_at(merged: &Merged, path: &str) -> Vec<Option<NodeId>> {
 /// Everything that a name claims in a directory made of `parents`: the entry with the plain name first, then conflict
 /// copies in the order of their names.
 pub fn entries(merged: &Merged, parents: &[Option<NodeId>], name: &Name) -> Vec<ViewEntry> {
-    let mut groups = groups(merged, parents, name);
+    let claimants = claimants(merged, parents, name);
+    if let Some(shown) = alone(merged, &claimants) {
+        return alloc::vec![ViewEntry { name: name.clone(), conflict_of: None, shown }];
+    }
+    let mut groups = groups(merged, &claimants);
     let Some(plain) = groups.pop() else { return Vec::new() };
     let mut entries: Vec<ViewEntry> = copies(merged, parents, name, groups);
     entries.sort_by(|one, other| one.name.cmp(&other.name));
@@ -56,18 +60,43 @@ pub fn entries(merged: &Merged, parents: &[Option<NodeId>], name: &Name) -> Vec<
 }
 
 fn directories(merged: &Merged, parents: &[Option<NodeId>], name: &str) -> BTreeSet<NodeId> {
-    parents
-        .iter()
-        .flat_map(|parent| merged.claimants(*parent, name))
-        .filter(|id| merged.node(id).is_some_and(|node| node.is_directory()))
-        .collect()
+    parents.iter().flat_map(|parent| merged.claimants(*parent, name)).filter(|id| is_directory(merged, id)).collect()
+}
+
+fn is_directory(merged: &Merged, id: &NodeId) -> bool {
+    merged.node(id).is_some_and(|node| node.is_directory())
+}
+
+/// The nodes that claim a name, each once.
+fn claimants(merged: &Merged, parents: &[Option<NodeId>], name: &Name) -> Vec<NodeId> {
+    let mut claimants: Vec<NodeId> = parents.iter().flat_map(|parent| merged.claimants(*parent, name)).collect();
+    claimants.sort_unstable();
+    claimants.dedup();
+    claimants
+}
+
+/// What nearly every name shows: one node's only version, with nothing to weigh.
+fn alone(merged: &Merged, claimants: &[NodeId]) -> Option<Shown> {
+    let [id] = claimants else { return None };
+    let node = merged.node(id)?;
+    let [version] = node.versions() else { return None };
+    let Body::Content(content) = &version.body else { return None };
+    if node.is_directory() != (*content == Content::Directory) {
+        return None;
+    }
+    let (mode, modified_ns) = match content {
+        Content::File { .. } => (latest_mode(merged, claimants), version.modified_ns),
+        Content::Symlink { .. } => (0, version.modified_ns),
+        Content::Directory => (latest_mode(merged, claimants), 0),
+    };
+    let dots = alloc::vec![version.order.dot()];
+    Some(Shown { content: content.clone(), mode, modified_ns, nodes: alloc::vec![*id], dots })
 }
 
 /// One [`Shown`] for each different content, the one that has the name last: a directory before a link before a file,
 /// then the latest in message order.
-fn groups(merged: &Merged, parents: &[Option<NodeId>], name: &Name) -> Vec<Shown> {
+fn groups(merged: &Merged, claimants: &[NodeId]) -> Vec<Shown> {
     let mut files: BTreeMap<&Content, Vec<(ChangeOrder, NodeId, i64)>> = BTreeMap::new();
-    let claimants: BTreeSet<NodeId> = parents.iter().flat_map(|parent| merged.claimants(*parent, name)).collect();
     for (id, node) in claimants.iter().filter_map(|id| Some((id, merged.node(id)?))) {
         for version in node.versions() {
             if let Body::Content(content @ (Content::File { .. } | Content::Symlink { .. })) = &version.body {
@@ -89,7 +118,8 @@ fn groups(merged: &Merged, parents: &[Option<NodeId>], name: &Name) -> Vec<Shown
         })
         .collect();
     ranked.sort_by_key(|(rank, _)| *rank);
-    let directory = directory(merged, &directories(merged, parents, name));
+    let directories: BTreeSet<NodeId> = claimants.iter().filter(|id| is_directory(merged, id)).copied().collect();
+    let directory = directory(merged, &directories);
     ranked.into_iter().map(|(_, shown)| shown).chain(directory).collect()
 }
 
@@ -150,4 +180,94 @@ fn is_real(merged: &Merged, parents: &[Option<NodeId>], name: &Name) -> bool {
             node.is_directory() || node.versions().iter().any(|version| version.body != Body::Deleted)
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::String;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::api::{Hash, ReplicaId, UnixMs};
+    use crate::log::DotSet;
+    use crate::tree::Change;
+
+    fn file(byte: u8) -> Content {
+        Content::File { hash: Hash::from_bytes([byte; 32]), size: 1 }
+    }
+
+    fn link(target: &str) -> Content {
+        Content::Symlink { target: target.into() }
+    }
+
+    /// Births at the root, the latest last.
+    fn born(births: &[(&str, Content)]) -> Merged {
+        let mut merged = Merged::default();
+        for (lamport, (name, content)) in (1u64..).zip(births) {
+            let dot = Dot::new(ReplicaId::from_bytes([1; 16]), lamport, 0);
+            let (name, content) = (Name::new(*name).unwrap(), content.clone());
+            let past = DotSet::default();
+            let change = Change::Birth { parent: None, name, past, content, mode: 0o644, modified_ns: 0 };
+            merged.apply(ChangeOrder::new(lamport, UnixMs(0), dot), &change);
+        }
+        merged
+    }
+
+    fn shown(merged: &Merged, name: &str) -> Vec<(String, Content)> {
+        let entries = entries(merged, &[None], &Name::new(name).unwrap());
+        entries.into_iter().map(|entry| (entry.name.into(), entry.shown.content)).collect()
+    }
+
+    fn copy(name: &str, content: &Content, digits: usize) -> String {
+        conflict::copy_name(&Name::new(name).unwrap(), content, digits).unwrap().into()
+    }
+
+    #[test]
+    fn the_latest_has_the_name_and_the_others_stand_beside_it() {
+        let merged = born(&[("a", file(1)), ("a", file(2)), ("a", file(3))]);
+        let expected = [("a".into(), file(3)), (copy("a", &file(1), 8), file(1)), (copy("a", &file(2), 8), file(2))];
+        assert_eq!(shown(&merged, "a"), expected);
+    }
+
+    #[test]
+    fn t10_a_directory_has_the_name_before_a_link_before_a_file() {
+        let merged = born(&[("a", Content::Directory), ("a", link("x")), ("a", file(1))]);
+        let names = shown(&merged, "a");
+        assert_eq!(names[0], ("a".into(), Content::Directory));
+        assert_eq!(names.len(), 3);
+        assert_eq!(shown(&born(&[("a", link("x")), ("a", file(1))]), "a")[0], ("a".into(), link("x")));
+    }
+
+    #[test]
+    fn t05_equal_bytes_are_one() {
+        let merged = born(&[("a", file(1)), ("a", file(1))]);
+        let entries = entries(&merged, &[None], &Name::new("a").unwrap());
+        assert_eq!(entries.len(), 1);
+        assert_eq!((entries[0].shown.dots.len(), entries[0].shown.nodes.len()), (2, 2));
+    }
+
+    #[test]
+    fn real_names_win_over_computed_ones() {
+        let taken = copy("a", &file(1), 8);
+        let merged = born(&[("a", file(1)), ("a", file(2)), (&taken, file(9))]);
+        assert_eq!(shown(&merged, "a")[1], (copy("a", &file(1), 16), file(1)));
+        assert_eq!(shown(&merged, &taken), [(taken, file(9))]);
+    }
+
+    proptest! {
+        /// The short way for names that one node alone claims gives what the general way gives.
+        #[test]
+        fn the_short_way_is_the_general_way(kind in 0..3, dead in any::<bool>()) {
+            let content = [file(1), link("x"), Content::Directory][usize::try_from(kind).unwrap()].clone();
+            let mut merged = born(&[("a", content)]);
+            let id = Dot::new(ReplicaId::from_bytes([1; 16]), 1, 0);
+            if dead {
+                let order = ChangeOrder::new(2, UnixMs(0), Dot::new(ReplicaId::from_bytes([1; 16]), 2, 0));
+                let body = Body::Deleted;
+                merged.apply(order, &Change::Version { node: id, past: DotSet::from(id), body, modified_ns: 0 });
+            }
+            prop_assert_eq!(alone(&merged, &[id]).into_iter().collect::<Vec<_>>(), groups(&merged, &[id]));
+        }
+    }
 }
