@@ -83,8 +83,7 @@ fn config_error(error: &ConfigError) -> JsValue {
     thrown.set_name("ConfigError");
     if let Ok(cause) = show(error) {
         // A variant with fields is an object with the variant's name as its only key, one without is that name.
-        let code =
-            if cause.is_string() { cause.clone() } else { Object::keys(cause.unchecked_ref::<Object>()).get(0).into() };
+        let code = if cause.is_string() { cause.clone() } else { Object::keys(cause.unchecked_ref::<Object>()).get(0) };
         thrown.set_cause(&cause);
         // Setting a property of a fresh error cannot fail.
         let _ = Reflect::set(&thrown, &JsValue::from_str("code"), &code);

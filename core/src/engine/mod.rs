@@ -35,7 +35,7 @@ use crate::log::{Heads, Log};
 /// The host sends [`Event::Start`] first, carries out every [`Action`], reports each piece of work exactly once, and
 /// sends [`Event::Wake`] when [`deadline`](Engine::deadline) has come.
 ///
-/// Invariant: same seed, events and times give the same actions (`determinism::same_events_give_the_same_actions`).
+/// Invariant: same seed, events and times give the same actions (`equal_seeds_events_and_times_give_equal_actions`).
 pub struct Engine {
     shared: Shared,
     group: GroupId,

@@ -125,6 +125,22 @@ fn a_large_file_arrives_whole_and_its_edit_too() {
 }
 
 #[test]
+fn twins_of_many_chunks_arrive_both() {
+    let pair = Pair::new();
+    let bytes: Vec<u8> = (0..400_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    for path in ["d/one", "d/two", "e/three"] {
+        write(pair.a(path), "");
+        fs::write(pair.a(path), &bytes).unwrap();
+    }
+    pair.sync();
+    pair.assert_equal();
+    write(pair.b("f/four"), "");
+    fs::write(pair.b("f/four"), &bytes).unwrap();
+    pair.sync();
+    pair.assert_equal();
+}
+
+#[test]
 fn t10_kinds_may_be_swapped() {
     let pair = Pair::new();
     write(pair.a("file to directory"), "x");

@@ -16,13 +16,14 @@ const ARCHITECTURE: &str = "ARCHITECTURE.md";
 pub fn check(sources: &[Source]) -> Result<Vec<Finding>> {
     let tests = tests(sources)?;
     let quoted = Regex::new(r"`(?:\w+::)*([a-z]\w*)`")?;
+    let invariant = Regex::new(r"^\s*(?:[-*] )?Invariant:")?;
     let mut findings = Vec::new();
     let Some(architecture) = sources.iter().find(|source| source.path == ARCHITECTURE) else {
         let message = "expected the code map with its `Invariant:` lines, found no such file".to_owned();
         return Ok(vec![Finding { place: ARCHITECTURE.to_owned(), message }]);
     };
     for (line, text) in architecture.text.lines().enumerate() {
-        if !text.contains("Invariant:") {
+        if !invariant.is_match(text) {
             continue;
         }
         let named: Vec<&str> = quoted.captures_iter(text).map(|found| found.extract::<1>().1[0]).collect();
@@ -59,7 +60,7 @@ mod tests {
     #[test]
     fn invariant_with_its_test_is_right() {
         assert_eq!(check_line("Invariant: nothing is sent before it is saved (`engine::sends_after_saving`)"), 0);
-        assert_eq!(check_line("Invariant: one save is in flight (`waits`)"), 0);
+        assert_eq!(check_line("- Invariant: one save is in flight (`waits`)"), 0);
     }
 
     #[test]
@@ -70,7 +71,9 @@ mod tests {
 
     #[test]
     fn other_lines_need_no_test() {
-        assert_eq!(check_line("The engine saves before it sends."), 0);
+        for line in ["The engine saves before it sends.", "Lines with `Invariant:` name their test."] {
+            assert_eq!(check_line(line), 0);
+        }
     }
 
     #[test]

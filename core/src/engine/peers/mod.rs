@@ -1,7 +1,7 @@
 //! Peers: what each of them holds, what it is sent, what it is asked for.
 //!
 //! Invariant: nothing is sent or acknowledged before it is saved
-//! (`rules::nothing_is_sent_before_it_is_saved`).
+//! (`nothing_is_sent_before_it_is_saved`).
 
 mod feed;
 mod serve;
