@@ -196,7 +196,9 @@ impl Replica {
             let derived = base.dots.iter().all(|dot| shown.dots.contains(dot) || shown.past.contains(dot));
             // Someone here edited the copy beside it, and so knows both.
             let made_beside = shown.dots.iter().all(|dot| dot.0 == number) && !base.dots.is_disjoint(&live);
+            let made_here = shown.dots.iter().any(|dot| dot.0 == number && !base.dots.contains(dot));
             shown.taken_ms = match base.text == shown.text || derived {
+                true if base.text == shown.text && made_here => None,
                 true => base.taken_ms,
                 false if made_beside => None,
                 false => Some(now_ms),

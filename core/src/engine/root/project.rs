@@ -294,7 +294,11 @@ impl Root {
         let old = self.base.entry(directory, name).cloned().unwrap_or_default();
         let standing = Some(Standing::of(shown, self.merged.closure(&shown.dots)));
         let grown = shown.content == Content::Directory;
-        self.base.set(directory, name, BaseEntry { standing, conflict_of, ..old });
+        // Someone here gave a conflict copy the same bytes: what stands is no stranger to this disk any more.
+        let known = old.standing.as_ref().map_or(&[][..], |standing| &standing.dots);
+        let made_here = shown.dots.iter().any(|dot| shared.log.own() == Some(dot.author) && !known.contains(dot));
+        let grace_until = old.grace_until.filter(|_| !made_here);
+        self.base.set(directory, name, BaseEntry { standing, conflict_of, grace_until, ..old });
         self.store_base(shared, directory, name);
         if grown {
             self.projection.sweep(path::join(directory, name));
