@@ -196,6 +196,7 @@ impl Loop {
         match action {
             Action::Perform { task, work } => {
                 self.in_flight = self.in_flight.saturating_add(1);
+                tracing::trace!("engine {} asks for {}", self.setup.side, about(&work));
                 let reply = Reply::new(task, self.setup.inbox.0.clone());
                 match work {
                     Work::Load { .. } | Work::Save { .. } => self.setup.vault.perform(work, reply),
@@ -240,6 +241,27 @@ impl Loop {
     fn now(&self) -> Now {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis());
         Now { monotonic: Monotonic(milliseconds(self.born.elapsed().as_millis())), unix: UnixMs(milliseconds(unix)) }
+    }
+}
+
+/// Work in a few words, for the log. Paths are quoted as in Rust, so they steer no terminal.
+fn about(work: &Work) -> String {
+    match work {
+        Work::Load { .. } => "a load".into(),
+        Work::Save { writes } => format!("a save of {} pairs", writes.len()),
+        Work::List { directory, after, .. } => format!("the list of {directory:?} behind {after:?}"),
+        Work::Probe { paths, .. } => format!("probes of {} paths from {:?}", paths.len(), paths.first()),
+        Work::Hash { items, .. } => {
+            format!("hashes of {} paths from {:?}", items.len(), items.first().map(|item| &item.path))
+        }
+        Work::Read { ranges, .. } => {
+            format!("{} parts of files from {:?}", ranges.len(), ranges.first().map(|range| &range.path))
+        }
+        Work::Stage { items, .. } => format!("the staging of {} chunks", items.len()),
+        Work::Commit { items, .. } => {
+            format!("{} changes from {:?}", items.len(), items.first().map(|item| &item.path))
+        }
+        Work::Discard { stages, .. } => format!("the discarding of {} stages", stages.len()),
     }
 }
 

@@ -11,6 +11,12 @@ use crate::measure::{Comparison, Runs, Target};
 use crate::process::{self, Cost};
 use crate::report::RowReporter;
 
+/// A name for people, rsync's arguments, the target for wall time.
+type Peer = (&'static str, &'static [&'static str], Target);
+
+/// Runs of each side where there is no target: a disk can take a minute for one.
+const DISK_RUNS: Runs = Runs(3);
+
 /// 10,000 files of 4 KiB.
 pub fn small(runs: Runs, report: &mut RowReporter<'_>) -> Result<()> {
     run(data::write_small, runs, report)
@@ -29,10 +35,10 @@ fn run(write: fn(&Path) -> Result<()>, runs: Runs, report: &mut RowReporter<'_>)
     for place in Place::all()? {
         // The target is for memory, where no disk's moods count; the others are told beside it. There, rsync that
         // syncs each file before its rename is the like of what syncline promises.
-        let peers: &[(&str, &[&str], Target)] = if place.kind == "tmpfs" {
-            &[("rsync -a", &["-a"], Target::AtMost(0.8))]
+        let (runs, peers): (Runs, &[Peer]) = if place.kind == "tmpfs" {
+            (runs, &[("rsync -a", &["-a"], Target::AtMost(0.8))])
         } else {
-            &[("rsync -a", &["-a"], Target::None), ("rsync -a --fsync", &["-a", "--fsync"], Target::None)]
+            (DISK_RUNS, &[("rsync -a", &["-a"], Target::None), ("rsync -a --fsync", &["-a", "--fsync"], Target::None)])
         };
         for (name, arguments, target) in peers {
             let folders = Folders::write(&place, write)?;

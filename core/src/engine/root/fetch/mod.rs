@@ -136,6 +136,11 @@ impl Fetches {
         if self.only_wait() { self.jobs.len() } else { 0 }
     }
 
+    /// A file is being brought together for this path.
+    pub fn is_fetching(&self, path: &str) -> bool {
+        self.by_path.contains_key(path)
+    }
+
     /// No more files may be begun now.
     pub fn is_full(&self) -> bool {
         self.jobs.len() >= FETCHES_MAX
