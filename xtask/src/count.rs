@@ -43,7 +43,9 @@ pub fn node(output: &str) -> Count {
 
 /// Of `swift test` with Swift Testing, whose last line has the number of all tests.
 pub fn swift(output: &str) -> Count {
-    let failed = sum(output, r"(?m)^\S+ Test \S.* failed after ()");
+    // The last line is of the same form as a test's.
+    let failed =
+        sum(output, r"(?m)^\S+ Test .+ failed after ()") - sum(output, r"(?m)^\S+ Test run with .+ failed after ()");
     let all = sum(output, r"(?m)^\S+ Test run with (\d+) tests?");
     Count { passed: all.saturating_sub(failed), failed }
 }
