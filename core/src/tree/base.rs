@@ -105,7 +105,8 @@ pub struct Totals {
 #[derive(Debug, Default)]
 pub struct Base {
     directories: BTreeMap<String, BTreeMap<Name, BaseEntry>>,
-    contents: BTreeMap<Hash, BTreeSet<String>>,
+    /// The paths of each content.
+    contents: BTreeSet<(Hash, String)>,
     totals: Totals,
 }
 
@@ -195,7 +196,9 @@ impl Base {
 
     /// Paths of files with this content.
     pub fn holders(&self, content: &Hash) -> impl Iterator<Item = &String> {
-        self.contents.get(content).into_iter().flatten()
+        let content = *content;
+        let from = self.contents.range((content, String::new())..);
+        from.take_while(move |(hash, _)| *hash == content).map(|(_, path)| path)
     }
 
     /// All paths below a directory at which something stands, children before their directories.
@@ -240,12 +243,9 @@ impl Base {
                 count(&mut totals.bytes, *size);
                 let path = join(directory, name);
                 if add {
-                    self.contents.entry(*hash).or_default().insert(path);
-                } else if let Some(paths) = self.contents.get_mut(hash) {
-                    paths.remove(&path);
-                    if paths.is_empty() {
-                        self.contents.remove(hash);
-                    }
+                    self.contents.insert((*hash, path));
+                } else {
+                    self.contents.remove(&(*hash, path));
                 }
             }
         }

@@ -84,7 +84,7 @@ pub struct Claim {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Merged {
     nodes: BTreeMap<NodeId, Node>,
-    children: BTreeMap<Option<NodeId>, BTreeMap<Name, BTreeSet<NodeId>>>,
+    children: BTreeMap<Option<NodeId>, BTreeMap<Name, Vec<NodeId>>>,
     /// The union of the pasts of all versions held: a version is dead exactly if its dot is in here. A dot costs
     /// what its interval costs.
     superseded: DotSet,
@@ -167,7 +167,10 @@ impl Merged {
         }
         node.placement = Some(Placement { parent, name: name.clone() });
         let alive = node.is_alive();
-        self.children.entry(parent).or_default().entry(name.clone()).or_default().insert(id);
+        let claimants = self.children.entry(parent).or_default().entry(name.clone()).or_default();
+        if let Err(at) = claimants.binary_search(&id) {
+            claimants.insert(at, id);
+        }
         if alive {
             // Versions or children came before the birth: only now is there a parent to tell.
             self.child_changed(parent, true, touched);
