@@ -85,6 +85,10 @@ pub const HASH_ITEMS_MAX: usize = 128;
 pub const HASH_BATCH_BYTES_MAX: u64 = 4 << 20;
 /// Paths of one probe.
 pub const PROBE_ITEMS_MAX: usize = 1024;
+/// Probes of one root at once.
+pub const PROBES_MAX: usize = 8;
+/// Deletions that one call absorbs.
+pub const DELETIONS_PER_TURN: usize = 1024;
 /// Claims that one call compares with the disk.
 pub const CLAIMS_PER_TURN: usize = 1024;
 /// Directories that one call compares as a whole.

@@ -8,7 +8,9 @@ use alloc::vec::Vec;
 
 use super::{PathQueue, Root, RootPurpose};
 use crate::api::{Content, EntryKind, Failure, Monotonic, NoticeCode, ProbeResult, Stat, Work};
-use crate::engine::limits::{DELETIONS_FREE, DELETIONS_SHARE, DELETIONS_WINDOW_MS, PROBE_ITEMS_MAX};
+use crate::engine::limits::{
+    DELETIONS_FREE, DELETIONS_PER_TURN, DELETIONS_SHARE, DELETIONS_WINDOW_MS, PROBE_ITEMS_MAX, PROBES_MAX,
+};
 use crate::engine::shared::Shared;
 use crate::tree::path;
 
@@ -22,6 +24,8 @@ pub struct Evidence {
     probing: usize,
     /// Missing twice.
     confirmed: BTreeSet<String>,
+    /// Missing for good: being absorbed.
+    deleting: BTreeSet<String>,
     /// Missing twice, and so many that a person must say so.
     held: BTreeSet<String>,
     /// Paths at which something stands in the place of a directory that is not empty in base.
@@ -35,7 +39,13 @@ pub struct Evidence {
 impl Evidence {
     /// No path is in question; held ones are not any more.
     pub fn is_idle(&self) -> bool {
-        self.looks.is_empty() && self.missing.is_empty() && self.probing == 0 && self.confirmed.is_empty()
+        let undecided = !self.looks.is_empty() || !self.missing.is_empty() || self.probing > 0;
+        !undecided && self.confirmed.is_empty() && self.deleting.is_empty()
+    }
+
+    /// There is more to absorb without any event from outside.
+    pub fn wants_turn(&self) -> bool {
+        !self.deleting.is_empty()
     }
 
     /// When the next debounce is over.
@@ -69,7 +79,7 @@ impl Root {
     }
 
     pub(super) fn evidence_turn(&mut self, shared: &mut Shared) {
-        while !self.evidence.looks.is_empty() {
+        while self.evidence.probing < PROBES_MAX && !self.evidence.looks.is_empty() {
             let mut paths = Vec::new();
             while paths.len() < PROBE_ITEMS_MAX
                 && let Some(path) = self.evidence.looks.pop()
@@ -84,10 +94,13 @@ impl Root {
         {
             self.probe(shared, RootPurpose::Confirm(paths.clone()), paths);
         }
-        let undecided = !self.evidence.missing.is_empty() || self.evidence.probing > 0 || !self.scan.is_listed();
+        let questions =
+            !self.evidence.looks.is_empty() || !self.evidence.missing.is_empty() || self.evidence.probing > 0;
+        let undecided = questions || !self.scan.is_listed();
         if !self.evidence.confirmed.is_empty() && !undecided {
             self.decide_deletions(shared);
         }
+        self.delete_some(shared);
     }
 
     fn probe(&mut self, shared: &mut Shared, purpose: RootPurpose, paths: Vec<String>) {
@@ -207,12 +220,13 @@ impl Root {
             return;
         }
         self.evidence.recent.push_back((now, files));
-        self.delete(shared, confirmed);
+        self.evidence.deleting.extend(confirmed);
     }
 
-    fn delete(&mut self, shared: &mut Shared, paths: BTreeSet<String>) {
-        // What lies in a directory goes before the directory.
-        for path in paths.into_iter().rev() {
+    /// Absorbs a bounded number of deletions; what lies in a directory goes before the directory.
+    fn delete_some(&mut self, shared: &mut Shared) {
+        for _ in 0..DELETIONS_PER_TURN {
+            let Some(path) = self.evidence.deleting.pop_last() else { return };
             self.absorb_deletion(shared, &path);
             self.free(&path);
             if let Some((directory, _)) = path::split(&path)

@@ -286,7 +286,10 @@ impl Root {
     /// More is due at once, without any event from outside.
     pub fn wants_turn(&self) -> bool {
         match self.phase {
-            Phase::Following => self.is_clean && self.projection.wants_turn() && self.has_room(),
+            Phase::Scanning => self.evidence.wants_turn(),
+            Phase::Following => {
+                self.evidence.wants_turn() || self.is_clean && (self.wants_projection() || self.late_is_due())
+            }
             Phase::Assuming => true,
             _ => false,
         }

@@ -109,13 +109,28 @@ impl Root {
             let Some((directory, name)) = self.projection.dirty.pop_first() else { break };
             self.project_claim(shared, &directory, &name, false);
         }
-        let fetches_rest = self.fetches.is_idle() || self.fetches.only_wait();
-        let nothing_else = !self.projection.wants_turn() && fetches_rest && self.projection.commits == 0;
-        if nothing_else && self.projection.ready.is_empty() {
-            for (directory, name) in core::mem::take(&mut self.projection.late) {
+        if self.late_is_due() {
+            for _ in 0..CLAIMS_PER_TURN {
+                if !self.has_room() {
+                    break;
+                }
+                // What lies in a directory goes before the directory.
+                let Some((directory, name)) = self.projection.late.pop_last() else { break };
                 self.project_claim(shared, &directory, &name, true);
             }
         }
+    }
+
+    /// Claims can be compared now.
+    pub(super) fn wants_projection(&self) -> bool {
+        self.projection.wants_turn() && self.has_room()
+    }
+
+    /// Nothing else is left to do than to take things away.
+    pub(super) fn late_is_due(&self) -> bool {
+        let fetches_rest = self.fetches.is_idle() || self.fetches.only_wait();
+        let is_rest = !self.projection.wants_turn() && self.projection.ready.is_empty() && self.projection.commits == 0;
+        is_rest && fetches_rest && !self.projection.late.is_empty()
     }
 
     /// Takes everything in view for what stood here before the folder was emptied on purpose; what the scan then does
