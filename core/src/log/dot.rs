@@ -133,6 +133,8 @@ impl DotSet {
         let at = match self.find(&author) {
             Ok(at) => at,
             Err(at) => {
+                // Nearly every set has one author: room for four would be wasted a million times.
+                self.authors.reserve_exact(1);
                 self.authors.insert(at, (author, IntervalSet::default()));
                 at
             }

@@ -93,7 +93,13 @@ impl<T: Ordinal> IntervalSet<T> {
                 *lowest = (min(lowest.0, start), max(highest.1, end));
                 self.intervals.drain(from.saturating_add(1)..to);
             }
-            Some([]) | None => self.intervals.insert(from, (start, end)),
+            Some([]) | None => {
+                if self.intervals.is_empty() {
+                    // Most sets never have a second interval, and there are very many sets.
+                    self.intervals.reserve_exact(1);
+                }
+                self.intervals.insert(from, (start, end));
+            }
         }
     }
 

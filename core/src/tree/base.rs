@@ -1,5 +1,6 @@
 //! What was last known to stand on this disk, path by path.
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -68,7 +69,7 @@ pub struct BaseEntry {
     pub retained: bool,
     /// What a change under way puts here; saved in a journal of its own before the change is made.
     #[serde(skip)]
-    pub intent: Option<Intent>,
+    pub intent: Option<Box<Intent>>,
 }
 
 impl BaseEntry {
@@ -129,7 +130,7 @@ impl Base {
     /// Sets or clears what a change under way puts at a path.
     pub fn set_intent(&mut self, directory: &str, name: &Name, intent: Option<Intent>) {
         let mut entry = self.entry(directory, name).cloned().unwrap_or_default();
-        entry.intent = intent;
+        entry.intent = intent.map(Box::new);
         self.set(directory, name, entry);
     }
 

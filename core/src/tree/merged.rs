@@ -169,6 +169,7 @@ impl Merged {
         let alive = node.is_alive();
         let claimants = self.children.entry(parent).or_default().entry(name.clone()).or_default();
         if let Err(at) = claimants.binary_search(&id) {
+            claimants.reserve_exact(1);
             claimants.insert(at, id);
         }
         if alive {
@@ -201,6 +202,8 @@ impl Merged {
         self.living.insert(dot, id);
         self.change_node(id, touched, |node| {
             let place = node.versions.partition_point(|other| other.order < version.order);
+            // Nearly every node has one version: room for four would be wasted a million times.
+            node.versions.reserve_exact(1);
             node.versions.insert(place, version);
         });
     }
