@@ -7,7 +7,7 @@ use syncline_core::api::GroupId;
 
 /// An error of the host: what was tried, on what, why it failed and what to do.
 ///
-/// Paths are shown as they are; whoever prints them escapes control characters ([`crate::escape`]).
+/// Paths are shown as they are; whoever prints them escapes control characters ([`escape()`](crate::escape())).
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Both folders are the same one.

@@ -166,7 +166,7 @@ impl From<blake3::Hash> for Hash {
     }
 }
 
-/// Bytes given as a [`Hash`] that are not 32.
+/// Bytes given as a [`struct@Hash`] that are not 32.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected a hash of 32 bytes, found {length}")]
 pub struct InvalidHash {

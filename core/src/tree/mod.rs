@@ -1,5 +1,5 @@
-//! File trees: what the group knows of a root ([`merged`]), what should stand on this disk ([`view`]), what was last
-//! known to stand there ([`base`]). Two steps, forever: *absorb* turns what differs between disk and base into
+//! File trees: what the group knows of a root (`merged`), what should stand on this disk (`view`), what was last
+//! known to stand there (`base`). Two steps, forever: *absorb* turns what differs between disk and base into
 //! versions, *project* turns what differs between view and base into disk work.
 
 pub(crate) mod absorb;
