@@ -173,6 +173,8 @@ impl Root {
         }
         let clean = Work::Discard { root: self.id, stages: Vec::new() };
         shared.perform_for(self.index, RootPurpose::Clean, clean);
+        // Every claim is compared once: what the messages of the store had marked is among them.
+        self.projection = Projection::default();
         self.projection.sweep(String::new());
         if self.phase == Phase::Scanning {
             self.scan.add(ListJob::below(String::new()));
@@ -347,8 +349,7 @@ impl Root {
             symlinks: totals.symlinks,
             bytes: totals.bytes,
             conflicts: totals.conflicts,
-            pending: (self.busy.len().saturating_sub(self.evidence.held()) as u64)
-                .saturating_add(self.projection.pending()),
+            pending: self.busy.len().saturating_sub(self.evidence.held()) as u64,
             pending_bytes: self.fetches.pending_bytes(),
             waiting: self.waiting().saturating_add(self.fetches.waiting()) as u64,
             held: self.evidence.held() as u64,

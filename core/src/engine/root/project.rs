@@ -91,11 +91,6 @@ impl Projection {
     pub fn is_idle(&self) -> bool {
         !self.wants_turn() && self.late.is_empty() && self.ready.is_empty() && self.commits == 0
     }
-
-    /// How many claims are left to compare.
-    pub fn pending(&self) -> u64 {
-        self.dirty.len().saturating_add(self.late.len()) as u64
-    }
 }
 
 impl Root {
