@@ -117,6 +117,7 @@ fn changed(
 
 #[cfg(test)]
 mod tests {
+    use alloc::boxed::Box;
     use alloc::vec::Vec;
 
     use super::*;
@@ -201,12 +202,12 @@ mod tests {
         let (merged, view) = births(&[(1, 10)]);
         let mut base = based_on(1, 10);
         let new = based_on(2, 20).standing;
-        base.intent = Some(Intent { standing: new.clone(), conflict_of: None });
+        base.intent = Some(Box::new(Intent { standing: new.clone(), conflict_of: None }));
         let look = |base: &BaseEntry, found: Option<&Found>| meaning(&merged, Some(base), &view, "a", found, NOW);
         assert_eq!(look(&base, Some(&found(20))), Meaning::Known(new.unwrap()));
         assert_eq!(look(&base, Some(&found(10))), Meaning::Known(base.standing.clone().unwrap()));
         assert!(matches!(look(&base, Some(&found(30))), Meaning::Edited { .. }));
-        base.intent = Some(Intent { standing: None, conflict_of: None });
+        base.intent = Some(Box::new(Intent { standing: None, conflict_of: None }));
         assert_eq!(look(&base, None), Meaning::Forgotten);
     }
 

@@ -131,7 +131,7 @@ impl Root {
         self.sort_out(shared, paths, results, true);
     }
 
-    /// Takes what stands; returns the paths that are missing and in base.
+    /// Takes what stands; returns the paths that are missing and should not be.
     fn sort_out(
         &mut self,
         shared: &mut Shared,
@@ -149,7 +149,9 @@ impl Root {
         for path in paths {
             match results.next() {
                 Some(ProbeResult::Present { stat }) => self.present(shared, &path, stat),
-                Some(ProbeResult::Failed { failure: Failure::Missing }) if self.is_in_base(&path) => missing.push(path),
+                Some(ProbeResult::Failed { failure: Failure::Missing }) if self.is_in_question(&path) => {
+                    missing.push(path)
+                }
                 Some(ProbeResult::Failed { failure: Failure::Missing }) => {
                     self.absorb_deletion(shared, &path);
                     self.free(&path);
@@ -196,8 +198,13 @@ impl Root {
         self.evidence.supplanted.insert(path);
     }
 
-    fn is_in_base(&self, path: &str) -> bool {
-        path::split(path).is_some_and(|(directory, name)| self.base.standing(directory, &name).is_some())
+    /// Base says that something stands there, and no change under way was to remove it.
+    fn is_in_question(&self, path: &str) -> bool {
+        let entry = path::split(path).and_then(|(directory, name)| self.base.entry(directory, &name));
+        entry.is_some_and(|entry| {
+            let to_be_removed = entry.intent.as_ref().is_some_and(|intent| intent.standing.is_none());
+            entry.standing.is_some() && !to_be_removed
+        })
     }
 
     /// Deletes what is missing, unless it is so much that someone may have made a mistake.
