@@ -4,6 +4,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::Root;
+use super::retry::Cause;
 use crate::api::{Content, Stat};
 use crate::engine::shared::Shared;
 use crate::log::{Dot, DotSet};
@@ -28,6 +29,7 @@ impl Root {
             self.was_read(&full);
         }
         if !directory.is_empty() && found.is_some() && !self.make_known(shared, directory) {
+            self.retry_later(shared.now.monotonic, &full, Cause::Reading);
             return;
         }
         let entry = self.base.entry(directory, name);
@@ -68,17 +70,22 @@ impl Root {
         }
     }
 
-    /// A directory that stands on disk but not in base (it was retained, or its own look failed) is absorbed before
-    /// what lies in it.
+    /// A directory that stands on disk but not in base is absorbed before what lies in it: one that was retained comes
+    /// to life again, any other is looked at first.
     fn make_known(&mut self, shared: &mut Shared, directory: &str) -> bool {
         let Some((parent, name)) = path::split(directory) else { return false };
         if is_directory(self.base.standing(parent, &name)) {
             return true;
         }
-        if let Some(entry) = self.base.entry(parent, &name)
-            && entry.retained
-        {
-            self.base.set(parent, &name, BaseEntry { retained: false, ..entry.clone() });
+        match self.base.entry(parent, &name) {
+            Some(entry) if entry.retained => {
+                let entry = BaseEntry { retained: false, ..entry.clone() };
+                self.base.set(parent, &name, entry);
+            }
+            _ => {
+                self.look(directory.to_string());
+                return false;
+            }
         }
         let found = Found { content: Content::Directory, mode: 0o755 };
         self.absorb(shared, parent, &name, Some(found), None);
@@ -112,7 +119,10 @@ impl Root {
     ) -> Option<Standing> {
         let modified_ns = stat.map_or(0, |stat| stat.modified_ns);
         let old_mode = self.base.standing(directory, name).map(|standing| standing.mode);
+        let was_under_way = self.base.entry(directory, name).is_some_and(|entry| entry.intent.is_some());
         match (meaning, found) {
+            // Bits that a change under way had not set yet are nobody's wish: the view's are set again.
+            (Meaning::Known(standing), Some(found)) if was_under_way => Some(Standing { mode: found.mode, ..standing }),
             (Meaning::Known(standing), Some(found)) => self.with_mode(shared, standing, found),
             (Meaning::Adopted(standing), _) => Some(standing),
             (Meaning::Born, Some(found)) => {

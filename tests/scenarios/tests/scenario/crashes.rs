@@ -3,6 +3,30 @@
 use syncline_core::api::Work;
 use syncline_scenarios::{Order, SiteId, Tree, World, model::copy_name, tree};
 
+#[test]
+fn bits_that_a_crash_left_unset_are_nobodys_wish() {
+    let folder = tree([("d/inner", "inside")]);
+    let (mut world, a, b) = World::pair(1, folder, Tree::default());
+    world.unlink(a, b);
+    world.settle();
+    world[a].disk().mkdir("open");
+    world[a].disk().chmod("open", 0o775);
+    world[a].disk().chmod("d", 0o770);
+    world.rescan(a);
+    let expected = world[a].tree();
+    world[b].hold(|work| matches!(work, Work::Commit { .. }));
+    world.link(a, b);
+    world.pass(1_000);
+    // The device ends between making a directory and setting its bits, and before those of another are set.
+    world.crash(b);
+    world[b].disk().mkdir("open");
+    world[b].disk().chmod("open", 0o755);
+    world[b].let_go();
+    world.start(b);
+    world.meet(a, b);
+    world.assert_all(&expected);
+}
+
 /// Two devices with work on both sides: new files, an edit of a shared one, a deletion, a conflict.
 fn busy(seed: u64, order: Order) -> (World, SiteId, SiteId, Tree) {
     let big: Vec<u8> = (0..60_000u32).flat_map(|number| number.to_le_bytes()).collect();
