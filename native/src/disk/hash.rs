@@ -81,10 +81,13 @@ impl Disk {
 fn join(parts: Vec<Result<Part, Failure>>, buffer: &mut Buffer) -> Result<(Content, Stat, Vec<u8>), Failure> {
     let mut parts = parts.into_iter();
     let Some(first) = parts.next() else { return Err(Failure::Changed) };
-    let Part { file, before, mut hasher } = first?;
+    let Part { file, mut before, mut hasher } = first?;
     for part in parts {
         let part = part?;
-        if part.before != before {
+        // The shares were begun one after the other: that the file settled in between is no change, and counts for none.
+        let settled = before.settled && part.before.settled;
+        before.settled = settled;
+        if (Stat { settled, ..part.before }) != before {
             return Err(Failure::Changed);
         }
         while let Some(range) = hasher.until_joined(&part.hasher) {
