@@ -129,7 +129,7 @@ impl Root {
             (false, true) => Some(shared.now.unix.plus(GRACE_MS)),
             (false, false) => old.grace_until,
         };
-        if is_unrelated && change.conflict_of.is_none() || change.conflict_of.is_some() && old.standing.is_none() {
+        if old.standing.is_none() {
             self.tell_conflict(shared, change);
         }
         let entry = BaseEntry {
