@@ -3,10 +3,8 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use syncline_scenarios::{
-    Item, SiteId, Tree, World,
-    model::{Folder, Model},
-};
+use syncline_scenarios::model::{Folder, Model};
+use syncline_sim::{Item, SiteId, Tree, World};
 
 /// The only file.
 const PATH: &str = "a.md";

@@ -9,7 +9,7 @@ use syncline_core::{
         Stat, TaskId, UnixMs, Work, listing,
     },
 };
-use syncline_scenarios::{Clock, Disk, Host, Order, ROOT, Tree, World, tree};
+use syncline_sim::{Clock, Disk, Host, Order, ROOT, Tree, World, tree};
 
 #[test]
 fn a_completion_that_nobody_waits_for_is_ignored_and_noticed() {

@@ -1,6 +1,7 @@
 //! Concurrent versions of one name.
 
-use syncline_scenarios::{SiteId, Tree, World, model::copy_name, tree};
+use syncline_scenarios::model::copy_name;
+use syncline_sim::{SiteId, Tree, World, tree};
 
 /// Longer than the grace in which an editor may still have another version open.
 const LATER_MS: u64 = 11 * 60_000;
@@ -175,7 +176,7 @@ fn t33_twins_deleted_on_one_side_are_gone_on_both() {
         world[site].disk().remove(path);
         world.rescan(site);
     }
-    world.assert_all(&tree([("d", syncline_scenarios::directory())]));
+    world.assert_all(&tree([("d", syncline_sim::directory())]));
 }
 
 #[test]

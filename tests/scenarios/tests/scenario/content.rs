@@ -1,7 +1,7 @@
 //! Bytes that files have in common travel once.
 
 use syncline_core::api::NoticeCode;
-use syncline_scenarios::{Tree, World};
+use syncline_sim::{Tree, World};
 
 /// Bytes that are cut into several chunks.
 fn large(seed: u64) -> Vec<u8> {

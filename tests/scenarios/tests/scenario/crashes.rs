@@ -1,7 +1,8 @@
 //! Engines that end at any moment and start again.
 
 use syncline_core::api::Work;
-use syncline_scenarios::{Order, SiteId, Tree, World, model::copy_name, tree};
+use syncline_scenarios::model::copy_name;
+use syncline_sim::{Order, SiteId, Tree, World, tree};
 
 #[test]
 fn bits_that_a_crash_left_unset_are_nobodys_wish() {
@@ -115,7 +116,7 @@ fn t32_a_crash_between_a_write_and_its_save_is_no_conflict_on_either_side() {
     world[b].hold(|_| false);
     world[a].disk().write("a.md", "newer");
     world[a].disk().write("c.md", "newer");
-    world.command(a, syncline_core::api::Command::Rescan { root: syncline_scenarios::ROOT });
+    world.command(a, syncline_core::api::Command::Rescan { root: syncline_sim::ROOT });
     let commits = world[b].counts().commits;
     assert!(world.run_until(|world| world[b].counts().commits > commits), "nothing was written");
     world.crash(b);

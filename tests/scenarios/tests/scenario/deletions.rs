@@ -1,7 +1,7 @@
 //! What counts as a deletion, and what does not.
 
 use syncline_core::api::{Command, NoticeCode, RootState};
-use syncline_scenarios::{Fault, ROOT, SiteId, Tree, World, directory, tree};
+use syncline_sim::{Fault, ROOT, SiteId, Tree, World, directory, tree};
 
 fn notes(count: usize) -> Tree {
     (0..count)

@@ -1,7 +1,8 @@
 //! Disks that fail, lose what they knew, or change while they are read.
 
 use syncline_core::api::{Command, NoticeCode, RootState, Work};
-use syncline_scenarios::{Fault, ROOT, Tree, World, model::copy_name, tree};
+use syncline_scenarios::model::copy_name;
+use syncline_sim::{Fault, ROOT, Tree, World, tree};
 
 #[test]
 fn t01_a_lost_index_dominates_nothing_and_equal_bytes_agree_silently() {

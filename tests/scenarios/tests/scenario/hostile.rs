@@ -9,7 +9,7 @@ use syncline_core::{
     link::{Acknowledgement, Frame, Session, SessionConfig, message_credit},
     log::{Dot, DotSet, Heads, Message, Place, Previous},
 };
-use syncline_scenarios::{ROOT, SiteId, Tree, World, tree};
+use syncline_sim::{ROOT, SiteId, Tree, World, tree};
 
 /// Its own incarnation.
 const AUTHOR: ReplicaId = ReplicaId::from_bytes([0xee; 16]);
@@ -194,7 +194,7 @@ fn an_impostor_that_behaves_is_heard() {
             },
         ],
     );
-    assert_eq!(world[a].tree().at("d/inner"), Some(&syncline_scenarios::symlink("y")));
+    assert_eq!(world[a].tree().at("d/inner"), Some(&syncline_sim::symlink("y")));
     assert_eq!(world[a].tree().at("l"), None);
     assert_sound(&mut world, a);
 }

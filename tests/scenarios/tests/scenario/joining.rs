@@ -4,7 +4,8 @@ use syncline_core::{
     api::{ReplicaId, RootState},
     log::parse_message_key,
 };
-use syncline_scenarios::{SiteId, Tree, World, directory, model::copy_name, symlink, tree};
+use syncline_scenarios::model::copy_name;
+use syncline_sim::{SiteId, Tree, World, directory, symlink, tree};
 
 fn library(files: usize) -> Tree {
     (0..files).fold(Tree::default(), |tree, number| {

@@ -1,6 +1,6 @@
 //! Files, directories, links and their permission bits, one in place of the other.
 
-use syncline_scenarios::{Item, Tree, World, directory, symlink, tree};
+use syncline_sim::{Item, Tree, World, directory, symlink, tree};
 
 /// What can stand at a path, the last one with something in it.
 fn kinds() -> [Tree; 4] {

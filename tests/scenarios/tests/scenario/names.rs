@@ -1,7 +1,7 @@
 //! Names that travel, and names that do not.
 
 use syncline_core::api::NoticeCode;
-use syncline_scenarios::{Tree, World, tree};
+use syncline_sim::{Tree, World, tree};
 
 #[test]
 fn t39_odd_names_travel_as_they_are() {
@@ -36,7 +36,7 @@ fn t39_odd_names_travel_as_they_are() {
     let mut folder = Tree::default();
     for name in names {
         folder.insert(name, name.into());
-        folder.insert(&format!("dir {name}").chars().take(80).collect::<String>(), syncline_scenarios::directory());
+        folder.insert(&format!("dir {name}").chars().take(80).collect::<String>(), syncline_sim::directory());
     }
     folder = folder.with("deep \\ dir\n/-x/😀", "inside");
     let (world, _, _) = World::pair(1, folder.clone(), Tree::default());

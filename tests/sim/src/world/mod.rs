@@ -1,5 +1,12 @@
 //! Devices, pipes and time together.
 
+mod clock;
+mod host;
+mod pipe;
+mod site;
+mod store;
+mod tap;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     ops::{Index, IndexMut},
@@ -9,7 +16,14 @@ use syncline_core::api::{
     Command, Config, Event, GroupConfig, GroupId, Hint, LinkId, Membership, RootConfig, RootId, TaskId,
 };
 
-use crate::{Clock, Disk, Host, Site, Tree, pipe::Pipe, site::Outside};
+pub use self::{
+    clock::Clock,
+    host::Host,
+    site::{Counts, Site},
+    store::Store,
+};
+use self::{pipe::Pipe, site::Outside};
+use crate::{Disk, Tree};
 
 /// The group's only folder.
 pub const ROOT: RootId = RootId::from_bytes([7; 16]);

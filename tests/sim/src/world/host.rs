@@ -8,8 +8,9 @@ use syncline_core::api::{
     RootId, StageItem, StageResult, StageSource, Stat, Work, listing,
 };
 
+use super::Store;
 use crate::{
-    Disk, Store, digest,
+    Disk, digest,
     disk::{Body, parent},
 };
 

@@ -8,7 +8,7 @@ use syncline_core::{
     log::{Heads, Message, message_key},
 };
 
-use crate::Store;
+use super::Store;
 
 /// The bit of a packet's header that ends a frame; the others are the lane (`docs/protocol.md` §7.1).
 const LAST: u8 = 0b100;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use syncline_core::api::LinkId;
 
-use crate::SiteId;
+use super::SiteId;
 
 /// Both ends of a pipe and what is under way in it.
 pub(crate) struct Pipe {

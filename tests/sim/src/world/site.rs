@@ -9,7 +9,8 @@ use syncline_core::{
     },
 };
 
-use crate::{Clock, Disk, Host, Tree, tap::Tap};
+use super::{Clock, Host, tap::Tap};
+use crate::{Disk, Tree};
 
 /// The most actions that one call may return.
 const ACTIONS_MAX: usize = 1_024;

@@ -1,0 +1,11 @@
+//! A world in memory: devices with folders and stores, engines on them, pipes between them, and time that only the
+//! world moves. The same seed gives the same run, whatever the machine does.
+
+pub mod digest;
+mod disk;
+mod tree;
+mod world;
+
+pub use disk::{Disk, Displaced, Fault};
+pub use tree::{Item, Tree, directory, symlink, tree};
+pub use world::{Clock, Counts, Host, Order, ROOT, Site, SiteId, Store, World};
