@@ -23,7 +23,7 @@ pub use self::{
     store::Store,
 };
 use self::{pipe::Pipe, site::Outside};
-use crate::{Disk, Tree};
+use crate::{Disk, Invariant, Judge, Tree};
 
 /// The group's only folder.
 pub const ROOT: RootId = RootId::from_bytes([7; 16]);
@@ -55,6 +55,7 @@ pub enum Order {
 
 /// Devices, pipes and time.
 pub struct World {
+    judge: Judge,
     clock: Clock,
     sites: Vec<Site>,
     pipes: Vec<Pipe>,
@@ -83,7 +84,14 @@ enum Step {
 impl World {
     /// A world without devices; the seed decides everything that chance decides.
     pub fn new(seed: u64) -> World {
+        World::judged(seed, Judge::new(None))
+    }
+
+    /// The same with a judge of one's own.
+    pub fn judged(seed: u64, judge: Judge) -> World {
+        judge.set_debounce(u64::from(DEBOUNCE_MS));
         World {
+            judge,
             clock: Clock::new(),
             sites: Vec::new(),
             pipes: Vec::new(),
@@ -139,7 +147,7 @@ impl World {
             dry_run: false,
         };
         let host = Host::new(ROOT, Disk::new(clock.clone()));
-        self.sites.push(Site::new(host, config, clock, chance));
+        self.sites.push(Site::new(number, self.judge.clone(), host, config, clock, chance));
         SiteId(number)
     }
 
@@ -202,6 +210,7 @@ impl World {
     /// Opens a pipe whose other end the test holds: it gives messages with [`tell`](World::tell) and takes them with
     /// [`take_sent`](World::take_sent).
     pub fn open(&mut self, site: SiteId) -> LinkId {
+        self.judge.admit_outsiders();
         self.links += 1;
         let link = LinkId(self.links);
         self.outside.insert(link, VecDeque::new());
@@ -278,13 +287,13 @@ impl World {
         let latest = self.clock.elapsed_ms() + REST_MS_MAX;
         loop {
             while self.step() {
-                assert!(self.steps < steps, "no rest after {} steps: {}", self.steps_max, self.describe());
+                self.check_rest(self.steps < steps, &format!("{} steps", self.steps_max));
             }
             match self.next_deadline() {
                 Some(deadline) if deadline <= self.clock.elapsed_ms() + PATIENCE_MS => self.move_to(deadline),
                 _ => return,
             }
-            assert!(self.clock.elapsed_ms() < latest, "no rest within {REST_MS_MAX} ms: {}", self.describe());
+            self.check_rest(self.clock.elapsed_ms() < latest, &format!("{REST_MS_MAX} ms"));
         }
     }
 
@@ -294,7 +303,7 @@ impl World {
         let steps = self.steps + self.steps_max;
         loop {
             while self.step() {
-                assert!(self.steps < steps, "no rest after {} steps: {}", self.steps_max, self.describe());
+                self.check_rest(self.steps < steps, &format!("{} steps", self.steps_max));
             }
             match self.next_deadline() {
                 Some(deadline) if deadline <= end => self.move_to(deadline),
@@ -316,7 +325,7 @@ impl World {
                     _ => return false,
                 }
             }
-            assert!(self.steps < steps, "no rest after {} steps: {}", self.steps_max, self.describe());
+            self.check_rest(self.steps < steps, &format!("{} steps", self.steps_max));
         }
     }
 
@@ -465,6 +474,10 @@ impl World {
 
     fn move_to(&mut self, elapsed_ms: u64) {
         self.clock.advance(elapsed_ms.saturating_sub(self.clock.elapsed_ms()));
+    }
+
+    fn check_rest(&self, in_time: bool, limit: &str) {
+        self.judge.must(Invariant::Quiescence, in_time, || format!("no rest within {limit}: {}", self.describe()));
     }
 
     fn describe(&self) -> String {

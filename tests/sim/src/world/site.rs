@@ -5,12 +5,13 @@ use std::collections::{BTreeSet, VecDeque};
 use syncline_core::{
     Engine,
     api::{
-        Action, Config, Event, Failure, LinkId, Notice, NoticeCode, Outcome, RootStatus, Seed, Status, TaskId, Work,
+        Action, CommitResult, Config, Event, Failure, LinkId, Notice, NoticeCode, Outcome, Put, RootStatus, Seed,
+        Status, TaskId, Work,
     },
 };
 
 use super::{Clock, Host, tap::Tap};
-use crate::{Disk, Tree};
+use crate::{Disk, Invariant, Judge, Tree, digest};
 
 /// The most actions that one call may return.
 const ACTIONS_MAX: usize = 1_024;
@@ -42,6 +43,8 @@ type Hold = Box<dyn Fn(&Work) -> bool>;
 
 /// A device: its folder and store, its engine, and the work that is under way.
 pub struct Site {
+    number: usize,
+    judge: Judge,
     host: Host,
     config: Config,
     clock: Clock,
@@ -67,8 +70,17 @@ pub(crate) enum Outside {
 }
 
 impl Site {
-    pub(crate) fn new(host: Host, config: Config, clock: Clock, chance: fastrand::Rng) -> Site {
+    pub(crate) fn new(
+        number: usize,
+        judge: Judge,
+        host: Host,
+        config: Config,
+        clock: Clock,
+        chance: fastrand::Rng,
+    ) -> Site {
         Site {
+            number,
+            judge,
             host,
             config,
             clock,
@@ -127,6 +139,9 @@ impl Site {
     pub(crate) fn start(&mut self) -> Vec<Outside> {
         self.clock.boot();
         self.host.disk.clock = self.clock.clone();
+        if self.host.store.pairs().next().is_none() {
+            self.judge.forgot(self.number, &self.host.disk.tree());
+        }
         let bytes = std::iter::repeat_with(|| self.chance.u8(..)).take(32).collect();
         let engine = Engine::new(self.config.clone(), Seed { bytes }).expect("the configuration is sound");
         self.engine = Some(engine);
@@ -156,8 +171,11 @@ impl Site {
                 Action::Perform { task, work } => self.take_work(task, work),
                 Action::Cancel { task } => self.cancel(task),
                 Action::Send { link, bytes } => {
-                    assert!(!self.silenced, "something is sent though a save failed");
-                    self.tap.hear(link, &bytes, &self.host.store);
+                    let number = self.number;
+                    self.judge.must(Invariant::CrashSafety, !self.silenced, || {
+                        format!("device {number} sends something though a save failed")
+                    });
+                    self.tap.hear(&self.judge, number, link, &bytes, &self.host.store);
                     self.counts.sends += 1;
                     self.counts.sent_bytes += bytes.len() as u64;
                     outside.push(Outside::Send { link, bytes });
@@ -180,7 +198,10 @@ impl Site {
             Work::Commit { items, .. } => self.counts.commits += items.len() as u64,
             _ => {}
         }
-        let outcome = self.host.perform(work);
+        let outcome = self.host.perform(work.clone());
+        self.check_committed(&work, &outcome);
+        let own = matches!(work, Work::Save { .. }).then(|| self.engine.as_ref()?.status().replica).flatten();
+        self.judge.performed(self.number, own, self.clock.now(), &work, &outcome);
         self.done.push_back((task, outcome));
     }
 
@@ -261,13 +282,29 @@ impl Site {
     }
 
     fn take_work(&mut self, task: TaskId, work: Work) {
-        assert!(self.given.insert(task), "task {} is given twice", task.0);
-        assert!(!self.stopped, "work after the engine stopped: {work:?}");
-        if matches!(work, Work::Save { .. }) {
-            assert!(self.save.is_none(), "two saves are in flight");
+        let (number, is_new, is_save) = (self.number, self.given.insert(task), matches!(work, Work::Save { .. }));
+        self.judge.must(Invariant::Bounds, is_new, || format!("device {number} got task {} twice", task.0));
+        self.judge.must(Invariant::Bounds, !self.stopped, || format!("device {number} got work after it stopped"));
+        self.judge.must(Invariant::CrashSafety, !is_save || self.save.is_none(), || {
+            format!("device {number} has two saves in flight")
+        });
+        self.judge.asked(number, &work);
+        if is_save {
             self.save = Some(task);
         }
         self.pending.push_back((task, work));
+    }
+
+    /// Each path holds the old bytes or the new, whole.
+    fn check_committed(&self, work: &Work, outcome: &Outcome) {
+        let (Work::Commit { items, .. }, Outcome::Committed { results }) = (work, outcome) else { return };
+        for (item, result) in items.iter().zip(results) {
+            let (Put::File { content, .. }, CommitResult::Committed { .. }) = (&item.put, result) else { continue };
+            let bytes = self.host.disk.read(&item.path).unwrap_or_default();
+            self.judge.must(Invariant::CrashSafety, digest::content(bytes).0 == *content, || {
+                format!("device {} has other bytes at `{}` than its version says", self.number, item.path)
+            });
+        }
     }
 
     /// A host that finds it easy does not do cancelled work, and still answers.
@@ -281,10 +318,15 @@ impl Site {
 
     /// §2.5: however much there is to do, one call returns a bounded part of it.
     fn check_bounds(&mut self, actions: &[Action]) {
-        assert!(actions.len() <= ACTIONS_MAX, "one call returned {} actions", actions.len());
+        let number = self.number;
+        self.judge.must(Invariant::Bounds, actions.len() <= ACTIONS_MAX, || {
+            format!("one call on device {number} returned {} actions", actions.len())
+        });
         let Some(log) = &mut self.log else { return };
         let bytes = postcard::to_stdvec(actions).expect("actions are plain data");
-        assert!(bytes.len() <= ACTION_BYTES_MAX, "one call returned {} bytes of actions", bytes.len());
+        self.judge.must(Invariant::Bounds, bytes.len() <= ACTION_BYTES_MAX, || {
+            format!("one call on device {number} returned {} bytes of actions", bytes.len())
+        });
         log.extend_from_slice(&bytes);
     }
 }
