@@ -4,10 +4,11 @@
 pub mod digest;
 mod disk;
 mod judge;
+pub mod story;
 mod tree;
 mod world;
 
 pub use disk::{Disk, Displaced, Fault};
 pub use judge::{Invariant, Judge, Violation};
 pub use tree::{Item, Tree, directory, symlink, tree};
-pub use world::{Clock, Counts, Host, Order, ROOT, Site, SiteId, Store, World};
+pub use world::{Clock, Counts, Host, Narrative, Order, ROOT, Site, SiteId, Store, World};

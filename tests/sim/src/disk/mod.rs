@@ -48,6 +48,7 @@ pub struct Disk {
     space: Option<u64>,
     pub(crate) failing_commits: u32,
     pub(crate) marker: bool,
+    mounted: bool,
     pub(crate) staging: BTreeMap<u64, Vec<u8>>,
     pub(crate) history: Vec<Displaced>,
 }
@@ -97,6 +98,7 @@ impl Disk {
             space: None,
             failing_commits: 0,
             marker: true,
+            mounted: true,
             staging: BTreeMap::new(),
             history: Vec::new(),
         };
@@ -222,6 +224,23 @@ impl Disk {
         self.marker = there;
     }
 
+    /// The folder's file system is not there: nothing can be found in it, nor its marker.
+    pub fn set_mounted(&mut self, mounted: bool) {
+        (self.mounted, self.marker) = (mounted, mounted);
+    }
+
+    /// The folder is there.
+    pub fn is_mounted(&self) -> bool {
+        self.mounted
+    }
+
+    /// No fault is left.
+    pub fn mend(&mut self) {
+        self.faults.clear();
+        (self.space, self.failing_commits) = (None, 0);
+        self.set_mounted(true);
+    }
+
     /// Everything that stands there.
     pub fn tree(&self) -> Tree {
         let mut tree = Tree::default();
@@ -277,7 +296,7 @@ impl Disk {
     /// Looks a path up without following links; faults on the way are errors.
     pub(crate) fn lookup(&self, path: &str) -> Result<u64, Failure> {
         self.check_fault(path)?;
-        self.find(path).ok_or(Failure::Missing)
+        self.find(path).filter(|_| self.mounted || path.is_empty()).ok_or(Failure::Missing)
     }
 
     pub(crate) fn check_fault(&self, path: &str) -> Result<(), Failure> {
@@ -321,6 +340,9 @@ impl Disk {
 
     pub(crate) fn list(&self, number: u64, after: Option<&str>, limit: usize) -> Option<(Vec<Listed>, bool)> {
         let Body::Directory(entries) = self.body_of(number) else { return None };
+        if !self.mounted {
+            return Some((Vec::new(), false));
+        }
         let behind = |name: &EntryName| after.is_none_or(|after| name.shown.as_str() > after);
         let start = EntryName::plain(after.unwrap_or_default());
         let mut rest = entries.range(start..).filter(|(name, _)| behind(name));

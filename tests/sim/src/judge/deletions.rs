@@ -47,7 +47,7 @@ impl Deletions {
             .paths
             .range_mut(start.clone()..)
             .take_while(|((of, path), _)| *of == site && path.starts_with(&start.1));
-        let mut evidence = paths.filter(|((_, path), looks)| looks.confirmed && family(path) == plain);
+        let mut evidence = paths.filter(|((_, path), looks)| looks.confirmed && family(path) == family(plain));
         match evidence.next() {
             Some((_, looks)) => {
                 looks.confirmed = false;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use syncline_core::{
-    api::{ReplicaId, Write},
+    api::{LinkId, ReplicaId, Write},
     log::{Dot, Heads, Message, parse_message_key},
     tree::{Body, Change},
 };
@@ -16,7 +16,8 @@ pub(super) struct Ledger {
     messages: BTreeMap<(ReplicaId, u64), Written>,
     /// Where nodes were born: their directory and their name.
     births: BTreeMap<Dot, (Option<Dot>, String)>,
-    told: BTreeMap<usize, Heads>,
+    told: BTreeMap<(usize, LinkId), Heads>,
+    told_by_earlier: BTreeMap<usize, Heads>,
     has_outsiders: bool,
     authors: BTreeSet<ReplicaId>,
 }
@@ -58,19 +59,29 @@ impl Ledger {
         self.has_outsiders = true;
     }
 
-    /// A device says what it holds.
-    pub fn told(&mut self, site: usize, heads: &Heads) -> Result<(), Violation> {
-        let before = self.told.entry(site).or_default();
-        if !heads.contains_all(before) {
+    /// A device says on a link what it holds: not less than it said there before, nor than an earlier engine of this
+    /// device said anywhere. (What one engine says on two links may leave in another order than it was said.)
+    pub fn told(&mut self, site: usize, link: LinkId, heads: &Heads) -> Result<(), Violation> {
+        let earlier = self.told_by_earlier.entry(site).or_default();
+        let before = self.told.entry((site, link)).or_default();
+        if !heads.contains_all(before) || !heads.contains_all(earlier) {
             return broken(Invariant::Idempotency, format!("device {site} said that it holds less than before"));
         }
         *before = heads.clone();
         Ok(())
     }
 
+    /// A new engine starts on a device.
+    pub fn started(&mut self, site: usize) {
+        let earlier = self.told_by_earlier.entry(site).or_default();
+        self.told.iter().filter(|((of, _), _)| *of == site).for_each(|(_, heads)| earlier.union(heads));
+        self.told.retain(|(of, _), _| *of != site);
+    }
+
     /// A device lost its store.
     pub fn forgot(&mut self, site: usize) {
-        self.told.remove(&site);
+        self.told.retain(|(of, _), _| *of != site);
+        self.told_by_earlier.remove(&site);
     }
 
     /// The plain paths of what a message deletes.

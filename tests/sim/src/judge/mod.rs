@@ -10,8 +10,12 @@ mod work;
 
 use std::{cell::RefCell, fmt, rc::Rc};
 
-use syncline_core::api::{CommitItem, CommitResult, Now, Outcome, ReplicaId, Work};
+use syncline_core::{
+    api::{CommitItem, CommitResult, LinkId, Now, Outcome, ReplicaId, Work},
+    log::Heads,
+};
 
+pub(crate) use self::versions::family;
 use self::{deletions::Deletions, ledger::Ledger, versions::Versions};
 use crate::Tree;
 
@@ -194,25 +198,30 @@ impl Judge {
     }
 
     /// A device forgot everything: to it, what stands in its folder is new, and what was done there before is unknown.
-    pub fn forgot(&self, site: usize, folder: &Tree) {
+    pub(crate) fn forgot(&self, site: usize, folder: &Tree) {
         let state = &mut *self.state.borrow_mut();
         state.versions.forgot(site, folder);
         state.ledger.forgot(site);
     }
 
+    /// A new engine starts on a device.
+    pub(crate) fn started(&self, site: usize) {
+        self.state.borrow_mut().ledger.started(site);
+    }
+
     /// Someone asked a device to bring back what many deletions had removed.
-    pub fn restored(&self, site: usize) {
+    pub(crate) fn restored(&self, site: usize) {
         self.state.borrow_mut().versions.restored(site);
     }
 
     /// The wall clock of a device was moved: how long ago something was is no longer certain there.
-    pub fn clock_moved(&self, site: usize) {
+    pub(crate) fn clock_moved(&self, site: usize) {
         self.state.borrow_mut().versions.clock_moved(site);
     }
 
     /// A device tells another what it holds.
-    pub(crate) fn check_heads(&self, site: usize, told: &syncline_core::log::Heads) {
-        let broken = self.state.borrow_mut().ledger.told(site, told);
+    pub(crate) fn check_heads(&self, site: usize, link: LinkId, told: &Heads) {
+        let broken = self.state.borrow_mut().ledger.told(site, link, told);
         self.report(broken);
     }
 

@@ -36,7 +36,9 @@ struct Past {
 struct Act {
     at: u64,
     site: usize,
-    /// Of an ending: it surely reached what stood there.
+    path: String,
+    /// Of an ending: it surely reached what stood there. Of a making: it surely was one, and not what stood there
+    /// before, back before anyone looked.
     is_certain: bool,
 }
 
@@ -67,10 +69,14 @@ impl Versions {
         self.acts += 1;
         for (path, item) in before.items() {
             let (old, new) = (text(item), after.at(path).and_then(text));
+            let stays = |old: &Text| {
+                after.items().any(|(other, item)| text(item).as_ref() == Some(old) && family(other) == family(path))
+            };
             if let Some(old) = old.filter(|old| new.as_ref() != Some(old)) {
                 let is_edit = after.at(path).is_some();
-                let is_certain = !(is_edit && self.may_be_in_grace(site, path, now));
-                let ending = Act { at: self.acts, site, is_certain };
+                // Of two equal files of one name, the one that stays may be meant to stay.
+                let is_certain = !(is_edit && self.may_be_in_grace(site, path, now)) && !stays(&old);
+                let ending = Act { at: self.acts, site, path: path.to_string(), is_certain };
                 self.past(path, old).endings.push(ending);
             }
         }
@@ -124,7 +130,9 @@ impl Versions {
     ) -> Result<(), Violation> {
         for (key @ (name, text), past) in &self.pasts {
             let last_ending = past.endings.iter().map(|ending| ending.at).max().unwrap_or(0);
-            let Some(lost) = past.makings.iter().find(|making| making.at > last_ending) else { continue };
+            let Some(lost) = past.makings.iter().find(|making| making.is_certain && making.at > last_ending) else {
+                continue;
+            };
             if !standing.contains_key(key) {
                 let kept = histories.contains(&text.1.as_slice());
                 let end = if kept { "stands only in a history" } else { "is gone" };
@@ -157,8 +165,10 @@ impl Versions {
 
     fn make(&mut self, site: usize, path: &str, text: Text) {
         self.acts += 1;
-        let making = Act { at: self.acts, site, is_certain: true };
-        self.past(path, text).makings.push(making);
+        let at = self.acts;
+        let past = self.past(path, text);
+        let is_certain = !past.endings.iter().any(|ending| ending.site == site && ending.path == path);
+        past.makings.push(Act { at, site, path: path.to_string(), is_certain });
     }
 
     fn past(&mut self, path: &str, text: Text) -> &mut Past {
@@ -190,7 +200,7 @@ fn text(item: &Item) -> Option<Text> {
 }
 
 /// The plain path that a path belongs to: its own, unless it is named as a conflict copy.
-pub(super) fn family(path: &str) -> String {
+pub(crate) fn family(path: &str) -> String {
     let marked = path.rfind(" (conflict ").and_then(|start| {
         let end = start + path[start..].find(')')?;
         (!path[start..].contains('/')).then(|| format!("{}{}", &path[..start], &path[end + 1..]))

@@ -31,6 +31,11 @@ impl Clock {
         self.elapsed_ms.set(self.elapsed_ms.get() + milliseconds);
     }
 
+    /// The device's wall clock is moved.
+    pub fn jump(&mut self, milliseconds: i64) {
+        self.ahead_ms = self.ahead_ms.saturating_add(milliseconds);
+    }
+
     /// The device starts anew: its monotonic clock begins again.
     pub fn boot(&mut self) {
         self.booted_ms = self.elapsed_ms.get();

@@ -149,7 +149,7 @@ impl Host {
             return Err(Failure::Other { message: "the disk fails".into() });
         }
         self.disk.check_fault(&item.path)?;
-        if !self.disk.is_directory(parent(&item.path)) {
+        if !self.disk.is_mounted() || !self.disk.is_directory(parent(&item.path)) {
             return Err(Failure::Changed);
         }
         let found = self.disk.find(&item.path).map(|number| self.disk.stat(number));

@@ -2,6 +2,8 @@
 
 mod clock;
 mod host;
+mod narrative;
+mod network;
 mod pipe;
 mod site;
 mod store;
@@ -16,13 +18,14 @@ use syncline_core::api::{
     Command, Config, Event, GroupConfig, GroupId, Hint, LinkId, Membership, RootConfig, RootId, TaskId,
 };
 
+use self::pipe::Pipe;
 pub use self::{
     clock::Clock,
     host::Host,
+    narrative::Narrative,
     site::{Counts, Site},
     store::Store,
 };
-use self::{pipe::Pipe, site::Outside};
 use crate::{Disk, Invariant, Judge, Tree};
 
 /// The group's only folder.
@@ -56,6 +59,7 @@ pub enum Order {
 /// Devices, pipes and time.
 pub struct World {
     judge: Judge,
+    narrative: Narrative,
     clock: Clock,
     sites: Vec<Site>,
     pipes: Vec<Pipe>,
@@ -67,6 +71,7 @@ pub struct World {
     steps_max: u64,
     message_bytes_max: u32,
     corrupting: u64,
+    latency_ms: u64,
     choices: Vec<Step>,
     story: String,
 }
@@ -89,10 +94,17 @@ impl World {
 
     /// The same with a judge of one's own.
     pub fn judged(seed: u64, judge: Judge) -> World {
+        World::narrated(seed, judge, false)
+    }
+
+    /// The same, and every piece of work is told in its [`narrative`](World::narrative) if asked for.
+    pub fn narrated(seed: u64, judge: Judge, with_work: bool) -> World {
+        let clock = Clock::new();
         judge.set_debounce(u64::from(DEBOUNCE_MS));
         World {
             judge,
-            clock: Clock::new(),
+            narrative: Narrative::new(clock.clone(), with_work),
+            clock,
             sites: Vec::new(),
             pipes: Vec::new(),
             outside: BTreeMap::new(),
@@ -103,6 +115,7 @@ impl World {
             steps_max: 1_000_000,
             message_bytes_max: 64 << 10,
             corrupting: 0,
+            latency_ms: 0,
             choices: Vec::new(),
             story: String::new(),
         }
@@ -147,7 +160,7 @@ impl World {
             dry_run: false,
         };
         let host = Host::new(ROOT, Disk::new(clock.clone()));
-        self.sites.push(Site::new(number, self.judge.clone(), host, config, clock, chance));
+        self.sites.push(Site::new(number, self.judge.clone(), self.narrative.clone(), host, config, clock, chance));
         SiteId(number)
     }
 
@@ -166,16 +179,6 @@ impl World {
         self.steps_max = steps;
     }
 
-    /// The largest message of pipes made from now on.
-    pub fn set_message_bytes_max(&mut self, bytes: u32) {
-        self.message_bytes_max = bytes;
-    }
-
-    /// From now on one of so many messages arrives with a bit flipped, drawn from the seed; none with 0.
-    pub fn corrupt_one_in(&mut self, messages: u64) {
-        self.corrupting = messages;
-    }
-
     /// Starts a new engine on a device.
     pub fn start(&mut self, site: SiteId) {
         let outside = self[site].start();
@@ -185,60 +188,13 @@ impl World {
     /// The engine of a device ends at once, and its pipes with it.
     pub fn crash(&mut self, site: SiteId) {
         self[site].crash();
-        while let Some(pipe) = self.pipes.iter().position(|pipe| pipe.end_of(site).is_some()) {
-            self.cut(pipe, Some(site));
-        }
+        self.end_links_of(site);
     }
 
     /// Crashes a device and starts it anew.
     pub fn restart(&mut self, site: SiteId) {
         self.crash(site);
         self.start(site);
-    }
-
-    /// Opens a pipe between two devices.
-    pub fn link(&mut self, a: SiteId, b: SiteId) -> LinkId {
-        self.links += 1;
-        let link = LinkId(self.links);
-        self.pipes.push(Pipe::new(link, [a, b]));
-        for site in [a, b] {
-            self.tell(site, Event::LinkUp { link, message_bytes_max: self.message_bytes_max });
-        }
-        link
-    }
-
-    /// Opens a pipe whose other end the test holds: it gives messages with [`tell`](World::tell) and takes them with
-    /// [`take_sent`](World::take_sent).
-    pub fn open(&mut self, site: SiteId) -> LinkId {
-        self.judge.admit_outsiders();
-        self.links += 1;
-        let link = LinkId(self.links);
-        self.outside.insert(link, VecDeque::new());
-        self.tell(site, Event::LinkUp { link, message_bytes_max: self.message_bytes_max });
-        link
-    }
-
-    /// The next message that an engine sent to a pipe of the test.
-    pub fn take_sent(&mut self, link: LinkId) -> Option<Vec<u8>> {
-        self.outside.get_mut(&link)?.pop_front()
-    }
-
-    /// The engine has not closed this pipe of the test.
-    pub fn is_open(&self, link: LinkId) -> bool {
-        self.outside.contains_key(&link)
-    }
-
-    /// Closes the pipes between two devices; what was under way is lost.
-    pub fn unlink(&mut self, a: SiteId, b: SiteId) {
-        let joins = |pipe: &Pipe| pipe.end_of(a).is_some() && pipe.end_of(b).is_some();
-        while let Some(pipe) = self.pipes.iter().position(joins) {
-            self.cut(pipe, None);
-        }
-    }
-
-    /// Two devices are connected.
-    pub fn is_linked(&self, a: SiteId, b: SiteId) -> bool {
-        self.pipes.iter().any(|pipe| pipe.end_of(a).is_some() && pipe.end_of(b).is_some())
     }
 
     /// Connects two devices until they rest, and parts them again.
@@ -357,6 +313,35 @@ impl World {
         true
     }
 
+    /// Who watches this world.
+    pub fn judge(&self) -> &Judge {
+        &self.judge
+    }
+
+    /// What happened so far.
+    pub fn narrative(&self) -> &Narrative {
+        &self.narrative
+    }
+
+    /// People changed a device's folder, which was like this before.
+    pub fn people_changed(&self, site: SiteId, before: &Tree) {
+        let state = &self[site];
+        self.judge.people_changed(site.0, state.now(), before, &state.tree());
+    }
+
+    /// Moves a device's wall clock.
+    pub fn jump_clock(&mut self, site: SiteId, milliseconds: i64) {
+        self.judge.clock_moved(site.0);
+        self[site].jump_clock(milliseconds);
+    }
+
+    /// A device's disk works again.
+    pub fn mend_disk(&mut self, site: SiteId) {
+        let host = self[site].host();
+        host.disk.mend();
+        host.store.fail(false);
+    }
+
     /// The world's clock.
     pub fn clock(&self) -> &Clock {
         &self.clock
@@ -402,16 +387,16 @@ impl World {
                 return;
             }
         }
+        let now = self.clock.elapsed_ms();
         for (pipe, state) in self.pipes.iter().enumerate() {
             for from in 0..2 {
-                if state.has_message(from) {
+                if state.has_message(from, now) {
                     self.choices.push(Step::Deliver { pipe, from });
                 } else if state.is_drained(from) {
                     self.choices.push(Step::Drained { pipe, from });
                 }
             }
         }
-        let now = self.clock.elapsed_ms();
         for (site, state) in self.sites.iter().enumerate() {
             if state.deadline_ms().is_some_and(|deadline| deadline <= now) {
                 self.choices.push(Step::Wake { site });
@@ -419,57 +404,9 @@ impl World {
         }
     }
 
-    fn deliver(&mut self, pipe: usize, from: usize) {
-        let state = &mut self.pipes[pipe];
-        let (site, link) = (state.sites[1 - from], state.link);
-        if let Some(mut bytes) = state.take(from) {
-            if self.corrupting > 0 && self.chance.u64(..self.corrupting) == 0 && !bytes.is_empty() {
-                let index = self.chance.usize(..bytes.len());
-                bytes[index] ^= 1 << self.chance.u8(..8);
-            }
-            self.tell(site, Event::LinkData { link, bytes });
-        }
-    }
-
-    fn route(&mut self, site: SiteId, outside: Vec<Outside>) {
-        for outside in outside {
-            let (Outside::Send { link, .. } | Outside::Close { link }) = outside;
-            let Some(pipe) = self.pipes.iter().position(|pipe| pipe.link == link) else {
-                self.route_outside(outside);
-                continue;
-            };
-            match outside {
-                Outside::Send { bytes, .. } => {
-                    assert!(bytes.len() <= self.message_bytes_max as usize, "a message of {} bytes", bytes.len());
-                    let end = self.pipes[pipe].end_of(site).expect("an engine sends to a link it has");
-                    self.pipes[pipe].send(end, bytes);
-                }
-                Outside::Close { .. } => self.cut(pipe, Some(site)),
-            }
-        }
-    }
-
-    fn route_outside(&mut self, outside: Outside) {
-        match outside {
-            Outside::Send { link, bytes } => {
-                if let Some(sent) = self.outside.get_mut(&link) {
-                    sent.push_back(bytes);
-                }
-            }
-            Outside::Close { link } => drop(self.outside.remove(&link)),
-        }
-    }
-
-    /// Takes a pipe away; the end that closed it itself is not told.
-    fn cut(&mut self, pipe: usize, by: Option<SiteId>) {
-        let pipe = self.pipes.remove(pipe);
-        for site in pipe.sites.into_iter().filter(|site| Some(*site) != by) {
-            self.tell(site, Event::LinkDown { link: pipe.link });
-        }
-    }
-
     fn next_deadline(&self) -> Option<u64> {
-        self.sites.iter().filter_map(Site::deadline_ms).min()
+        let arrivals = self.pipes.iter().filter_map(Pipe::next_arrival);
+        self.sites.iter().filter_map(Site::deadline_ms).chain(arrivals).min()
     }
 
     fn move_to(&mut self, elapsed_ms: u64) {

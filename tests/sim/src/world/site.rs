@@ -5,13 +5,13 @@ use std::collections::{BTreeSet, VecDeque};
 use syncline_core::{
     Engine,
     api::{
-        Action, CommitResult, Config, Event, Failure, LinkId, Notice, NoticeCode, Outcome, Put, RootStatus, Seed,
-        Status, TaskId, Work,
+        Action, CommitResult, Config, Event, Failure, HashResult, LinkId, Notice, NoticeCode, Now, Outcome,
+        ProbeResult, Put, ReadResult, RootStatus, Seed, StageResult, Status, TaskId, Work,
     },
 };
 
-use super::{Clock, Host, tap::Tap};
-use crate::{Disk, Invariant, Judge, Tree, digest};
+use super::{Clock, Host, Narrative, tap::Tap};
+use crate::{Disk, Invariant, Item, Judge, Tree, digest, story::Coverage};
 
 /// The most actions that one call may return.
 const ACTIONS_MAX: usize = 1_024;
@@ -45,6 +45,7 @@ type Hold = Box<dyn Fn(&Work) -> bool>;
 pub struct Site {
     number: usize,
     judge: Judge,
+    narrative: Narrative,
     host: Host,
     config: Config,
     clock: Clock,
@@ -59,6 +60,7 @@ pub struct Site {
     counts: Counts,
     log: Option<Vec<u8>>,
     tap: Tap,
+    coverage: Coverage,
     silenced: bool,
     stopped: bool,
 }
@@ -73,6 +75,7 @@ impl Site {
     pub(crate) fn new(
         number: usize,
         judge: Judge,
+        narrative: Narrative,
         host: Host,
         config: Config,
         clock: Clock,
@@ -81,6 +84,7 @@ impl Site {
         Site {
             number,
             judge,
+            narrative,
             host,
             config,
             clock,
@@ -95,6 +99,7 @@ impl Site {
             counts: Counts::default(),
             log: None,
             tap: Tap::default(),
+            coverage: Coverage::default(),
             silenced: false,
             stopped: false,
         }
@@ -142,6 +147,7 @@ impl Site {
         if self.host.store.pairs().next().is_none() {
             self.judge.forgot(self.number, &self.host.disk.tree());
         }
+        self.judge.started(self.number);
         let bytes = std::iter::repeat_with(|| self.chance.u8(..)).take(32).collect();
         let engine = Engine::new(self.config.clone(), Seed { bytes }).expect("the configuration is sound");
         self.engine = Some(engine);
@@ -181,7 +187,10 @@ impl Site {
                     outside.push(Outside::Send { link, bytes });
                 }
                 Action::Close { link, .. } => outside.push(Outside::Close { link }),
-                Action::Notify { notice } => self.notices.push(notice),
+                Action::Notify { notice } => {
+                    self.coverage.count(format!("notice {:?}", notice.code));
+                    self.notices.push(notice);
+                }
                 Action::Stopped => self.stopped = true,
             }
         }
@@ -202,6 +211,8 @@ impl Site {
         self.check_committed(&work, &outcome);
         let own = matches!(work, Work::Save { .. }).then(|| self.engine.as_ref()?.status().replica).flatten();
         self.judge.performed(self.number, own, self.clock.now(), &work, &outcome);
+        self.narrative.tell_work(self.number, &work, &outcome);
+        count(&mut self.coverage, &work, &outcome);
         self.done.push_back((task, outcome));
     }
 
@@ -229,6 +240,30 @@ impl Site {
     pub(crate) fn deadline_ms(&self) -> Option<u64> {
         let deadline = self.engine.as_ref()?.deadline()?;
         Some(self.clock.in_world(deadline))
+    }
+
+    /// The device's clocks.
+    pub fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    /// The device's wall clock is moved, for its engine and its files.
+    pub(crate) fn jump_clock(&mut self, milliseconds: i64) {
+        self.clock.jump(milliseconds);
+        self.host.disk.clock.jump(milliseconds);
+    }
+
+    /// What was done here, by kinds.
+    pub fn coverage(&self) -> &Coverage {
+        &self.coverage
+    }
+
+    /// The bytes that the local history keeps.
+    pub fn displaced(&self) -> impl Iterator<Item = &[u8]> {
+        self.host.disk.history().iter().filter_map(|displaced| match &displaced.item {
+            Item::File { bytes, .. } => Some(bytes.as_slice()),
+            _ => None,
+        })
     }
 
     /// Everything that stands in the folder.
@@ -328,5 +363,64 @@ impl Site {
             format!("one call on device {number} returned {} bytes of actions", bytes.len())
         });
         log.extend_from_slice(&bytes);
+    }
+}
+
+/// Counts a piece of work and how it and its items ended.
+fn count(coverage: &mut Coverage, work: &Work, outcome: &Outcome) {
+    let kind = work_kind(work);
+    let mut failed = |failure: &Failure| coverage.count(format!("{kind} failed {}", failure_kind(failure)));
+    match outcome {
+        Outcome::Failed { failure } => failed(failure),
+        Outcome::Probed { results, .. } => results.iter().for_each(|result| match result {
+            ProbeResult::Failed { failure } => failed(failure),
+            ProbeResult::Present { .. } => {}
+        }),
+        Outcome::Hashed { results } => results.iter().for_each(|result| match result {
+            HashResult::Failed { failure } => failed(failure),
+            HashResult::Hashed { .. } => {}
+        }),
+        Outcome::Read { results } => results.iter().for_each(|result| match result {
+            ReadResult::Failed { failure } => failed(failure),
+            ReadResult::Bytes { .. } => {}
+        }),
+        Outcome::Staged { results } => results.iter().for_each(|result| match result {
+            StageResult::Failed { failure } => failed(failure),
+            StageResult::Staged => {}
+        }),
+        Outcome::Committed { results } => results.iter().for_each(|result| match result {
+            CommitResult::Failed { failure } => failed(failure),
+            CommitResult::Committed { .. } => {}
+        }),
+        Outcome::Loaded { .. } | Outcome::Saved | Outcome::Listed { .. } | Outcome::Discarded => {}
+    }
+    coverage.count(format!("work {kind}"));
+}
+
+fn work_kind(work: &Work) -> &'static str {
+    match work {
+        Work::Load { .. } => "Load",
+        Work::Save { .. } => "Save",
+        Work::List { .. } => "List",
+        Work::Probe { .. } => "Probe",
+        Work::Hash { .. } => "Hash",
+        Work::Read { .. } => "Read",
+        Work::Stage { .. } => "Stage",
+        Work::Commit { .. } => "Commit",
+        Work::Discard { .. } => "Discard",
+    }
+}
+
+fn failure_kind(failure: &Failure) -> &'static str {
+    match failure {
+        Failure::Missing => "Missing",
+        Failure::NotLocal => "NotLocal",
+        Failure::Denied => "Denied",
+        Failure::NoSpace => "NoSpace",
+        Failure::Changed => "Changed",
+        Failure::Corrupt => "Corrupt",
+        Failure::NotEmpty => "NotEmpty",
+        Failure::Unrepresentable => "Unrepresentable",
+        Failure::Other { .. } => "Other",
     }
 }

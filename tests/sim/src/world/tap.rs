@@ -34,7 +34,7 @@ impl Tap {
                 format!("device {site} sends or acknowledges {what}, which is not saved")
             });
             if let Ok(Frame::Heads { heads, .. }) = Frame::decode(&frame) {
-                judge.check_heads(site, &heads);
+                judge.check_heads(site, link, &heads);
             }
         }
     }
