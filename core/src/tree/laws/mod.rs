@@ -1,7 +1,9 @@
 //! Laws of the tree, tried on histories that are small enough to collide: three authors, a handful of names and
 //! contents, pasts and parents of any kind.
 
+mod disk;
 mod merged;
+mod replica;
 mod view;
 
 use alloc::collections::{BTreeMap, BTreeSet};
