@@ -6,6 +6,6 @@ mod disk;
 mod tree;
 mod world;
 
-pub use disk::{Disk, Displaced, Fault};
+pub use disk::{Disk, Displaced, Fault, Faults, Numbers, Open, Reading, Snapshot, Torn, Traits};
 pub use tree::{Item, Tree, directory, symlink, tree};
-pub use world::{Clock, Counts, Host, Order, ROOT, Site, SiteId, Store, World};
+pub use world::{Clock, Counts, Crash, Host, Order, ROOT, Site, SiteId, Store, World};

@@ -1,6 +1,7 @@
 //! Devices, pipes and time together.
 
 mod clock;
+mod crash;
 mod host;
 mod pipe;
 mod site;
@@ -18,12 +19,13 @@ use syncline_core::api::{
 
 pub use self::{
     clock::Clock,
+    crash::Crash,
     host::Host,
     site::{Counts, Site},
     store::Store,
 };
 use self::{pipe::Pipe, site::Outside};
-use crate::{Disk, Tree};
+use crate::{Disk, Torn, Tree};
 
 /// The group's only folder.
 pub const ROOT: RootId = RootId::from_bytes([7; 16]);
@@ -174,9 +176,21 @@ impl World {
         self.route(site, outside);
     }
 
-    /// The engine of a device ends at once, and its pipes with it.
+    /// The engine of a device ends at once, and its pipes with it; of the work that was under way nothing is done.
     pub fn crash(&mut self, site: SiteId) {
         self[site].crash();
+        self.cut_all(site);
+    }
+
+    /// The engine of a device ends at once, and its pipes with it; what was under way is left as chance has it. Tells
+    /// what the hardware did to people's files.
+    pub fn crash_by(&mut self, site: SiteId, crash: Crash, chance: &mut fastrand::Rng) -> Vec<Torn> {
+        let torn = self[site].crash_by(crash, chance);
+        self.cut_all(site);
+        torn
+    }
+
+    fn cut_all(&mut self, site: SiteId) {
         while let Some(pipe) = self.pipes.iter().position(|pipe| pipe.end_of(site).is_some()) {
             self.cut(pipe, Some(site));
         }
@@ -460,7 +474,7 @@ impl World {
     }
 
     fn next_deadline(&self) -> Option<u64> {
-        self.sites.iter().filter_map(Site::deadline_ms).min()
+        self.sites.iter().flat_map(|site| [site.deadline_ms(), site.due_ms()]).flatten().min()
     }
 
     fn move_to(&mut self, elapsed_ms: u64) {

@@ -9,8 +9,8 @@ use syncline_core::{
     },
 };
 
-use super::{Clock, Host, tap::Tap};
-use crate::{Disk, Tree};
+use super::{Clock, Crash, Host, host::Undone, tap::Tap};
+use crate::{Disk, Faults, Torn, Tree};
 
 /// The most actions that one call may return.
 const ACTIONS_MAX: usize = 1_024;
@@ -40,6 +40,24 @@ pub struct Counts {
 /// Tells the work that is not to be carried out yet.
 type Hold = Box<dyn Fn(&Work) -> bool>;
 
+/// Tells by how many milliseconds a piece of work comes late.
+type Delay = Box<dyn FnMut(&Work) -> u64>;
+
+/// Work that was asked for.
+struct Pending {
+    task: TaskId,
+    work: Work,
+    /// When it can be carried out, in the world's milliseconds.
+    due_ms: u64,
+}
+
+/// Work that was carried out, and not yet told.
+struct Done {
+    task: TaskId,
+    outcome: Outcome,
+    undone: Undone,
+}
+
 /// A device: its folder and store, its engine, and the work that is under way.
 pub struct Site {
     host: Host,
@@ -47,11 +65,12 @@ pub struct Site {
     clock: Clock,
     chance: fastrand::Rng,
     engine: Option<Engine>,
-    pending: VecDeque<(TaskId, Work)>,
-    done: VecDeque<(TaskId, Outcome)>,
+    pending: VecDeque<Pending>,
+    done: VecDeque<Done>,
     given: BTreeSet<TaskId>,
     save: Option<TaskId>,
     hold: Option<Hold>,
+    delay: Option<Delay>,
     notices: Vec<Notice>,
     counts: Counts,
     log: Option<Vec<u8>>,
@@ -79,6 +98,7 @@ impl Site {
             given: BTreeSet::new(),
             save: None,
             hold: None,
+            delay: None,
             notices: Vec::new(),
             counts: Counts::default(),
             log: None,
@@ -113,6 +133,22 @@ impl Site {
         self.hold = None;
     }
 
+    /// Work asked for from now on is carried out so many milliseconds later than it could be; what draws them is given
+    /// its chance by the caller.
+    pub fn delay(&mut self, by_ms: impl FnMut(&Work) -> u64 + 'static) {
+        self.delay = Some(Box::new(by_ms));
+    }
+
+    /// Work asked for from now on is carried out when it can be.
+    pub fn hurry(&mut self) {
+        self.delay = None;
+    }
+
+    /// How often each kind of fault struck this device so far.
+    pub fn faults(&self) -> Faults {
+        self.host.faults()
+    }
+
     /// Writes down every action from now on.
     pub fn record(&mut self) {
         self.log = Some(Vec::new());
@@ -144,6 +180,29 @@ impl Site {
         self.save = None;
     }
 
+    /// The engine ends at once, and what was under way is left as it happens to be: not begun, in part, or whole. Tells
+    /// what the hardware did to people's files.
+    pub(crate) fn crash_by(&mut self, crash: Crash, chance: &mut fastrand::Rng) -> Vec<Torn> {
+        let (mut pending, done) = (Vec::from(std::mem::take(&mut self.pending)), std::mem::take(&mut self.done));
+        self.crash();
+        chance.shuffle(&mut pending);
+        for pending in pending {
+            self.host.interrupt(pending.work, crash, chance);
+        }
+        let untold = done.iter().filter(|done| !matches!(done.undone, Undone::Nothing)).count() as u64;
+        self.host.disk.strike(|faults| faults.work_untold += untold);
+        if crash == Crash::Process {
+            self.host.disk.strike(|faults| faults.process_crashes += 1);
+            return Vec::new();
+        }
+        self.host.disk.strike(|faults| faults.power_crashes += 1);
+        self.host.tear_staging(chance);
+        for done in done.into_iter().rev() {
+            self.host.take_back(done.undone, chance);
+        }
+        self.host.disk.lose_power(chance)
+    }
+
     /// Gives an event to the engine; nothing happens where none runs.
     pub(crate) fn handle(&mut self, event: Event) -> Vec<Outside> {
         let Some(engine) = &mut self.engine else { return Vec::new() };
@@ -172,7 +231,7 @@ impl Site {
 
     /// Carries out one piece of the work that waits; its outcome then waits to be told.
     pub(crate) fn perform(&mut self, index: usize) {
-        let Some((task, work)) = self.pending.remove(index) else { return };
+        let Some(Pending { task, work, .. }) = self.pending.remove(index) else { return };
         self.counts.performed += 1;
         match &work {
             Work::Save { .. } => self.counts.saves += 1,
@@ -180,13 +239,13 @@ impl Site {
             Work::Commit { items, .. } => self.counts.commits += items.len() as u64,
             _ => {}
         }
-        let outcome = self.host.perform(work);
-        self.done.push_back((task, outcome));
+        let (outcome, undone) = self.host.carry_out(work);
+        self.done.push_back(Done { task, outcome, undone });
     }
 
     /// Tells the engine how one piece of work ended.
     pub(crate) fn answer(&mut self, index: usize) -> Vec<Outside> {
-        let Some((task, outcome)) = self.done.remove(index) else { return Vec::new() };
+        let Some(Done { task, outcome, .. }) = self.done.remove(index) else { return Vec::new() };
         if self.save == Some(task) {
             self.save = None;
             self.silenced |= matches!(outcome, Outcome::Failed { .. });
@@ -196,8 +255,20 @@ impl Site {
 
     /// The indices of the work that can be carried out now.
     pub(crate) fn performable(&self) -> impl Iterator<Item = usize> {
-        let held = |work| self.hold.as_ref().is_some_and(|hold| hold(work));
-        self.pending.iter().enumerate().filter(move |(_, (_, work))| !held(work)).map(|(index, _)| index)
+        let now = self.clock.elapsed_ms();
+        let ready = move |pending: &Pending| pending.due_ms <= now && !self.is_held(pending);
+        self.pending.iter().enumerate().filter(move |(_, pending)| ready(pending)).map(|(index, _)| index)
+    }
+
+    /// When the next late work can be carried out, in the world's milliseconds.
+    pub(crate) fn due_ms(&self) -> Option<u64> {
+        let now = self.clock.elapsed_ms();
+        let late = self.pending.iter().filter(|pending| pending.due_ms > now && !self.is_held(pending));
+        late.map(|pending| pending.due_ms).min()
+    }
+
+    fn is_held(&self, pending: &Pending) -> bool {
+        self.hold.as_ref().is_some_and(|hold| hold(&pending.work))
     }
 
     pub(crate) fn answerable(&self) -> usize {
@@ -252,7 +323,7 @@ impl Site {
 
     /// The work that waits to be carried out.
     pub fn pending(&self) -> impl Iterator<Item = (TaskId, &Work)> {
-        self.pending.iter().map(|(task, work)| (*task, work))
+        self.pending.iter().map(|pending| (pending.task, &pending.work))
     }
 
     /// The actions written down since [`record`](Site::record), one behind the other, as postcard.
@@ -267,15 +338,19 @@ impl Site {
             assert!(self.save.is_none(), "two saves are in flight");
             self.save = Some(task);
         }
-        self.pending.push_back((task, work));
+        let late_ms = self.delay.as_mut().map_or(0, |delay| delay(&work));
+        if late_ms > 0 {
+            self.host.disk.strike(|faults| faults.delayed += 1);
+        }
+        self.pending.push_back(Pending { task, work, due_ms: self.clock.elapsed_ms() + late_ms });
     }
 
     /// A host that finds it easy does not do cancelled work, and still answers.
     fn cancel(&mut self, task: TaskId) {
-        if let Some(index) = self.pending.iter().position(|(pending, _)| *pending == task) {
+        if let Some(index) = self.pending.iter().position(|pending| pending.task == task) {
             self.pending.remove(index);
             let failure = Failure::Other { message: "cancelled".into() };
-            self.done.push_back((task, Outcome::Failed { failure }));
+            self.done.push_back(Done { task, outcome: Outcome::Failed { failure }, undone: Undone::Nothing });
         }
     }
 
