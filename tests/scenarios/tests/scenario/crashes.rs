@@ -2,7 +2,7 @@
 
 use syncline_core::api::Work;
 use syncline_scenarios::model::copy_name;
-use syncline_sim::{Crash, Disk, Faults, Order, SiteId, Traits, Tree, World, tree};
+use syncline_sim::{Crash, Disk, Faults, Order, SiteId, Traits, Tree, World, directory, symlink, tree};
 
 #[test]
 fn bits_that_a_crash_left_unset_are_nobodys_wish() {
@@ -253,14 +253,66 @@ fn crash_in_the_middle(crash: Crash, crash_founder: bool, traits: Traits, seeds:
 #[test]
 fn t32_a_process_that_ends_in_the_middle_of_anything_ends_equal() {
     for founder in [false, true] {
-        println!("{:?}", crash_in_the_middle(Crash::Process, founder, Traits::default(), 0..6));
+        println!("{:?}", crash_in_the_middle(Crash::Process, founder, Traits::default(), 0..3));
     }
 }
 
 #[test]
 fn t32_a_loss_of_power_in_the_middle_of_anything_ends_equal() {
     for founder in [false, true] {
-        println!("{:?}", crash_in_the_middle(Crash::Power, founder, Traits::default(), 0..6));
+        println!("{:?}", crash_in_the_middle(Crash::Power, founder, Traits::default(), 0..3));
+    }
+}
+
+/// One commit with every kind of change waits when the crash comes.
+fn crash_in_a_commit(crash: Crash, traits: Traits, seeds: std::ops::Range<u64>) -> Faults {
+    let before = [("edited", "old".into()), ("gone", "old".into()), ("link", symlink("old")), ("d", directory())];
+    let after = tree([
+        ("edited", "new".into()),
+        ("link", symlink("new")),
+        ("d", "a file".into()),
+        ("e/f", "new".into()),
+        ("open", directory().mode(0o775)),
+    ]);
+    let mut struck = Faults::default();
+    for seed in seeds {
+        let mut chance = fastrand::Rng::with_seed(seed);
+        let (mut world, sites) = World::group(seed, &[Tree::default(), Tree::default()]);
+        let (a, b) = (sites[0], sites[1]);
+        world[b].disk().set_traits(traits);
+        world[a].disk().put(&tree(before.clone()));
+        world.rescan(a);
+        world.meet(a, b);
+        world.pass(10_000);
+        for path in ["edited", "gone", "link", "d"] {
+            world[a].disk().remove(path);
+        }
+        world[a].disk().put(&after);
+        world.rescan(a);
+        world[b].hold(|work| matches!(work, Work::Commit { .. }));
+        world.link(a, b);
+        world.pass(1_000);
+        world.crash_by(b, crash, &mut chance);
+        world[b].let_go();
+        world.start(b);
+        world.settle();
+        world.meet(a, b);
+        world.pass(120_000);
+        for site in [a, b] {
+            assert_eq!(world[site].tree(), after, "{crash:?} {traits:?}, seed {seed}, device {site:?}");
+        }
+        world.assert_all(&after);
+        struck = struck.plus(world[b].faults());
+    }
+    struck
+}
+
+#[test]
+fn t32_a_crash_in_the_middle_of_a_commit_is_nobodys_act() {
+    for crash in [Crash::Process, Crash::Power] {
+        let struck = crash_in_a_commit(crash, Traits::default(), 0..150);
+        println!("{struck:?}");
+        assert!(struck.items_in_part > 20, "{struck:?}");
     }
 }
 
@@ -268,6 +320,35 @@ fn t32_a_loss_of_power_in_the_middle_of_anything_ends_equal() {
 fn t32_a_crash_between_two_renames_of_a_replacement_is_no_deletion() {
     let traits = Traits { swaps: false, ..Traits::default() };
     for crash in [Crash::Process, Crash::Power] {
-        println!("{:?}", crash_in_the_middle(crash, false, traits, 0..6));
+        let struck = crash_in_a_commit(crash, traits, 0..150);
+        println!("{struck:?}");
+        assert!(struck.items_in_part > 20, "{struck:?}");
     }
+}
+
+#[test]
+fn t32_an_edit_that_meets_a_swap_and_a_crash_is_kept() {
+    let mut struck = Faults::default();
+    for seed in 0..150 {
+        let mut chance = fastrand::Rng::with_seed(seed);
+        let (mut world, a, b) = World::pair(seed, tree([("a.md", "old"), ("gone.md", "old")]), Tree::default());
+        world.pass(10_000);
+        world[b].hold(|work| matches!(work, Work::Commit { .. }));
+        world[a].disk().write("a.md", "of a");
+        world[a].disk().remove("gone.md");
+        world.rescan(a);
+        world[b].disk().write("a.md", "of b");
+        world[b].disk().append("gone.md", ", of b");
+        world.crash_by(b, Crash::Process, &mut chance);
+        world[b].let_go();
+        world.start(b);
+        world.settle();
+        world.meet(a, b);
+        world.pass(120_000);
+        world.assert_equal();
+        let expected = tree([("a.md", "of a"), ("b.md", "of b"), ("gone.md", "old, of b")]);
+        assert_nothing_lost(&mut world, [a, b], &expected, &format!("seed {seed}"));
+        struck = struck.plus(world[b].faults());
+    }
+    assert!(struck.items_raced > 20, "{struck:?}");
 }

@@ -166,3 +166,57 @@ impl Disk {
         (inode.body, inode.modified_ns) = (Body::File(bytes), modified_ns);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::{Clock, tree};
+
+    #[test]
+    fn old_writes_last_and_young_ones_may_be_undone_torn_or_gone() {
+        let clock = Clock::new();
+        let mut found = BTreeSet::new();
+        for seed in 0..300 {
+            let mut disk = Disk::new(clock.clone());
+            disk.put(&tree([("settled", "old"), ("edited", "old")]));
+            clock.advance(UNSYNCED_MS + 1);
+            disk.write("edited", "new text");
+            disk.write("made", "made");
+            disk.replace("settled", "saved");
+            let torn = disk.lose_power(&mut fastrand::Rng::with_seed(seed));
+            for torn in &torn {
+                assert_eq!(disk.tree().at(&torn.path), torn.after.as_ref());
+                assert_ne!(Some(&torn.before), torn.after.as_ref());
+            }
+            assert!(disk.read("settled").is_some(), "a rename lasts");
+            for path in ["settled", "edited", "made"] {
+                let bytes = disk.read(path).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+                let is_whole = !torn.iter().any(|torn| torn.path == path);
+                assert!(!is_whole || bytes.is_some_and(|bytes| ["saved", "new text", "made"].contains(&&*bytes)));
+                found.insert((path, disk.read(path).map(<[u8]>::to_vec)));
+            }
+            assert!(disk.lose_power(&mut fastrand::Rng::with_seed(seed)).is_empty(), "it is on disk now");
+        }
+        let holds = |path, bytes: Option<&[u8]>| found.contains(&(path, bytes.map(<[u8]>::to_vec)));
+        assert!(holds("edited", Some(b"old")) && holds("edited", Some(b"new text")) && holds("edited", Some(b"new")));
+        assert!(holds("made", None) && holds("made", Some(b"")) && holds("made", Some(b"ma\0\0")));
+        assert!(holds("settled", Some(b"")) && !holds("settled", Some(b"old")));
+        let mut disk = Disk::new(clock.clone());
+        disk.write("a", "a");
+        clock.advance(UNSYNCED_MS + 1);
+        assert!((0..50).all(|seed| disk.lose_power(&mut fastrand::Rng::with_seed(seed)).is_empty()));
+    }
+
+    #[test]
+    fn the_same_chance_tears_alike() {
+        let torn = |seed| {
+            let mut disk = Disk::new(Clock::new());
+            (0..20).for_each(|number| disk.write(&format!("file {number}"), "some text"));
+            disk.lose_power(&mut fastrand::Rng::with_seed(seed))
+        };
+        assert_eq!(torn(1), torn(1));
+        assert_ne!(torn(1), torn(2));
+    }
+}

@@ -136,3 +136,140 @@ impl Host {
         written && !matches!(item.put, Put::Mode { .. })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use syncline_core::api::{Outcome, StageId, StageSource, Write};
+
+    use super::*;
+    use crate::{Clock, Disk, ROOT, Tree, digest, tree};
+
+    const SEEDS: std::ops::Range<u64> = 0..300;
+
+    fn host(tree: &Tree) -> Host {
+        let clock = Clock::new();
+        let mut host = Host::new(ROOT, Disk::new(clock.clone()));
+        host.disk.put(tree);
+        clock.advance(60_000);
+        host
+    }
+
+    fn stage(bytes: &[u8]) -> Work {
+        let piece = |(index, bytes): (usize, &[u8])| StageItem {
+            stage: StageId(1),
+            offset: index as u64 * 4,
+            length: bytes.len() as u32,
+            hash: digest::chunk(bytes),
+            source: StageSource::Bytes { bytes: bytes.to_vec() },
+        };
+        Work::Stage { root: ROOT, items: bytes.chunks(4).enumerate().map(piece).collect() }
+    }
+
+    fn change(host: &Host, path: &str, bytes: Option<&[u8]>) -> CommitItem {
+        let file =
+            |bytes| Put::File { stage: StageId(1), content: digest::content(bytes).0, mode: 0o644, modified_ns: 7 };
+        let expect = host.disk.find(path).map(|number| host.disk.stat(number));
+        CommitItem { path: path.into(), expect, put: bytes.map_or(Put::Nothing, file), conflict_of: None }
+    }
+
+    /// What is left in all runs of a story.
+    fn outcomes<T: Ord>(story: impl Fn(&mut fastrand::Rng) -> T) -> BTreeSet<T> {
+        SEEDS.map(|seed| story(&mut fastrand::Rng::with_seed(seed))).collect()
+    }
+
+    #[test]
+    fn a_save_is_whole_or_not_at_all() {
+        let write = |key: u8| Write { key: vec![key], value: Some(vec![1]) };
+        for crash in [Crash::Process, Crash::Power] {
+            let found = outcomes(|chance| {
+                let mut host = host(&Tree::default());
+                host.interrupt(Work::Save { writes: vec![write(1), write(2), write(3)] }, crash, chance);
+                host.store.pairs().count()
+            });
+            assert_eq!(found, [0, 3].into());
+        }
+    }
+
+    #[test]
+    fn a_save_that_was_not_told_is_there_or_as_if_it_never_was() {
+        let save =
+            |value| Work::Save { writes: vec![Write { key: vec![1], value }, Write { key: vec![2], value: None }] };
+        let found = outcomes(|chance| {
+            let mut host = host(&Tree::default());
+            host.perform(save(Some(vec![1])));
+            let (outcome, undone) = host.carry_out(save(Some(vec![2])));
+            assert_eq!(outcome, Outcome::Saved);
+            host.take_back(undone, chance);
+            host.store.value(&[1]).map(<[u8]>::to_vec)
+        });
+        assert_eq!(found, [Some(vec![1]), Some(vec![2])].into());
+    }
+
+    #[test]
+    fn a_process_leaves_whole_chunks_and_a_loss_of_power_torn_ones() {
+        let staged = |crash| {
+            outcomes(|chance| {
+                let mut host = host(&Tree::default());
+                host.interrupt(stage(b"onetwo"), crash, chance);
+                if crash == Crash::Power {
+                    host.tear_staging(chance);
+                }
+                host.disk.staging.get(&1).cloned()
+            })
+        };
+        let whole = [None, Some(b"onet".to_vec()), Some(b"onetwo".to_vec())];
+        assert_eq!(staged(Crash::Process), whole.clone().into());
+        let torn = staged(Crash::Power);
+        assert!(whole.iter().all(|whole| torn.contains(whole)));
+        for torn in [&b"one"[..], b"onet\0\0", b"\0\0\0\0\0\0"] {
+            assert!(staged(Crash::Power).contains(&Some(torn.to_vec())), "{torn:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_holds_the_old_bytes_or_the_new_and_nothing_is_lost() {
+        for crash in [Crash::Process, Crash::Power] {
+            for told in [false, true] {
+                let found = outcomes(|chance| {
+                    let mut host = host(&tree([("a", "old"), ("b", "bytes")]));
+                    host.perform(stage(b"new"));
+                    let items = vec![change(&host, "a", Some(b"new")), change(&host, "b", None)];
+                    let work = Work::Commit { root: ROOT, items };
+                    if told {
+                        let (_, undone) = host.carry_out(work);
+                        if crash == Crash::Power {
+                            host.take_back(undone, chance);
+                        }
+                    } else {
+                        host.interrupt(work, crash, chance);
+                    }
+                    let history: Vec<_> = host.disk.history().iter().map(|displaced| displaced.item.clone()).collect();
+                    let (a, b) = (host.disk.read("a").unwrap().to_vec(), host.disk.read("b").is_some());
+                    assert_eq!(a == b"new", history.contains(&"old".into()), "{a:?}, {history:?}");
+                    assert_ne!(b, history.contains(&"bytes".into()), "{history:?}");
+                    (a, b)
+                });
+                let (done, undone) = ((b"new".to_vec(), false), (b"old".to_vec(), true));
+                assert!(found.contains(&done));
+                assert_eq!(found.contains(&undone), !told || crash == Crash::Power);
+                // Renames in any subset only where the power fails.
+                assert_eq!(found.contains(&(b"old".to_vec(), false)), crash == Crash::Power);
+            }
+        }
+    }
+
+    #[test]
+    fn what_people_did_after_a_change_holds_it() {
+        for seed in SEEDS {
+            let mut host = host(&tree([("a", "old")]));
+            host.perform(stage(b"new"));
+            let items = vec![change(&host, "a", Some(b"new"))];
+            let (_, undone) = host.carry_out(Work::Commit { root: ROOT, items });
+            host.disk.append("a", ", and more");
+            host.take_back(undone, &mut fastrand::Rng::with_seed(seed));
+            assert_eq!(host.disk.tree(), tree([("a", "new, and more")]));
+        }
+    }
+}

@@ -18,7 +18,7 @@ use syncline_core::api::{
 };
 
 pub use self::{
-    clock::Clock,
+    clock::{Asleep, Clock},
     crash::Crash,
     host::Host,
     site::{Counts, Site},
