@@ -62,6 +62,7 @@ pub struct Disk {
     recent: VecDeque<Recent>,
     touched: Option<Vec<String>>,
     acting_host: bool,
+    echo: bool,
 }
 
 #[derive(Clone)]
@@ -121,6 +122,7 @@ impl Disk {
             recent: VecDeque::new(),
             touched: None,
             acting_host: false,
+            echo: false,
         };
         let root = disk.inode(Body::Directory(BTreeMap::new()), 0o755);
         disk.inodes.insert(ROOT, root);

@@ -3,9 +3,14 @@
 use super::{Body, Disk, ROOT, join};
 
 impl Disk {
-    /// Writes down from now on which directories are touched, or no more.
+    /// Writes down from now on which directories people touch, or no more.
     pub fn watch(&mut self, watched: bool) {
         self.touched = watched.then(Vec::new);
+    }
+
+    /// What the host does counts as a touch, too, or does not.
+    pub(crate) fn set_echo(&mut self, echo: bool) {
+        self.echo = echo;
     }
 
     /// Work of the host begins or ends: a watcher can tell its touches from people's.
@@ -26,7 +31,7 @@ impl Disk {
     /// An entry of this directory changes.
     pub(super) fn touch(&mut self, directory: &str) {
         if let Some(touched) = &mut self.touched
-            && !self.acting_host
+            && (self.echo || !self.acting_host)
             && touched.last().is_none_or(|last| last != directory)
         {
             touched.push(directory.into());

@@ -7,6 +7,7 @@ mod pipe;
 mod site;
 mod store;
 mod tap;
+mod watcher;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -23,6 +24,7 @@ pub use self::{
     host::Host,
     site::{Counts, Site},
     store::Store,
+    watcher::WatcherTraits,
 };
 use self::{pipe::Pipe, site::Outside};
 use crate::{Disk, Torn, Tree};
@@ -80,6 +82,7 @@ enum Step {
     Deliver { pipe: usize, from: usize },
     Drained { pipe: usize, from: usize },
     Wake { site: usize },
+    Hint { site: usize, index: usize },
 }
 
 impl World {
@@ -200,6 +203,12 @@ impl World {
     pub fn restart(&mut self, site: SiteId) {
         self.crash(site);
         self.start(site);
+    }
+
+    /// Wakes a device up.
+    pub fn wake(&mut self, site: SiteId) {
+        let outside = self[site].wake();
+        self.route(site, outside);
     }
 
     /// Opens a pipe between two devices.
@@ -358,6 +367,10 @@ impl World {
                 self.tell(site, Event::LinkReady { link });
             }
             Step::Wake { site } => self.tell(SiteId(site), Event::Wake),
+            Step::Hint { site, index } => {
+                let outside = self.sites[site].hint(index);
+                self.route(SiteId(site), outside);
+            }
         }
         true
     }
@@ -400,7 +413,8 @@ impl World {
 
     fn collect_choices(&mut self) {
         self.choices.clear();
-        for (site, state) in self.sites.iter().enumerate() {
+        for (site, state) in self.sites.iter_mut().enumerate() {
+            state.look();
             self.choices.extend((0..state.answerable()).map(|index| Step::Answer { site, index }));
             self.choices.extend(state.performable().map(|index| Step::Perform { site, index }));
             if self.order == Order::Asked && !self.choices.is_empty() {
@@ -421,6 +435,7 @@ impl World {
             if state.deadline_ms().is_some_and(|deadline| deadline <= now) {
                 self.choices.push(Step::Wake { site });
             }
+            self.choices.extend(state.hints().map(|index| Step::Hint { site, index }));
         }
     }
 

@@ -9,7 +9,7 @@ use syncline_core::{
     },
 };
 
-use super::{Clock, Crash, Host, host::Undone, tap::Tap};
+use super::{Asleep, Clock, Crash, Host, WatcherTraits, host::Undone, tap::Tap, watcher::Watcher};
 use crate::{Disk, Faults, Torn, Tree};
 
 /// The most actions that one call may return.
@@ -71,6 +71,9 @@ pub struct Site {
     save: Option<TaskId>,
     hold: Option<Hold>,
     delay: Option<Delay>,
+    watcher: Option<Watcher>,
+    /// What happened to the device while it slept.
+    missed: VecDeque<Event>,
     notices: Vec<Notice>,
     counts: Counts,
     log: Option<Vec<u8>>,
@@ -99,6 +102,8 @@ impl Site {
             save: None,
             hold: None,
             delay: None,
+            watcher: None,
+            missed: VecDeque::new(),
             notices: Vec::new(),
             counts: Counts::default(),
             log: None,
@@ -144,6 +149,46 @@ impl Site {
         self.delay = None;
     }
 
+    /// The engine is told of what people do to the folder from now on, as such a watcher does it, or no more.
+    pub fn watch(&mut self, watcher: Option<(WatcherTraits, fastrand::Rng)>) {
+        self.host.disk.watch(watcher.is_some());
+        self.host.disk.set_echo(watcher.as_ref().is_some_and(|(traits, _)| traits.echo));
+        self.watcher = watcher.map(|(traits, chance)| Watcher::new(traits, chance));
+    }
+
+    /// The device's clocks.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The wall clock is set to another time, so many milliseconds from what it shows.
+    pub fn jump(&mut self, milliseconds: i64) {
+        self.clock.jump(milliseconds);
+        self.host.disk.strike(|faults| match milliseconds {
+            0 => {}
+            1.. => faults.jumps_forwards += 1,
+            _ => faults.jumps_backwards += 1,
+        });
+    }
+
+    /// The device falls asleep: it carries out nothing, and what happens to it waits until it wakes up.
+    pub fn sleep(&mut self, monotonic: Asleep) {
+        self.clock.sleep(monotonic);
+        self.host.disk.strike(|faults| faults.sleeps += 1);
+    }
+
+    /// The device wakes up, and its engine hears of what happened meanwhile.
+    pub(crate) fn wake(&mut self) -> Vec<Outside> {
+        self.clock.wake();
+        let missed = std::mem::take(&mut self.missed);
+        missed.into_iter().flat_map(|event| self.handle(event)).collect()
+    }
+
+    /// The device sleeps.
+    pub fn is_asleep(&self) -> bool {
+        self.clock.is_asleep()
+    }
+
     /// How often each kind of fault struck this device so far.
     pub fn faults(&self) -> Faults {
         self.host.faults()
@@ -167,6 +212,8 @@ impl Site {
         let engine = Engine::new(self.config.clone(), Seed { bytes }).expect("the configuration is sound");
         self.engine = Some(engine);
         (self.silenced, self.stopped) = (false, false);
+        // Nobody watched while no engine ran.
+        self.host.disk.take_touched();
         self.handle(Event::Start)
     }
 
@@ -177,6 +224,10 @@ impl Site {
         self.done.clear();
         self.given.clear();
         self.tap.clear();
+        self.missed.clear();
+        if let Some(watcher) = &mut self.watcher {
+            watcher.forget();
+        }
         self.save = None;
     }
 
@@ -203,8 +254,37 @@ impl Site {
         self.host.disk.lose_power(chance)
     }
 
-    /// Gives an event to the engine; nothing happens where none runs.
+    /// The watcher looks at what people did.
+    pub(crate) fn look(&mut self) {
+        if let (Some(watcher), true) = (&mut self.watcher, self.engine.is_some()) {
+            watcher.look(&mut self.host.disk, self.clock.elapsed_ms());
+        }
+    }
+
+    /// The engine hears of what the watcher saw.
+    pub(crate) fn hint(&mut self, index: usize) -> Vec<Outside> {
+        let root = self.config.roots.first().map(|root| root.id);
+        match (&mut self.watcher, root) {
+            (Some(watcher), Some(root)) => {
+                let event = watcher.take(index, root);
+                self.handle(event)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The indices of the hints that are due.
+    pub(crate) fn hints(&self) -> impl Iterator<Item = usize> {
+        let awake = self.watcher.iter().filter(|_| !self.is_asleep());
+        awake.flat_map(|watcher| watcher.due(self.clock.elapsed_ms()))
+    }
+
+    /// Gives an event to the engine; nothing happens where none runs, and later where the device sleeps.
     pub(crate) fn handle(&mut self, event: Event) -> Vec<Outside> {
+        if self.engine.is_some() && self.is_asleep() {
+            self.missed.push_back(event);
+            return Vec::new();
+        }
         let Some(engine) = &mut self.engine else { return Vec::new() };
         self.counts.events += 1;
         let actions = engine.handle(self.clock.now(), event);
@@ -256,15 +336,20 @@ impl Site {
     /// The indices of the work that can be carried out now.
     pub(crate) fn performable(&self) -> impl Iterator<Item = usize> {
         let now = self.clock.elapsed_ms();
-        let ready = move |pending: &Pending| pending.due_ms <= now && !self.is_held(pending);
+        let awake = !self.is_asleep();
+        let ready = move |pending: &Pending| awake && pending.due_ms <= now && !self.is_held(pending);
         self.pending.iter().enumerate().filter(move |(_, pending)| ready(pending)).map(|(index, _)| index)
     }
 
-    /// When the next late work can be carried out, in the world's milliseconds.
+    /// When the next late work can be carried out or the next late hint comes, in the world's milliseconds.
     pub(crate) fn due_ms(&self) -> Option<u64> {
+        if self.is_asleep() {
+            return None;
+        }
         let now = self.clock.elapsed_ms();
         let late = self.pending.iter().filter(|pending| pending.due_ms > now && !self.is_held(pending));
-        late.map(|pending| pending.due_ms).min()
+        let hint = self.watcher.as_ref().and_then(Watcher::next_ms);
+        late.map(|pending| pending.due_ms).chain(hint).min()
     }
 
     fn is_held(&self, pending: &Pending) -> bool {
@@ -272,12 +357,13 @@ impl Site {
     }
 
     pub(crate) fn answerable(&self) -> usize {
-        self.done.len()
+        if self.is_asleep() { 0 } else { self.done.len() }
     }
 
     /// When the engine wants its next turn, in the world's milliseconds.
     pub(crate) fn deadline_ms(&self) -> Option<u64> {
-        let deadline = self.engine.as_ref()?.deadline()?;
+        let engine = self.engine.as_ref().filter(|_| !self.is_asleep())?;
+        let deadline = engine.deadline()?;
         Some(self.clock.in_world(deadline))
     }
 
