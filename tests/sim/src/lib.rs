@@ -8,7 +8,9 @@ pub mod story;
 mod tree;
 mod world;
 
-pub use disk::{Disk, Displaced, Fault};
+pub use disk::{Disk, Displaced, Fault, Faults, Numbers, Open, Reading, Snapshot, Torn, Traits};
 pub use judge::{Invariant, Judge, Violation};
 pub use tree::{Item, Tree, directory, symlink, tree};
-pub use world::{Clock, Counts, Host, Narrative, Order, ROOT, Site, SiteId, Store, World};
+pub use world::{
+    Asleep, Clock, Counts, Crash, Host, Narrative, Order, ROOT, Site, SiteId, Store, WatcherTraits, World,
+};

@@ -30,6 +30,14 @@ pub enum Item {
 }
 
 impl Item {
+    /// A file's bytes.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Item::File { bytes, .. } => Some(bytes),
+            _ => None,
+        }
+    }
+
     /// The same with other permission bits.
     pub fn mode(mut self, bits: u16) -> Item {
         if let Item::File { mode, .. } | Item::Directory { mode } = &mut self {

@@ -2,7 +2,7 @@
 
 use syncline_core::api::Work;
 use syncline_scenarios::model::copy_name;
-use syncline_sim::{Order, SiteId, Tree, World, tree};
+use syncline_sim::{Crash, Disk, Faults, Order, SiteId, Traits, Tree, World, directory, symlink, tree};
 
 #[test]
 fn bits_that_a_crash_left_unset_are_nobodys_wish() {
@@ -30,9 +30,21 @@ fn bits_that_a_crash_left_unset_are_nobodys_wish() {
 
 /// Two devices with work on both sides: new files, an edit of a shared one, a deletion, a conflict.
 fn busy(seed: u64, order: Order) -> (World, SiteId, SiteId, Tree) {
+    busy_on(seed, order, Traits::default())
+}
+
+/// The same on such file systems.
+fn busy_on(seed: u64, order: Order, traits: Traits) -> (World, SiteId, SiteId, Tree) {
     let big: Vec<u8> = (0..60_000u32).flat_map(|number| number.to_le_bytes()).collect();
     let shared = tree([("a.md", "old"), ("gone.md", "old"), ("both.md", "old")]);
-    let (mut world, a, b) = World::pair(seed, shared, Tree::default());
+    let (mut world, sites) = World::group(seed, &[Tree::default(), Tree::default()]);
+    let (a, b) = (sites[0], sites[1]);
+    world[a].disk().set_traits(traits);
+    world[b].disk().set_traits(traits);
+    world[a].disk().put(&shared);
+    world.rescan(a);
+    world.link(a, b);
+    world.settle();
     world.set_order(order);
     world.unlink(a, b);
     world.settle();
@@ -180,4 +192,163 @@ fn saves_may_wait_while_everything_else_goes_on() {
     world[b].let_go();
     world.settle();
     world.assert_all(&expected);
+}
+
+/// Every text that the busy history made, and that nobody had been shown the successor of.
+fn assert_nothing_lost(world: &mut World, sites: [SiteId; 2], expected: &Tree, context: &str) {
+    let kept = |disk: &Disk, wanted: &[u8]| {
+        let history = disk.history().iter().any(|displaced| displaced.item.bytes() == Some(wanted));
+        history || disk.tree().contents().contains(&wanted)
+    };
+    for wanted in expected.contents() {
+        assert!(sites.iter().any(|site| kept(world[*site].disk(), wanted)), "{context}: some bytes are lost");
+    }
+}
+
+/// Crashes one device after each piece of work that it completes, with all that is under way left half done, and again
+/// while it recovers.
+fn crash_in_the_middle(crash: Crash, crash_founder: bool, traits: Traits, seeds: std::ops::Range<u64>) -> Faults {
+    let mut struck = Faults::default();
+    for seed in seeds {
+        let mut chance = fastrand::Rng::with_seed(seed);
+        for moment in 0.. {
+            let (mut world, a, b, expected) = busy_on(seed, Order::Drawn, traits);
+            let victim = if crash_founder { a } else { b };
+            world.pass(10_000);
+            let end = world[victim].counts().performed + moment;
+            world.link(a, b);
+            if !world.run_until(|world| world[victim].counts().performed >= end) {
+                world.assert_all(&expected);
+                break;
+            }
+            for again in [false, true] {
+                if again {
+                    world.start(victim);
+                    world.link(a, b);
+                    for _ in 0..chance.u32(..120) {
+                        world.step();
+                    }
+                }
+                let torn = world.crash_by(victim, crash, &mut chance);
+                assert!(torn.is_empty(), "seed {seed}, moment {moment}: nobody wrote anything just now, {torn:?}");
+                world.settle();
+            }
+            world.start(victim);
+            world.settle();
+            world.meet(a, b);
+            let context = format!("{crash:?}, seed {seed}, moment {moment}");
+            assert_nothing_lost(&mut world, [a, b], &expected, &context);
+            world.set_story(context.clone());
+            assert_eq!(world[a].tree(), world[b].tree(), "{context}");
+            assert_eq!(world[a].tree(), expected, "{context}");
+            for site in [a, b] {
+                assert_eq!(world[site].disk().staged(), 0, "{context}: something is left in staging");
+                struck = struck.plus(world[site].faults());
+            }
+        }
+    }
+    struck
+}
+
+#[test]
+fn t32_a_process_that_ends_in_the_middle_of_anything_ends_equal() {
+    for founder in [false, true] {
+        println!("{:?}", crash_in_the_middle(Crash::Process, founder, Traits::default(), 0..3));
+    }
+}
+
+#[test]
+fn t32_a_loss_of_power_in_the_middle_of_anything_ends_equal() {
+    for founder in [false, true] {
+        println!("{:?}", crash_in_the_middle(Crash::Power, founder, Traits::default(), 0..3));
+    }
+}
+
+/// One commit with every kind of change waits when the crash comes.
+fn crash_in_a_commit(crash: Crash, traits: Traits, seeds: std::ops::Range<u64>) -> Faults {
+    let before = [("edited", "old".into()), ("gone", "old".into()), ("link", symlink("old")), ("d", directory())];
+    let after = tree([
+        ("edited", "new".into()),
+        ("link", symlink("new")),
+        ("d", "a file".into()),
+        ("e/f", "new".into()),
+        ("open", directory().mode(0o775)),
+    ]);
+    let mut struck = Faults::default();
+    for seed in seeds {
+        let mut chance = fastrand::Rng::with_seed(seed);
+        let (mut world, sites) = World::group(seed, &[Tree::default(), Tree::default()]);
+        let (a, b) = (sites[0], sites[1]);
+        world[b].disk().set_traits(traits);
+        world[a].disk().put(&tree(before.clone()));
+        world.rescan(a);
+        world.meet(a, b);
+        world.pass(10_000);
+        for path in ["edited", "gone", "link", "d"] {
+            world[a].disk().remove(path);
+        }
+        world[a].disk().put(&after);
+        world.rescan(a);
+        world[b].hold(|work| matches!(work, Work::Commit { .. }));
+        world.link(a, b);
+        world.pass(1_000);
+        world.crash_by(b, crash, &mut chance);
+        world[b].let_go();
+        world.start(b);
+        world.settle();
+        world.meet(a, b);
+        world.pass(120_000);
+        for site in [a, b] {
+            assert_eq!(world[site].tree(), after, "{crash:?} {traits:?}, seed {seed}, device {site:?}");
+        }
+        world.assert_all(&after);
+        struck = struck.plus(world[b].faults());
+    }
+    struck
+}
+
+#[test]
+fn t32_a_crash_in_the_middle_of_a_commit_is_nobodys_act() {
+    for crash in [Crash::Process, Crash::Power] {
+        let struck = crash_in_a_commit(crash, Traits::default(), 0..150);
+        println!("{struck:?}");
+        assert!(struck.items_in_part > 20, "{struck:?}");
+    }
+}
+
+#[test]
+fn t32_a_crash_between_two_renames_of_a_replacement_is_no_deletion() {
+    let traits = Traits { swaps: false, ..Traits::default() };
+    for crash in [Crash::Process, Crash::Power] {
+        let struck = crash_in_a_commit(crash, traits, 0..150);
+        println!("{struck:?}");
+        assert!(struck.items_in_part > 20, "{struck:?}");
+    }
+}
+
+#[test]
+fn t32_an_edit_that_meets_a_swap_and_a_crash_is_kept() {
+    let mut struck = Faults::default();
+    for seed in 0..150 {
+        let mut chance = fastrand::Rng::with_seed(seed);
+        let (mut world, a, b) = World::pair(seed, tree([("a.md", "old"), ("gone.md", "old")]), Tree::default());
+        world.pass(10_000);
+        world[b].hold(|work| matches!(work, Work::Commit { .. }));
+        world[a].disk().write("a.md", "of a");
+        world[a].disk().remove("gone.md");
+        world.rescan(a);
+        world[b].disk().write("a.md", "of b");
+        world[b].disk().append("gone.md", ", of b");
+        world.crash_by(b, Crash::Process, &mut chance);
+        world[b].let_go();
+        world.start(b);
+        world.settle();
+        world.meet(a, b);
+        world.pass(120_000);
+        world.assert_equal();
+        let expected = tree([("a.md", "of a"), ("b.md", "of b"), ("gone.md", "old, of b")]);
+        assert_nothing_lost(&mut world, [a, b], &expected, &format!("seed {seed}"));
+        struck = struck.plus(world[b].faults());
+    }
+    assert!(struck.items_raced > 20, "{struck:?}");
 }

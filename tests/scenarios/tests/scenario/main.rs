@@ -5,6 +5,7 @@ mod conflicts;
 mod content;
 mod crashes;
 mod deletions;
+mod devices;
 mod faults;
 mod hostile;
 mod joining;

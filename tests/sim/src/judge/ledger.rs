@@ -1,4 +1,4 @@
-//! Every message as its author first saved it.
+//! Every message as its author wrote it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,8 +29,8 @@ struct Written {
 }
 
 impl Ledger {
-    /// A device saved a batch; returns the messages in it that it wrote itself.
-    pub fn saved(&mut self, own: Option<ReplicaId>, writes: &[Write]) -> Result<Vec<Message>, Violation> {
+    /// A device saves a batch; returns the messages in it that it wrote itself.
+    pub fn writes(&mut self, own: Option<ReplicaId>, writes: &[Write]) -> Result<Vec<Message>, Violation> {
         let mut written = Vec::new();
         for write in writes {
             let (Some((author, counter)), Some(bytes)) = (parse_message_key(&write.key), &write.value) else {

@@ -152,34 +152,29 @@ impl Judge {
     }
 
     /// An engine asks for a piece of work.
-    pub(crate) fn asked(&self, site: usize, work: &Work) {
-        self.report(work::check(site, work));
+    pub(crate) fn asked(&self, site: usize, own: Option<ReplicaId>, work: &Work) {
+        let broken = work::check(site, work).and_then(|()| {
+            let state = &mut *self.state.borrow_mut();
+            let Work::Save { writes } = work else { return Ok(()) };
+            let messages = state.ledger.writes(own, writes)?;
+            let deletions = messages.iter().flat_map(|message| state.ledger.deletions_of(message));
+            deletions.collect::<Vec<_>>().into_iter().try_for_each(|path| state.deletions.check(site, &path))
+        });
+        self.report(broken);
     }
 
     /// A device carried out a piece of work.
-    pub(crate) fn performed(&self, site: usize, own: Option<ReplicaId>, now: Now, work: &Work, outcome: &Outcome) {
-        let broken = {
-            let state = &mut *self.state.borrow_mut();
-            match (work, outcome) {
-                (Work::Save { writes }, Outcome::Saved) => {
-                    let messages = state.ledger.saved(own, writes);
-                    messages.and_then(|messages| {
-                        let deletions = messages.iter().flat_map(|message| state.ledger.deletions_of(message));
-                        deletions.into_iter().try_for_each(|path| state.deletions.check(site, &path))
-                    })
-                }
-                (Work::Probe { paths, .. }, Outcome::Probed { results, marker }) => {
-                    state.deletions.probed(site, now, paths, results, *marker);
-                    Ok(())
-                }
-                (Work::Commit { items, .. }, Outcome::Committed { results }) => {
-                    committed(items, results).for_each(|item| state.versions.synced(site, &item.path, now));
-                    Ok(())
-                }
-                _ => Ok(()),
+    pub(crate) fn performed(&self, site: usize, now: Now, work: &Work, outcome: &Outcome) {
+        let state = &mut *self.state.borrow_mut();
+        match (work, outcome) {
+            (Work::Probe { paths, .. }, Outcome::Probed { results, marker }) => {
+                state.deletions.probed(site, now, paths, results, *marker);
             }
-        };
-        self.report(broken);
+            (Work::Commit { items, .. }, Outcome::Committed { results }) => {
+                committed(items, results).for_each(|item| state.versions.synced(site, &item.path, now));
+            }
+            _ => {}
+        }
     }
 
     /// Members that are no device of the world will be heard.

@@ -1,6 +1,8 @@
 //! Drawing a story from two seeds.
 
-use super::{Act, ActKind, Heard, Run, Shape, Story, Trouble, TroubleKind, Turn};
+use super::{Act, ActKind, Run, Shape, Story, Trouble, TroubleKind, Turn};
+
+use crate::WatcherTraits;
 
 /// A story of so many acts: what people do comes from `workload`, everything else from `schedule`.
 ///
@@ -17,10 +19,9 @@ pub fn draw(workload: u64, schedule: u64, acts: u16) -> Story {
     let turns = (0..acts).map(|number| Turn {
         trouble: weather.trouble(&mut fate, devices),
         act: Some(habits.act(&mut people, devices, number)),
-        heard: weather.heard(&mut fate),
         run: weather.run(&mut fate),
     });
-    Story { seed, devices, shape, turns: turns.collect() }
+    Story { seed, devices, shape, watchers: weather.watchers, turns: turns.collect() }
 }
 
 /// What people of one story tend to do.
@@ -53,8 +54,7 @@ struct Weather {
     kinds: Vec<TroubleKind>,
     /// A trouble before one of so many acts; a cure likewise.
     one_in: u8,
-    /// Every other act is heard of, or fewer, or all.
-    deafness: u8,
+    watchers: WatcherTraits,
     is_drawn: bool,
     pace: Pace,
 }
@@ -78,7 +78,7 @@ impl Weather {
         Weather {
             kinds,
             one_in: [3, 10, 30][chance.usize(..3)],
-            deafness: [1, 2, 8, 200][chance.usize(..4)],
+            watchers: watchers(chance),
             is_drawn: chance.u8(..4) > 0,
             pace: [Pace::Hurried, Pace::Steady, Pace::Slow][chance.usize(..3)],
         }
@@ -94,14 +94,6 @@ impl Weather {
         Some(Trouble { kind, device: chance.u8(..devices), other: chance.u8(..devices), amount: chance.u16(..) })
     }
 
-    fn heard(&self, chance: &mut fastrand::Rng) -> Heard {
-        match chance.u8(..=u8::MAX) % self.deafness.max(2) {
-            0 if self.deafness > 1 => Heard::Nothing,
-            1 => Heard::Something,
-            _ => Heard::Directories,
-        }
-    }
-
     fn run(&self, chance: &mut fastrand::Rng) -> Run {
         let (steps, milliseconds) = match self.pace {
             Pace::Hurried => (chance.u16(..40), [0, 0, 30, 300][chance.usize(..4)]),
@@ -110,4 +102,14 @@ impl Weather {
         };
         Run { is_drawn: self.is_drawn, steps, milliseconds }
     }
+}
+
+fn watchers(chance: &mut fastrand::Rng) -> WatcherTraits {
+    if chance.bool() {
+        return WatcherTraits::default();
+    }
+    let mut one_in = || [0, 2, 5, 30][chance.usize(..4)];
+    let (lost_one_in, doubled_one_in, merged_one_in, overflowed_one_in) = (one_in(), one_in(), one_in(), one_in());
+    let late_ms_max = [0, 50, 2_000][chance.usize(..3)];
+    WatcherTraits { lost_one_in, doubled_one_in, merged_one_in, overflowed_one_in, late_ms_max, echo: chance.bool() }
 }

@@ -20,6 +20,8 @@ pub use self::{
     trouble::{Trouble, TroubleKind},
 };
 
+use crate::WatcherTraits;
+
 /// A group of devices and what happens to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Story {
@@ -29,6 +31,8 @@ pub struct Story {
     pub devices: u8,
     /// Who is joined to whom.
     pub shape: Shape,
+    /// How its watchers err.
+    pub watchers: WatcherTraits,
     /// What happens, in order.
     pub turns: Vec<Turn>,
 }
@@ -64,21 +68,8 @@ pub struct Turn {
     pub trouble: Option<Trouble>,
     /// What someone does.
     pub act: Option<Act>,
-    /// What the device's watcher says of it.
-    pub heard: Heard,
     /// How the world goes on after it.
     pub run: Run,
-}
-
-/// What a watcher says of a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Heard {
-    /// Nothing: it was lost.
-    Nothing,
-    /// The directories where something changed.
-    Directories,
-    /// That something changed somewhere.
-    Something,
 }
 
 /// How a world goes on.

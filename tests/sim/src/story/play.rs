@@ -2,9 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use syncline_core::api::{Command, Event, Membership, RootState};
+use syncline_core::api::{Command, Membership, RootState};
 
-use super::{Coverage, Heard, Story, Turn, trouble};
+use super::{Coverage, Story, Turn};
 use crate::{Invariant, Item, Judge, Order, ROOT, SiteId, Tree, Violation, World};
 
 /// The most steps between two turns: far more than any honest work takes.
@@ -77,6 +77,8 @@ impl Stage {
         for number in 0..story.devices {
             let site = world.add(if number == 0 { Membership::Founder } else { Membership::Joiner });
             world[site].disk().put(&first_folder(story.seed, number));
+            let chance = fastrand::Rng::with_seed(story.seed ^ u64::from(number) << 32);
+            world[site].watch(Some((story.watchers, chance)));
         }
         world.pass(1_000);
         let sites: Vec<SiteId> = world.sites().collect();
@@ -110,11 +112,9 @@ impl Stage {
         }
         if let Some(act) = turn.act {
             let site = self.sites[usize::from(act.device) % self.sites.len()];
-            let before = self.world[site].tree();
             if let Some(told) = act.perform(&mut self.world, site) {
                 self.coverage.count(format!("act {:?}", act.kind));
                 self.tell(&format!("on device {}, someone {told}", act.device));
-                self.hear(site, &before, turn.heard);
             }
         }
         self.world.set_order(if turn.run.is_drawn { Order::Drawn } else { Order::Asked });
@@ -126,22 +126,13 @@ impl Stage {
         self.world.pass(u64::from(turn.run.milliseconds));
     }
 
-    /// The watcher tells of what changed.
-    fn hear(&mut self, site: SiteId, before: &Tree, heard: Heard) {
-        let hints = match heard {
-            Heard::Nothing => return,
-            Heard::Something => Vec::new(),
-            Heard::Directories => trouble::hints(before.changed_directories(&self.world[site].tree())),
-        };
-        self.world.tell(site, Event::Changed { root: ROOT, hints });
-    }
-
     /// Everything is mended, everyone is joined, and everyone looks, until all are equal.
     fn wind_down(&mut self) {
         self.world.set_order(Order::Asked);
         self.world.mend_network();
         for site in self.sites.clone() {
             self.world.mend_disk(site);
+            self.world.wake(site);
             self.remove_sockets(site);
         }
         for round in 0..ROUNDS_MAX {

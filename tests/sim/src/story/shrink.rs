@@ -1,7 +1,7 @@
 //! Making a failing story smaller.
 
-use super::{Heard, Options, Run, Story, Turn, play};
-use crate::{Invariant, Violation};
+use super::{Options, Run, Story, Turn, play};
+use crate::{Invariant, Violation, WatcherTraits};
 
 /// The smallest story found that still breaks the same promise, and how it does; `tries` bounds how many are played.
 ///
@@ -12,6 +12,7 @@ pub fn shrink(story: &Story, invariant: Invariant, tries: u32) -> Story {
         let before = shrinker.best.clone();
         shrinker.take_turns_away();
         shrinker.take_devices_away();
+        shrinker.mend_watchers();
         shrinker.simplify_turns();
         if shrinker.best == before || shrinker.tries == 0 {
             return shrinker.best;
@@ -52,12 +53,15 @@ impl Shrinker {
         }
     }
 
+    fn mend_watchers(&mut self) {
+        let smaller = Story { watchers: WatcherTraits::default(), ..self.best.clone() };
+        self.attempt(smaller);
+    }
+
     fn simplify_turns(&mut self) {
-        let simpler: [fn(&Turn) -> Turn; 9] = [
+        let simpler: [fn(&Turn) -> Turn; 7] = [
             |turn| Turn { trouble: None, ..*turn },
             |turn| Turn { act: None, ..*turn },
-            |turn| Turn { heard: Heard::Nothing, ..*turn },
-            |turn| Turn { heard: Heard::Directories, ..*turn },
             |turn| Turn { run: Run { is_drawn: false, ..turn.run }, ..*turn },
             |turn| Turn { run: Run { steps: 0, ..turn.run }, ..*turn },
             |turn| Turn { run: Run { steps: turn.run.steps / 2, ..turn.run }, ..*turn },

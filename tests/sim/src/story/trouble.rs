@@ -1,8 +1,8 @@
 //! What befalls devices and what lies between them.
 
-use syncline_core::api::{Command, Event, Hint};
+use syncline_core::api::{Command, Event};
 
-use crate::{Fault, ROOT, SiteId, World};
+use crate::{Asleep, Crash, Fault, ROOT, Reading, SiteId, World};
 
 /// Something that goes wrong, or is mended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,8 +20,10 @@ pub struct Trouble {
 /// Kinds of troubles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TroubleKind {
-    /// An engine ends at once.
+    /// An engine's process ends at once.
     Crash,
+    /// A device goes off, with what was not on its disk yet.
+    PowerLoss,
     /// It starts again.
     Start,
     /// An engine is asked to stop.
@@ -50,8 +52,18 @@ pub enum TroubleKind {
     Full,
     /// Changes of the folder fail.
     CommitErrors,
+    /// What a change of the folder did is not known to be on disk.
+    SyncErrors,
     /// The store cannot be written.
     StoreErrors,
+    /// What was written to the store is said not to be.
+    LateStoreErrors,
+    /// A bit flips in what is read for others.
+    FlipRead,
+    /// A bit flips in what is staged.
+    FlipStaged,
+    /// A device takes its time for everything.
+    SlowDisk,
     /// The disk is well again.
     MendDisk,
     /// A device forgets all that it knew.
@@ -60,12 +72,19 @@ pub enum TroubleKind {
     Unmount,
     /// A device's wall clock jumps.
     ClockJump,
+    /// A device's clocks go too fast or too slow.
+    ClockDrift,
+    /// A device falls asleep.
+    Sleep,
+    /// It wakes up.
+    Wake,
 }
 
 impl TroubleKind {
     /// All of them.
-    pub const ALL: [TroubleKind; 20] = [
+    pub const ALL: [TroubleKind; 29] = [
         TroubleKind::Crash,
+        TroubleKind::PowerLoss,
         TroubleKind::Start,
         TroubleKind::Stop,
         TroubleKind::Part,
@@ -80,17 +99,25 @@ impl TroubleKind {
         TroubleKind::Denial,
         TroubleKind::Full,
         TroubleKind::CommitErrors,
+        TroubleKind::SyncErrors,
         TroubleKind::StoreErrors,
+        TroubleKind::LateStoreErrors,
+        TroubleKind::FlipRead,
+        TroubleKind::FlipStaged,
+        TroubleKind::SlowDisk,
         TroubleKind::MendDisk,
         TroubleKind::Forget,
         TroubleKind::Unmount,
         TroubleKind::ClockJump,
+        TroubleKind::ClockDrift,
+        TroubleKind::Sleep,
+        TroubleKind::Wake,
     ];
 
     /// It ends a trouble: it can be drawn whenever any trouble can.
     pub(super) fn is_cure(self) -> bool {
-        use TroubleKind::{Flow, Join, MendDisk, MendNetwork, Start};
-        matches!(self, Start | Join | Flow | MendNetwork | MendDisk)
+        use TroubleKind::{Flow, Join, MendDisk, MendNetwork, Start, Wake};
+        matches!(self, Start | Join | Flow | MendNetwork | MendDisk | Wake)
     }
 }
 
@@ -102,7 +129,11 @@ impl Trouble {
         let other = sites[usize::from(self.other) % sites.len()];
         let device = usize::from(self.device) % sites.len();
         match self.kind {
-            TroubleKind::Crash | TroubleKind::Start | TroubleKind::Stop | TroubleKind::Forget => {
+            TroubleKind::Crash
+            | TroubleKind::PowerLoss
+            | TroubleKind::Start
+            | TroubleKind::Stop
+            | TroubleKind::Forget => {
                 self.strike_engine(world, site).map(|told| format!("the engine of device {device} {told}"))
             }
             TroubleKind::Part
@@ -118,16 +149,39 @@ impl Trouble {
                 world.jump_clock(site, seconds * 1_000);
                 Some(format!("the clock of device {device} jumps by {seconds} s"))
             }
+            TroubleKind::ClockDrift => {
+                let drift = i32::from(self.amount % 2_001) - 1_000;
+                world.drift_clock(site, drift);
+                Some(format!("the clocks of device {device} go {drift} ppm too fast"))
+            }
+            TroubleKind::Sleep if !world[site].is_asleep() => {
+                let monotonic = if self.amount.is_multiple_of(2) { Asleep::GoesOn } else { Asleep::Stops };
+                world[site].sleep(monotonic);
+                Some(format!("device {device} falls asleep"))
+            }
+            TroubleKind::Wake if world[site].is_asleep() => {
+                world.wake(site);
+                Some(format!("device {device} wakes up"))
+            }
+            TroubleKind::Sleep | TroubleKind::Wake => None,
             _ => self.strike_disk(world, site).map(|told| format!("on device {device} {told}")),
         }
+    }
+
+    fn chance(&self) -> fastrand::Rng {
+        fastrand::Rng::with_seed(u64::from(self.amount))
     }
 
     fn strike_engine(&self, world: &mut World, site: SiteId) -> Option<String> {
         let runs = world[site].is_running();
         match self.kind {
             TroubleKind::Crash if runs => {
-                world.crash(site);
+                world.crash_by(site, Crash::Process, &mut self.chance());
                 Some("ends at once".into())
+            }
+            TroubleKind::PowerLoss => {
+                world.lose_power(site, &mut self.chance());
+                Some("ends, for the device goes off".into())
             }
             TroubleKind::Start if !runs || world[site].is_stopped() || world[site].status().failed => {
                 world.restart(site);
@@ -208,9 +262,30 @@ impl Trouble {
                 world[site].disk().fail_commits(u32::from(self.amount % 5) + 1);
                 Some(format!("the next {} changes of the folder fail", self.amount % 5 + 1))
             }
+            TroubleKind::SyncErrors => {
+                world[site].disk().fail_syncs(u32::from(self.amount % 3) + 1);
+                Some("nobody knows whether changes of the folder are on disk".into())
+            }
             TroubleKind::StoreErrors => {
                 world[site].host().store.fail(true);
                 Some("the store cannot be written".into())
+            }
+            TroubleKind::LateStoreErrors => {
+                world[site].host().store.fail_saves_late(1);
+                Some("what is written to the store is said not to be".into())
+            }
+            TroubleKind::FlipRead => {
+                world[site].disk().flip(Reading::Range, &mut self.chance());
+                Some("a bit flips in what is read for others".into())
+            }
+            TroubleKind::FlipStaged => {
+                world[site].disk().flip(Reading::Staged, &mut self.chance());
+                Some("a bit flips in what is staged".into())
+            }
+            TroubleKind::SlowDisk => {
+                let mut chance = self.chance();
+                world[site].delay(move |_| chance.u64(..300));
+                Some("everything takes its time".into())
             }
             TroubleKind::MendDisk => {
                 world.mend_disk(site);
@@ -224,9 +299,4 @@ impl Trouble {
             _ => None,
         }
     }
-}
-
-/// What a watcher says of changes in these directories.
-pub(super) fn hints(directories: Vec<String>) -> Vec<Hint> {
-    directories.into_iter().map(|directory| Hint { directory, recursive: false }).collect()
 }

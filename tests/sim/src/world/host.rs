@@ -2,17 +2,27 @@
 
 use syncline_core::api::{
     CommitItem, CommitResult, Content, Failure, HashItem, HashResult, Outcome, ProbeResult, Put, ReadRange, ReadResult,
-    RootId, StageItem, StageResult, StageSource, Stat, Work, listing,
+    RootId, StageItem, StageResult, StageSource, Stat, Work, Write, listing,
 };
 
-use super::Store;
+use super::{Store, store::Before};
 use crate::{
-    Disk, digest,
-    disk::{Body, parent},
+    Disk, Faults, Reading, digest,
+    disk::{Body, Reach, Undo, parent},
 };
 
 /// How many entries a page of a listing holds.
 const PAGE_ENTRIES: usize = 1_000;
+
+/// How work is undone by a loss of power before the engine knows that it was done.
+pub(crate) enum Undone {
+    /// It changed nothing.
+    Nothing,
+    /// A batch of the store.
+    Save(Before),
+    /// Changes of the tree.
+    Commit(Vec<Undo>),
+}
 
 /// One device: a folder and a store.
 pub struct Host {
@@ -31,21 +41,41 @@ impl Host {
 
     /// Does the work and tells how it ended.
     pub fn perform(&mut self, work: Work) -> Outcome {
-        match work {
+        self.carry_out(work).0
+    }
+
+    /// How often each kind of fault struck so far.
+    pub fn faults(&self) -> Faults {
+        self.disk.faults()
+    }
+
+    /// Does the work, and tells how it ended and how a loss of power undoes it while the engine does not know of it.
+    pub(crate) fn carry_out(&mut self, work: Work) -> (Outcome, Undone) {
+        let outcome = match work {
             Work::Load { query } => self.store.load(&query),
-            Work::Save { writes } => self.store.save(writes),
+            Work::Save { writes } => return self.save(writes),
             Work::List { root, directory, after } => self.list(root, &directory, after.as_deref()),
             Work::Probe { root, paths } => self.probe(root, &paths),
             Work::Hash { root, items } => self.hash(root, &items),
             Work::Read { root, ranges } => self.read(root, &ranges),
             Work::Stage { root, items } => self.stage(root, items),
-            Work::Commit { root, items } => self.commit(root, &items),
+            Work::Commit { root, items } => return self.commit(root, &items),
             Work::Discard { root, stages } => {
                 self.check_root(root);
                 self.disk.staging.retain(|stage, _| !stages.is_empty() && !stages.iter().any(|id| id.0 == *stage));
                 Outcome::Discarded
             }
+        };
+        (outcome, Undone::Nothing)
+    }
+
+    fn save(&mut self, writes: Vec<Write>) -> (Outcome, Undone) {
+        let (outcome, before) = self.store.write(writes);
+        if matches!(outcome, Outcome::Failed { .. }) {
+            let written = !before.is_empty();
+            self.disk.strike(|faults| if written { faults.saves_failed_late += 1 } else { faults.saves_failed += 1 });
         }
+        (outcome, Undone::Save(before))
     }
 
     fn list(&self, root: RootId, directory: &str, after: Option<&str>) -> Outcome {
@@ -75,12 +105,13 @@ impl Host {
         Outcome::Probed { results: paths.iter().map(probe).collect(), marker: self.disk.marker }
     }
 
-    fn hash(&self, root: RootId, items: &[HashItem]) -> Outcome {
+    fn hash(&mut self, root: RootId, items: &[HashItem]) -> Outcome {
         self.check_root(root);
-        let hash = |item: &HashItem| {
+        let mut hash = |item: &HashItem| {
             let number = self.disk.lookup(&item.path)?;
+            let flipped = self.disk.flipped(Reading::Hashed, number);
             let (content, manifest) = match self.disk.body_of(number) {
-                Body::File(bytes) => digest::content(bytes),
+                Body::File(bytes) => digest::content(flipped.as_deref().unwrap_or(bytes)),
                 Body::Symlink(target) => (Content::Symlink { target: target.clone() }, Vec::new()),
                 Body::Directory(_) | Body::Special => return Err(Failure::Changed),
             };
@@ -90,16 +121,17 @@ impl Host {
         Outcome::Hashed { results: items.iter().map(hash).collect() }
     }
 
-    fn read(&self, root: RootId, ranges: &[ReadRange]) -> Outcome {
+    fn read(&mut self, root: RootId, ranges: &[ReadRange]) -> Outcome {
         self.check_root(root);
-        let read = |range: &ReadRange| {
+        let mut read = |range: &ReadRange| {
             let number = self.disk.lookup(&range.path)?;
             let (Body::File(bytes), true) = (self.disk.body_of(number), same(&self.disk.stat(number), &range.stat))
             else {
                 return Err(Failure::Changed);
             };
-            let bytes = slice(bytes, range.offset, range.length).ok_or(Failure::Changed)?;
-            Ok(ReadResult::Bytes { bytes: bytes.to_vec() })
+            let mut bytes = slice(bytes, range.offset, range.length).ok_or(Failure::Changed)?.to_vec();
+            self.disk.maybe_flip(Reading::Range, &mut bytes);
+            Ok(ReadResult::Bytes { bytes })
         };
         let read = |range| read(range).unwrap_or_else(|failure| ReadResult::Failed { failure });
         Outcome::Read { results: ranges.iter().map(read).collect() }
@@ -115,81 +147,84 @@ impl Host {
     }
 
     fn stage_one(&mut self, item: StageItem) -> Result<(), Failure> {
-        let bytes = match item.source {
-            StageSource::Bytes { bytes } => bytes,
-            StageSource::Copy { path, offset } => {
-                let number = self.disk.lookup(&path)?;
-                let Body::File(bytes) = self.disk.body_of(number) else { return Err(Failure::Changed) };
-                slice(bytes, offset, item.length).ok_or(Failure::Changed)?.to_vec()
-            }
-        };
+        let mut bytes = self.chunk(&item)?;
         if bytes.len() != item.length as usize || digest::chunk(&bytes) != item.hash {
             return Err(Failure::Corrupt);
         }
         self.disk.take_space(bytes.len())?;
+        let flipped = self.disk.maybe_flip(Reading::Staged, &mut bytes);
+        self.write_staged(&item, &bytes);
+        if flipped { Err(Failure::Corrupt) } else { Ok(()) }
+    }
+
+    /// The bytes that a staged file shall get.
+    pub(crate) fn chunk(&self, item: &StageItem) -> Result<Vec<u8>, Failure> {
+        match &item.source {
+            StageSource::Bytes { bytes } => Ok(bytes.clone()),
+            StageSource::Copy { path, offset } => {
+                let number = self.disk.lookup(path)?;
+                let Body::File(bytes) = self.disk.body_of(number) else { return Err(Failure::Changed) };
+                Ok(slice(bytes, *offset, item.length).ok_or(Failure::Changed)?.to_vec())
+            }
+        }
+    }
+
+    pub(crate) fn write_staged(&mut self, item: &StageItem, bytes: &[u8]) {
         let file = self.disk.staging.entry(item.stage.0).or_default();
         let (start, end) = (item.offset as usize, item.offset as usize + bytes.len());
         file.resize(file.len().max(end), 0);
-        file[start..end].copy_from_slice(&bytes);
-        Ok(())
+        file[start..end].copy_from_slice(bytes);
     }
 
-    fn commit(&mut self, root: RootId, items: &[CommitItem]) -> Outcome {
+    fn commit(&mut self, root: RootId, items: &[CommitItem]) -> (Outcome, Undone) {
         self.check_root(root);
+        self.disk.set_acting_host(true);
+        let mut undos = Vec::with_capacity(items.len());
         let commit = |item| match self.commit_one(item) {
-            Ok(stat) => CommitResult::Committed { stat },
+            Ok((stat, undo)) => {
+                undos.push(undo);
+                CommitResult::Committed { stat }
+            }
             Err(failure) => CommitResult::Failed { failure },
         };
-        Outcome::Committed { results: items.iter().map(commit).collect() }
+        let results = items.iter().map(commit).collect();
+        self.disk.set_acting_host(false);
+        if self.disk.failing_syncs > 0 {
+            self.disk.failing_syncs -= 1;
+            self.disk.strike(|faults| faults.syncs_failed += 1);
+            let message = "cannot put the changed directories on disk: input/output error".into();
+            return (Outcome::Failed { failure: Failure::Other { message } }, Undone::Commit(undos));
+        }
+        (Outcome::Committed { results }, Undone::Commit(undos))
     }
 
-    fn commit_one(&mut self, item: &CommitItem) -> Result<Option<Stat>, Failure> {
+    fn commit_one(&mut self, item: &CommitItem) -> Result<(Option<Stat>, Undo), Failure> {
         if self.disk.failing_commits > 0 {
             self.disk.failing_commits -= 1;
+            self.disk.strike(|faults| faults.commits_failed += 1);
             return Err(Failure::Other { message: "the disk fails".into() });
         }
         self.disk.check_fault(&item.path)?;
-        if !self.disk.is_mounted() || !self.disk.is_directory(parent(&item.path)) {
+        if !self.is_expected(item) {
             return Err(Failure::Changed);
         }
+        let undo = self.put(item, Reach::Whole)?;
+        Ok((undo.now, undo))
+    }
+
+    /// What stands at the path is what the change expects.
+    pub(crate) fn is_expected(&self, item: &CommitItem) -> bool {
         let found = self.disk.find(&item.path).map(|number| self.disk.stat(number));
         let expected = match (&found, &item.expect) {
-            (None, None) => true,
+            (None, None) => !matches!(item.put, Put::Mode { .. }),
             (Some(found), Some(expect)) => same(found, expect),
             _ => false,
         };
-        if !expected {
-            return Err(Failure::Changed);
-        }
-        self.put(item)?;
-        Ok(self.disk.find(&item.path).map(|number| self.disk.stat(number)))
+        expected && self.disk.is_mounted() && self.disk.is_directory(parent(&item.path))
     }
 
-    fn put(&mut self, item: &CommitItem) -> Result<(), Failure> {
-        let disk = &mut self.disk;
-        let path = item.path.as_str();
-        match &item.put {
-            Put::File { stage, mode, modified_ns, .. } => {
-                let bytes = disk.staging.get(&stage.0).cloned().unwrap_or_default();
-                disk.displace(path)?;
-                disk.staging.remove(&stage.0);
-                let number = disk.create(path, Body::File(bytes), *mode);
-                disk.set_times(number, *modified_ns);
-            }
-            Put::Symlink { target } => {
-                disk.displace(path)?;
-                disk.create(path, Body::Symlink(target.clone()), 0o777);
-            }
-            Put::Directory { mode } => {
-                disk.displace(path)?;
-                disk.create(path, Body::Directory(Default::default()), mode | 0o700);
-            }
-            Put::Mode { mode } => {
-                disk.chmod(path, *mode);
-            }
-            Put::Nothing => disk.displace(path)?,
-        }
-        Ok(())
+    pub(crate) fn put(&mut self, item: &CommitItem, reach: Reach) -> Result<Undo, Failure> {
+        self.disk.make_change(item, reach)
     }
 
     fn check_root(&self, root: RootId) {

@@ -1,6 +1,7 @@
 //! Devices, pipes and time together.
 
 mod clock;
+mod crash;
 mod host;
 mod narrative;
 mod network;
@@ -8,6 +9,7 @@ mod pipe;
 mod site;
 mod store;
 mod tap;
+mod watcher;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -20,13 +22,15 @@ use syncline_core::api::{
 
 use self::pipe::Pipe;
 pub use self::{
-    clock::Clock,
+    clock::{Asleep, Clock},
+    crash::Crash,
     host::Host,
     narrative::Narrative,
     site::{Counts, Site},
     store::Store,
+    watcher::WatcherTraits,
 };
-use crate::{Disk, Invariant, Judge, Tree};
+use crate::{Disk, Invariant, Judge, Torn, Tree};
 
 /// The group's only folder.
 pub const ROOT: RootId = RootId::from_bytes([7; 16]);
@@ -84,6 +88,7 @@ enum Step {
     Deliver { pipe: usize, from: usize },
     Drained { pipe: usize, from: usize },
     Wake { site: usize },
+    Hint { site: usize, index: usize },
 }
 
 impl World {
@@ -185,16 +190,30 @@ impl World {
         self.route(site, outside);
     }
 
-    /// The engine of a device ends at once, and its pipes with it.
+    /// The engine of a device ends at once, and its pipes with it; of the work that was under way nothing is done.
     pub fn crash(&mut self, site: SiteId) {
         self[site].crash();
         self.end_links_of(site);
+    }
+
+    /// The engine of a device ends at once, and its pipes with it; what was under way is left as chance has it. Tells
+    /// what the hardware did to people's files.
+    pub fn crash_by(&mut self, site: SiteId, crash: Crash, chance: &mut fastrand::Rng) -> Vec<Torn> {
+        let torn = self[site].crash_by(crash, chance);
+        self.end_links_of(site);
+        torn
     }
 
     /// Crashes a device and starts it anew.
     pub fn restart(&mut self, site: SiteId) {
         self.crash(site);
         self.start(site);
+    }
+
+    /// Wakes a device up.
+    pub fn wake(&mut self, site: SiteId) {
+        let outside = self[site].wake();
+        self.route(site, outside);
     }
 
     /// Connects two devices until they rest, and parts them again.
@@ -309,6 +328,10 @@ impl World {
                 self.tell(site, Event::LinkReady { link });
             }
             Step::Wake { site } => self.tell(SiteId(site), Event::Wake),
+            Step::Hint { site, index } => {
+                let outside = self.sites[site].hint(index);
+                self.route(SiteId(site), outside);
+            }
         }
         true
     }
@@ -326,20 +349,40 @@ impl World {
     /// People changed a device's folder, which was like this before.
     pub fn people_changed(&self, site: SiteId, before: &Tree) {
         let state = &self[site];
-        self.judge.people_changed(site.0, state.now(), before, &state.tree());
+        self.judge.people_changed(site.0, state.clock().now(), before, &state.tree());
     }
 
     /// Moves a device's wall clock.
     pub fn jump_clock(&mut self, site: SiteId, milliseconds: i64) {
         self.judge.clock_moved(site.0);
-        self[site].jump_clock(milliseconds);
+        self[site].jump(milliseconds);
+    }
+
+    /// A device's clocks go faster or slower.
+    pub fn drift_clock(&mut self, site: SiteId, parts_per_million: i32) {
+        self.judge.clock_moved(site.0);
+        self[site].clock().set_drift(parts_per_million);
+    }
+
+    /// A device goes off: its engine ends, and what was not on its disk is gone or torn.
+    pub fn lose_power(&mut self, site: SiteId, chance: &mut fastrand::Rng) {
+        let (mut before, mut after) = (Tree::default(), Tree::default());
+        let torn = self.crash_by(site, Crash::Power, chance);
+        for torn in torn.into_iter().filter(|torn| !torn.displaced) {
+            before.insert(&torn.path, torn.before);
+            if let Some(item) = torn.after {
+                after.insert(&torn.path, item);
+            }
+        }
+        self.judge.people_changed(site.0, self[site].clock().now(), &before, &after);
     }
 
     /// A device's disk works again.
     pub fn mend_disk(&mut self, site: SiteId) {
+        self[site].hurry();
         let host = self[site].host();
         host.disk.mend();
-        host.store.fail(false);
+        host.store.mend();
     }
 
     /// The world's clock.
@@ -380,7 +423,8 @@ impl World {
 
     fn collect_choices(&mut self) {
         self.choices.clear();
-        for (site, state) in self.sites.iter().enumerate() {
+        for (site, state) in self.sites.iter_mut().enumerate() {
+            state.look();
             self.choices.extend((0..state.answerable()).map(|index| Step::Answer { site, index }));
             self.choices.extend(state.performable().map(|index| Step::Perform { site, index }));
             if self.order == Order::Asked && !self.choices.is_empty() {
@@ -401,12 +445,14 @@ impl World {
             if state.deadline_ms().is_some_and(|deadline| deadline <= now) {
                 self.choices.push(Step::Wake { site });
             }
+            self.choices.extend(state.hints().map(|index| Step::Hint { site, index }));
         }
     }
 
     fn next_deadline(&self) -> Option<u64> {
         let arrivals = self.pipes.iter().filter_map(Pipe::next_arrival);
-        self.sites.iter().filter_map(Site::deadline_ms).chain(arrivals).min()
+        let sites = self.sites.iter().flat_map(|site| [site.deadline_ms(), site.due_ms()]).flatten();
+        sites.chain(arrivals).min()
     }
 
     fn move_to(&mut self, elapsed_ms: u64) {

@@ -5,13 +5,13 @@ use std::collections::{BTreeSet, VecDeque};
 use syncline_core::{
     Engine,
     api::{
-        Action, CommitResult, Config, Event, Failure, HashResult, LinkId, Notice, NoticeCode, Now, Outcome,
-        ProbeResult, Put, ReadResult, RootStatus, Seed, StageResult, Status, TaskId, Work,
+        Action, CommitResult, Config, Event, Failure, LinkId, Notice, NoticeCode, Outcome, Put, RootStatus, Seed,
+        Status, TaskId, Work,
     },
 };
 
-use super::{Clock, Host, Narrative, tap::Tap};
-use crate::{Disk, Invariant, Item, Judge, Tree, digest, story::Coverage};
+use super::{Asleep, Clock, Crash, Host, Narrative, WatcherTraits, host::Undone, tap::Tap, watcher::Watcher};
+use crate::{Disk, Faults, Invariant, Item, Judge, Torn, Tree, digest, story::Coverage};
 
 /// The most actions that one call may return.
 const ACTIONS_MAX: usize = 1_024;
@@ -41,6 +41,24 @@ pub struct Counts {
 /// Tells the work that is not to be carried out yet.
 type Hold = Box<dyn Fn(&Work) -> bool>;
 
+/// Tells by how many milliseconds a piece of work comes late.
+type Delay = Box<dyn FnMut(&Work) -> u64>;
+
+/// Work that was asked for.
+struct Pending {
+    task: TaskId,
+    work: Work,
+    /// When it can be carried out, in the world's milliseconds.
+    due_ms: u64,
+}
+
+/// Work that was carried out, and not yet told.
+struct Done {
+    task: TaskId,
+    outcome: Outcome,
+    undone: Undone,
+}
+
 /// A device: its folder and store, its engine, and the work that is under way.
 pub struct Site {
     number: usize,
@@ -51,11 +69,15 @@ pub struct Site {
     clock: Clock,
     chance: fastrand::Rng,
     engine: Option<Engine>,
-    pending: VecDeque<(TaskId, Work)>,
-    done: VecDeque<(TaskId, Outcome)>,
+    pending: VecDeque<Pending>,
+    done: VecDeque<Done>,
     given: BTreeSet<TaskId>,
     save: Option<TaskId>,
     hold: Option<Hold>,
+    delay: Option<Delay>,
+    watcher: Option<Watcher>,
+    /// What happened to the device while it slept.
+    missed: VecDeque<Event>,
     notices: Vec<Notice>,
     counts: Counts,
     log: Option<Vec<u8>>,
@@ -95,6 +117,9 @@ impl Site {
             given: BTreeSet::new(),
             save: None,
             hold: None,
+            delay: None,
+            watcher: None,
+            missed: VecDeque::new(),
             notices: Vec::new(),
             counts: Counts::default(),
             log: None,
@@ -130,6 +155,62 @@ impl Site {
         self.hold = None;
     }
 
+    /// Work asked for from now on is carried out so many milliseconds later than it could be; what draws them is given
+    /// its chance by the caller.
+    pub fn delay(&mut self, by_ms: impl FnMut(&Work) -> u64 + 'static) {
+        self.delay = Some(Box::new(by_ms));
+    }
+
+    /// Work asked for from now on is carried out when it can be.
+    pub fn hurry(&mut self) {
+        self.delay = None;
+    }
+
+    /// The engine is told of what people do to the folder from now on, as such a watcher does it, or no more.
+    pub fn watch(&mut self, watcher: Option<(WatcherTraits, fastrand::Rng)>) {
+        self.host.disk.watch(watcher.is_some());
+        self.host.disk.set_echo(watcher.as_ref().is_some_and(|(traits, _)| traits.echo));
+        self.watcher = watcher.map(|(traits, chance)| Watcher::new(traits, chance));
+    }
+
+    /// The device's clocks.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The wall clock is set to another time, so many milliseconds from what it shows.
+    pub fn jump(&mut self, milliseconds: i64) {
+        self.clock.jump(milliseconds);
+        self.host.disk.strike(|faults| match milliseconds {
+            0 => {}
+            1.. => faults.jumps_forwards += 1,
+            _ => faults.jumps_backwards += 1,
+        });
+    }
+
+    /// The device falls asleep: it carries out nothing, and what happens to it waits until it wakes up.
+    pub fn sleep(&mut self, monotonic: Asleep) {
+        self.clock.sleep(monotonic);
+        self.host.disk.strike(|faults| faults.sleeps += 1);
+    }
+
+    /// The device wakes up, and its engine hears of what happened meanwhile.
+    pub(crate) fn wake(&mut self) -> Vec<Outside> {
+        self.clock.wake();
+        let missed = std::mem::take(&mut self.missed);
+        missed.into_iter().flat_map(|event| self.handle(event)).collect()
+    }
+
+    /// The device sleeps.
+    pub fn is_asleep(&self) -> bool {
+        self.clock.is_asleep()
+    }
+
+    /// How often each kind of fault struck this device so far.
+    pub fn faults(&self) -> Faults {
+        self.host.faults()
+    }
+
     /// Writes down every action from now on.
     pub fn record(&mut self) {
         self.log = Some(Vec::new());
@@ -152,6 +233,8 @@ impl Site {
         let engine = Engine::new(self.config.clone(), Seed { bytes }).expect("the configuration is sound");
         self.engine = Some(engine);
         (self.silenced, self.stopped) = (false, false);
+        // Nobody watched while no engine ran.
+        self.host.disk.take_touched();
         self.handle(Event::Start)
     }
 
@@ -162,11 +245,67 @@ impl Site {
         self.done.clear();
         self.given.clear();
         self.tap.clear();
+        self.missed.clear();
+        if let Some(watcher) = &mut self.watcher {
+            watcher.forget();
+        }
         self.save = None;
     }
 
-    /// Gives an event to the engine; nothing happens where none runs.
+    /// The engine ends at once, and what was under way is left as it happens to be: not begun, in part, or whole. Tells
+    /// what the hardware did to people's files.
+    pub(crate) fn crash_by(&mut self, crash: Crash, chance: &mut fastrand::Rng) -> Vec<Torn> {
+        let (mut pending, done) = (Vec::from(std::mem::take(&mut self.pending)), std::mem::take(&mut self.done));
+        self.crash();
+        chance.shuffle(&mut pending);
+        for pending in pending {
+            self.host.interrupt(pending.work, crash, chance);
+        }
+        let untold = done.iter().filter(|done| !matches!(done.undone, Undone::Nothing)).count() as u64;
+        self.host.disk.strike(|faults| faults.work_untold += untold);
+        if crash == Crash::Process {
+            self.host.disk.strike(|faults| faults.process_crashes += 1);
+            return Vec::new();
+        }
+        self.host.disk.strike(|faults| faults.power_crashes += 1);
+        self.host.tear_staging(chance);
+        for done in done.into_iter().rev() {
+            self.host.take_back(done.undone, chance);
+        }
+        self.host.disk.lose_power(chance)
+    }
+
+    /// The watcher looks at what people did.
+    pub(crate) fn look(&mut self) {
+        if let (Some(watcher), true) = (&mut self.watcher, self.engine.is_some()) {
+            watcher.look(&mut self.host.disk, self.clock.elapsed_ms());
+        }
+    }
+
+    /// The engine hears of what the watcher saw.
+    pub(crate) fn hint(&mut self, index: usize) -> Vec<Outside> {
+        let root = self.config.roots.first().map(|root| root.id);
+        match (&mut self.watcher, root) {
+            (Some(watcher), Some(root)) => {
+                let event = watcher.take(index, root);
+                self.handle(event)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The indices of the hints that are due.
+    pub(crate) fn hints(&self) -> impl Iterator<Item = usize> {
+        let awake = self.watcher.iter().filter(|_| !self.is_asleep());
+        awake.flat_map(|watcher| watcher.due(self.clock.elapsed_ms()))
+    }
+
+    /// Gives an event to the engine; nothing happens where none runs, and later where the device sleeps.
     pub(crate) fn handle(&mut self, event: Event) -> Vec<Outside> {
+        if self.engine.is_some() && self.is_asleep() {
+            self.missed.push_back(event);
+            return Vec::new();
+        }
         let Some(engine) = &mut self.engine else { return Vec::new() };
         self.counts.events += 1;
         let actions = engine.handle(self.clock.now(), event);
@@ -199,7 +338,7 @@ impl Site {
 
     /// Carries out one piece of the work that waits; its outcome then waits to be told.
     pub(crate) fn perform(&mut self, index: usize) {
-        let Some((task, work)) = self.pending.remove(index) else { return };
+        let Some(Pending { task, work, .. }) = self.pending.remove(index) else { return };
         self.counts.performed += 1;
         match &work {
             Work::Save { .. } => self.counts.saves += 1,
@@ -207,18 +346,17 @@ impl Site {
             Work::Commit { items, .. } => self.counts.commits += items.len() as u64,
             _ => {}
         }
-        let outcome = self.host.perform(work.clone());
+        let (outcome, undone) = self.host.carry_out(work.clone());
         self.check_committed(&work, &outcome);
-        let own = matches!(work, Work::Save { .. }).then(|| self.engine.as_ref()?.status().replica).flatten();
-        self.judge.performed(self.number, own, self.clock.now(), &work, &outcome);
+        self.judge.performed(self.number, self.clock.now(), &work, &outcome);
         self.narrative.tell_work(self.number, &work, &outcome);
-        count(&mut self.coverage, &work, &outcome);
-        self.done.push_back((task, outcome));
+        self.coverage.count_work(&work, &outcome);
+        self.done.push_back(Done { task, outcome, undone });
     }
 
     /// Tells the engine how one piece of work ended.
     pub(crate) fn answer(&mut self, index: usize) -> Vec<Outside> {
-        let Some((task, outcome)) = self.done.remove(index) else { return Vec::new() };
+        let Some(Done { task, outcome, .. }) = self.done.remove(index) else { return Vec::new() };
         if self.save == Some(task) {
             self.save = None;
             self.silenced |= matches!(outcome, Outcome::Failed { .. });
@@ -228,29 +366,36 @@ impl Site {
 
     /// The indices of the work that can be carried out now.
     pub(crate) fn performable(&self) -> impl Iterator<Item = usize> {
-        let held = |work| self.hold.as_ref().is_some_and(|hold| hold(work));
-        self.pending.iter().enumerate().filter(move |(_, (_, work))| !held(work)).map(|(index, _)| index)
+        let now = self.clock.elapsed_ms();
+        let awake = !self.is_asleep();
+        let ready = move |pending: &Pending| awake && pending.due_ms <= now && !self.is_held(pending);
+        self.pending.iter().enumerate().filter(move |(_, pending)| ready(pending)).map(|(index, _)| index)
+    }
+
+    /// When the next late work can be carried out or the next late hint comes, in the world's milliseconds.
+    pub(crate) fn due_ms(&self) -> Option<u64> {
+        if self.is_asleep() {
+            return None;
+        }
+        let now = self.clock.elapsed_ms();
+        let late = self.pending.iter().filter(|pending| pending.due_ms > now && !self.is_held(pending));
+        let hint = self.watcher.as_ref().and_then(Watcher::next_ms);
+        late.map(|pending| pending.due_ms).chain(hint).min()
+    }
+
+    fn is_held(&self, pending: &Pending) -> bool {
+        self.hold.as_ref().is_some_and(|hold| hold(&pending.work))
     }
 
     pub(crate) fn answerable(&self) -> usize {
-        self.done.len()
+        if self.is_asleep() { 0 } else { self.done.len() }
     }
 
     /// When the engine wants its next turn, in the world's milliseconds.
     pub(crate) fn deadline_ms(&self) -> Option<u64> {
-        let deadline = self.engine.as_ref()?.deadline()?;
+        let engine = self.engine.as_ref().filter(|_| !self.is_asleep())?;
+        let deadline = engine.deadline()?;
         Some(self.clock.in_world(deadline))
-    }
-
-    /// The device's clocks.
-    pub fn now(&self) -> Now {
-        self.clock.now()
-    }
-
-    /// The device's wall clock is moved, for its engine and its files.
-    pub(crate) fn jump_clock(&mut self, milliseconds: i64) {
-        self.clock.jump(milliseconds);
-        self.host.disk.clock.jump(milliseconds);
     }
 
     /// What was done here, by kinds.
@@ -308,7 +453,7 @@ impl Site {
 
     /// The work that waits to be carried out.
     pub fn pending(&self) -> impl Iterator<Item = (TaskId, &Work)> {
-        self.pending.iter().map(|(task, work)| (*task, work))
+        self.pending.iter().map(|pending| (pending.task, &pending.work))
     }
 
     /// The actions written down since [`record`](Site::record), one behind the other, as postcard.
@@ -323,11 +468,16 @@ impl Site {
         self.judge.must(Invariant::CrashSafety, !is_save || self.save.is_none(), || {
             format!("device {number} has two saves in flight")
         });
-        self.judge.asked(number, &work);
+        let own = is_save.then(|| self.engine.as_ref()?.status().replica).flatten();
+        self.judge.asked(number, own, &work);
         if is_save {
             self.save = Some(task);
         }
-        self.pending.push_back((task, work));
+        let late_ms = self.delay.as_mut().map_or(0, |delay| delay(&work));
+        if late_ms > 0 {
+            self.host.disk.strike(|faults| faults.delayed += 1);
+        }
+        self.pending.push_back(Pending { task, work, due_ms: self.clock.elapsed_ms() + late_ms });
     }
 
     /// Each path holds the old bytes or the new, whole.
@@ -344,10 +494,10 @@ impl Site {
 
     /// A host that finds it easy does not do cancelled work, and still answers.
     fn cancel(&mut self, task: TaskId) {
-        if let Some(index) = self.pending.iter().position(|(pending, _)| *pending == task) {
+        if let Some(index) = self.pending.iter().position(|pending| pending.task == task) {
             self.pending.remove(index);
             let failure = Failure::Other { message: "cancelled".into() };
-            self.done.push_back((task, Outcome::Failed { failure }));
+            self.done.push_back(Done { task, outcome: Outcome::Failed { failure }, undone: Undone::Nothing });
         }
     }
 
@@ -363,64 +513,5 @@ impl Site {
             format!("one call on device {number} returned {} bytes of actions", bytes.len())
         });
         log.extend_from_slice(&bytes);
-    }
-}
-
-/// Counts a piece of work and how it and its items ended.
-fn count(coverage: &mut Coverage, work: &Work, outcome: &Outcome) {
-    let kind = work_kind(work);
-    let mut failed = |failure: &Failure| coverage.count(format!("{kind} failed {}", failure_kind(failure)));
-    match outcome {
-        Outcome::Failed { failure } => failed(failure),
-        Outcome::Probed { results, .. } => results.iter().for_each(|result| match result {
-            ProbeResult::Failed { failure } => failed(failure),
-            ProbeResult::Present { .. } => {}
-        }),
-        Outcome::Hashed { results } => results.iter().for_each(|result| match result {
-            HashResult::Failed { failure } => failed(failure),
-            HashResult::Hashed { .. } => {}
-        }),
-        Outcome::Read { results } => results.iter().for_each(|result| match result {
-            ReadResult::Failed { failure } => failed(failure),
-            ReadResult::Bytes { .. } => {}
-        }),
-        Outcome::Staged { results } => results.iter().for_each(|result| match result {
-            StageResult::Failed { failure } => failed(failure),
-            StageResult::Staged => {}
-        }),
-        Outcome::Committed { results } => results.iter().for_each(|result| match result {
-            CommitResult::Failed { failure } => failed(failure),
-            CommitResult::Committed { .. } => {}
-        }),
-        Outcome::Loaded { .. } | Outcome::Saved | Outcome::Listed { .. } | Outcome::Discarded => {}
-    }
-    coverage.count(format!("work {kind}"));
-}
-
-fn work_kind(work: &Work) -> &'static str {
-    match work {
-        Work::Load { .. } => "Load",
-        Work::Save { .. } => "Save",
-        Work::List { .. } => "List",
-        Work::Probe { .. } => "Probe",
-        Work::Hash { .. } => "Hash",
-        Work::Read { .. } => "Read",
-        Work::Stage { .. } => "Stage",
-        Work::Commit { .. } => "Commit",
-        Work::Discard { .. } => "Discard",
-    }
-}
-
-fn failure_kind(failure: &Failure) -> &'static str {
-    match failure {
-        Failure::Missing => "Missing",
-        Failure::NotLocal => "NotLocal",
-        Failure::Denied => "Denied",
-        Failure::NoSpace => "NoSpace",
-        Failure::Changed => "Changed",
-        Failure::Corrupt => "Corrupt",
-        Failure::NotEmpty => "NotEmpty",
-        Failure::Unrepresentable => "Unrepresentable",
-        Failure::Other { .. } => "Other",
     }
 }

@@ -9,12 +9,38 @@ use syncline_core::api::{Failure, LoadQuery, Outcome, Pair, Write};
 pub struct Store {
     pairs: BTreeMap<Vec<u8>, Vec<u8>>,
     failing: bool,
+    failing_saves: u32,
+    failing_late: u32,
+    space: Option<u64>,
 }
+
+/// What stood under the keys of a batch before it was written.
+pub(crate) type Before = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 
 impl Store {
     /// From now on saves fail, or succeed again.
     pub fn fail(&mut self, failing: bool) {
         self.failing = failing;
+    }
+
+    /// The next so many saves fail, each without an effect; those after it succeed again.
+    pub fn fail_saves(&mut self, count: u32) {
+        self.failing_saves = count;
+    }
+
+    /// The next so many saves are written, and still said to have failed: their `fsync` told of an error.
+    pub fn fail_saves_late(&mut self, count: u32) {
+        self.failing_late = count;
+    }
+
+    /// So many bytes of keys and values can still be written; none lifts the limit.
+    pub fn space(&mut self, bytes: Option<u64>) {
+        self.space = bytes;
+    }
+
+    /// No fault is left.
+    pub fn mend(&mut self) {
+        (self.failing, self.failing_saves, self.failing_late, self.space) = (false, 0, 0, None);
     }
 
     /// Everything is gone.
@@ -24,17 +50,50 @@ impl Store {
 
     /// Carries out a [`Save`](syncline_core::api::Work::Save).
     pub fn save(&mut self, writes: Vec<Write>) -> Outcome {
-        if self.failing {
-            return Outcome::Failed { failure: Failure::Other { message: "the store's disk is gone".into() } };
+        self.write(writes).0
+    }
+
+    /// Carries out a save, and tells what it wrote over.
+    pub(crate) fn write(&mut self, writes: Vec<Write>) -> (Outcome, Before) {
+        let failed = |message: &str| Outcome::Failed { failure: Failure::Other { message: message.into() } };
+        if self.failing || self.failing_saves > 0 {
+            self.failing_saves = self.failing_saves.saturating_sub(1);
+            return (failed("the store's disk is gone"), Before::new());
         }
-        for write in writes {
-            assert!(write.key.len() <= 8 << 10, "a key of {} bytes", write.key.len());
-            match write.value {
-                Some(value) => self.pairs.insert(write.key, value),
-                None => self.pairs.remove(&write.key),
+        let bytes: usize = writes.iter().map(|write| write.key.len() + write.value.as_ref().map_or(0, Vec::len)).sum();
+        match &mut self.space {
+            Some(left) if *left < bytes as u64 => {
+                return (Outcome::Failed { failure: Failure::NoSpace }, Before::new());
+            }
+            Some(left) => *left -= bytes as u64,
+            None => {}
+        }
+        let before = writes.into_iter().map(|write| self.write_one(write)).collect();
+        if self.failing_late > 0 {
+            self.failing_late -= 1;
+            return (failed("the store's disk fails"), before);
+        }
+        (Outcome::Saved, before)
+    }
+
+    fn write_one(&mut self, write: Write) -> (Vec<u8>, Option<Vec<u8>>) {
+        assert!(write.key.len() <= 8 << 10, "a key of {} bytes", write.key.len());
+        let before = match write.value {
+            Some(value) => self.pairs.insert(write.key.clone(), value),
+            None => self.pairs.remove(&write.key),
+        };
+        (write.key, before)
+    }
+
+    /// Undoes the batch that was written last.
+    pub(crate) fn take_back(&mut self, before: Before) {
+        // A batch may name a key twice.
+        for (key, value) in before.into_iter().rev() {
+            match value {
+                Some(value) => self.pairs.insert(key, value),
+                None => self.pairs.remove(&key),
             };
         }
-        Outcome::Saved
     }
 
     /// Carries out a [`Load`](syncline_core::api::Work::Load).
