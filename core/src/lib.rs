@@ -28,6 +28,10 @@ pub mod crypto;
 pub mod engine;
 pub mod link;
 pub mod log;
+#[cfg(feature = "planted")]
+pub mod planted;
+#[cfg(not(feature = "planted"))]
+mod planted;
 pub mod tree;
 
 pub use engine::Engine;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Identity, InvalidPublicKey, PublicKey, Signature};
 use crate::api::{ConfigError, GroupConfig, GroupId, ReplicaId};
 use crate::engine::limits::DEVICE_NAME_BYTES_MAX;
+use crate::planted::{Planted, planted};
 
 const CERTIFICATE_CONTEXT: &str = "Syncline 2026 certificate of an incarnation, version 1";
 const PROOF_CONTEXT: &str = "Syncline 2026 proof of membership, version 1";
@@ -53,7 +54,8 @@ impl Introduction {
     /// What is wrong with it.
     pub fn verify(&self, proof_key: &ProofKey, replica: ReplicaId) -> Result<PublicKey, IntroductionError> {
         // Comparing two `blake3::Hash` is constant in time.
-        if proof_key.proof(replica, &self.public_key) != blake3::Hash::from(self.proof) {
+        let is_proven = proof_key.proof(replica, &self.public_key) == blake3::Hash::from(self.proof);
+        if !is_proven && !planted(Planted::ProofUnchecked) {
             return Err(IntroductionError::Proof);
         }
         let public_key = self.public_key()?;

@@ -29,6 +29,7 @@ use crate::api::{
 };
 use crate::crypto::Identity;
 use crate::log::{Heads, Log};
+use crate::planted::{Planted, planted};
 
 /// One replica of one group.
 ///
@@ -233,7 +234,7 @@ impl Engine {
     }
 
     fn saved(&mut self, then: Vec<After>, log: SavedLog, outcome: Outcome) {
-        if outcome != Outcome::Saved {
+        if outcome != Outcome::Saved && !planted(Planted::SaveFailureIgnored) {
             self.shared.saver.fail();
             let why = match outcome {
                 Outcome::Failed { failure: Failure::NoSpace } => "no space left on the device".to_string(),
@@ -243,7 +244,7 @@ impl Engine {
             let message = alloc::format!("could not save changes: {why}; nothing is sent or changed any more");
             self.shared.notify(NoticeCode::StoreFailed, message);
         } else {
-            self.shared.saver.saved(log);
+            self.shared.saver.saved(if planted(Planted::SavedMeansAll) { self.shared.log_now() } else { log });
             for After::Commit { root, batch } in then {
                 match (self.roots.get_mut(root), self.phase) {
                     (Some(root), Phase::Running) => root.commit(&mut self.shared, batch),

@@ -7,6 +7,7 @@ use super::keys;
 use super::root::CommitBatch;
 use crate::api::{Hash, Write};
 use crate::log::Heads;
+use crate::planted::{Planted, planted};
 
 /// What may happen once a batch is on disk.
 pub enum After {
@@ -106,7 +107,8 @@ impl Saver {
 
     /// A batch is in flight, or none can be any more.
     pub fn is_busy(&self) -> bool {
-        self.in_flight || self.failed
+        let overlaps = planted(Planted::SavesOverlap) && !self.pending.is_empty();
+        self.in_flight && !overlaps || self.failed
     }
 
     /// The store failed.

@@ -8,6 +8,7 @@ use serde_bytes::ByteBuf;
 
 use super::LinkError;
 use crate::engine::limits::{CREDIT_BYTES_MIN, MESSAGE_OVERHEAD_BYTES};
+use crate::planted::{Planted, planted};
 
 /// What these messages cost in credit: their bytes, and something for each, so that tiny ones are not free.
 pub fn messages_credit(messages: &[ByteBuf]) -> u64 {
@@ -47,7 +48,7 @@ impl Spending {
         let Some(left) = self.available.checked_sub(bytes) else {
             return false;
         };
-        self.available = left;
+        self.available = if planted(Planted::CreditLeaks) { left.saturating_sub(1 << 20) } else { left };
         self.spent = self.spent.saturating_add(bytes);
         true
     }

@@ -12,6 +12,7 @@ use super::LinkError;
 use crate::engine::limits::{
     CONTROL_FRAME_BYTES_MAX, FRAME_BYTES_MAX, PIPE_MESSAGE_BYTES_MAX, PIPE_MESSAGE_BYTES_MIN, SMALL_FRAME_BYTES_MAX,
 };
+use crate::planted::{Planted, planted};
 
 /// How many bytes of a packet are its header.
 pub(super) const HEADER_BYTES: usize = 1;
@@ -98,7 +99,8 @@ impl Cut {
     /// The next packet and whether it is the frame's last.
     pub fn next_packet(&mut self, lane: Lane, packet_bytes_max: usize) -> (Vec<u8>, bool) {
         let rest = self.bytes.get(self.sent..).unwrap_or_default();
-        let length = rest.len().min(packet_bytes_max.saturating_sub(HEADER_BYTES));
+        let header = if planted(Planted::PacketTooLong) { 0 } else { HEADER_BYTES };
+        let length = rest.len().min(packet_bytes_max.saturating_sub(header));
         let last = length == rest.len();
         let mut packet = Vec::with_capacity(length.saturating_add(HEADER_BYTES));
         packet.push(Header { lane, last }.to_byte());

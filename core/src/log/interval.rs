@@ -5,6 +5,8 @@ use core::cmp::{max, min};
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::planted::{Planted, planted};
+
 /// A number that knows its neighbours.
 ///
 /// `a.next() == Some(b)` exactly where `b.previous() == Some(a)`, and then `a < b` with nothing between.
@@ -85,8 +87,8 @@ impl<T: Ordinal> IntervalSet<T> {
             return;
         }
         // What lies in between these two indexes overlaps or touches the new interval.
-        let from = self.intervals.partition_point(|(_, last)| *last < start && last.next() != Some(start));
-        let to = self.intervals.partition_point(|(first, _)| *first <= end || end.next() == Some(*first));
+        let from = self.intervals.partition_point(|(_, last)| *last < start && !touches(*last, start));
+        let to = self.intervals.partition_point(|(first, _)| *first <= end || touches(end, *first));
         match self.intervals.get_mut(from..to) {
             Some([only]) => *only = (min(only.0, start), max(only.1, end)),
             Some([lowest, .., highest]) => {
@@ -200,7 +202,8 @@ impl<T: Ordinal> IntervalSet<T> {
     /// Whether the number is in the set.
     pub fn contains(&self, number: T) -> bool {
         let at = self.intervals.partition_point(|(_, end)| *end < number);
-        self.intervals.get(at).is_some_and(|(start, _)| *start <= number)
+        let found = self.intervals.get(at).is_some_and(|(start, _)| *start <= number);
+        found && !(planted(Planted::IntervalContainsOpen) && self.intervals.get(at).is_some_and(|own| own.0 == number))
     }
 
     /// Whether every number of another set is in this one.
@@ -254,6 +257,12 @@ impl<T: Ordinal> IntervalSet<T> {
     pub fn intervals(&self) -> impl DoubleEndedIterator<Item = (T, T)> + ExactSizeIterator + '_ {
         self.intervals.iter().copied()
     }
+}
+
+/// Nothing lies between the two.
+fn touches<T: Ordinal>(end: T, start: T) -> bool {
+    let joins = |last: T| last.next() == Some(start);
+    joins(end) || planted(Planted::IntervalJoinsGap) && end.next().is_some_and(joins)
 }
 
 impl<T: Serialize> Serialize for IntervalSet<T> {

@@ -10,6 +10,7 @@ use super::{Entry, Fork, Heads, Message, MessageError, Receipt, Sealed};
 use crate::api::{ConfigError, GroupConfig, Hash, MemberStatus, ReplicaId, UnixMs};
 use crate::clock::Lamport;
 use crate::crypto::{Identity, Introduction, IntroductionError, ProofKey, PublicKey, Signature};
+use crate::planted::{Planted, planted};
 
 const DIGEST_CONTEXT: &str = "Syncline 2026 digest of a log, version 1";
 
@@ -65,6 +66,9 @@ impl Log {
             Fit::New => {
                 let introduced = introduction(&message).map(Introduction::public_key).transpose()?;
                 self.admit(&message, hash, introduced);
+                if planted(Planted::LamportForgotten) {
+                    self.lamport = Lamport::default();
+                }
             }
         }
         Ok(message)
@@ -148,6 +152,9 @@ impl Log {
     pub fn digest(&self) -> Hash {
         let mut hasher = blake3::Hasher::new_derive_key(DIGEST_CONTEXT);
         for (author, counters) in self.heads.authors() {
+            if planted(Planted::DigestSkipsAuthor) && self.feeds.keys().next() == Some(&author) {
+                continue;
+            }
             hasher.update(author.as_bytes()).update(&(counters.intervals().len() as u64).to_le_bytes());
             for (first, last) in counters.intervals() {
                 hasher.update(&first.to_le_bytes()).update(&last.to_le_bytes());
@@ -198,10 +205,13 @@ impl Log {
             Err(error) => return Receipt::Refused(error.into()),
         };
         let Some(key) = introduced.or_else(|| self.public_key(author)) else {
+            if planted(Planted::UnknownAuthorAccepted) {
+                return self.hold(message, hash, bytes, None);
+            }
             self.waiting.push(&message, hash, bytes);
             return Receipt::Waiting { author };
         };
-        if !Message::verify(bytes, self.proof_key.group(), &key) {
+        if !Message::verify(bytes, self.proof_key.group(), &key) && !planted(Planted::SignatureUnchecked) {
             return Receipt::Refused(MessageError::Signature);
         }
         if self.own == Some(author) {
@@ -214,6 +224,11 @@ impl Log {
             self.waiting.push(&message, hash, bytes);
             return Receipt::AheadOfTime { author, counter, lamport, limit: self.lamport.limit() };
         }
+        self.hold(message, hash, bytes, introduced)
+    }
+
+    /// Holds a message that was judged.
+    fn hold(&mut self, message: Message, hash: Hash, bytes: &[u8], introduced: Option<PublicKey>) -> Receipt {
         self.admit(&message, hash, introduced);
         Receipt::Accepted { messages: Vec::from([Sealed { message, bytes: bytes.to_vec(), hash }]), forks: Vec::new() }
     }
@@ -226,7 +241,9 @@ impl Log {
         }
         let first = feed.admit(message, hash);
         self.heads.insert_range(message.author, first, message.counter);
-        self.lamport.observe(message.lamport);
+        if !(planted(Planted::LamportNotRaised) && self.own != Some(message.author)) {
+            self.lamport.observe(message.lamport);
+        }
     }
 }
 

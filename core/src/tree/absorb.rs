@@ -11,6 +11,7 @@ use super::view::{Shown, ViewEntry};
 use crate::api::{Content, ReplicaId, UnixMs};
 use crate::engine::limits::PAST_INTERVALS_MAX;
 use crate::log::DotSet;
+use crate::planted::{Planted, planted};
 
 /// What a look found at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,19 +70,30 @@ pub fn meaning(
         (None, _) if intent.is_some_and(|intent| intent.standing.is_none()) => Meaning::Forgotten,
         (None, None) => Meaning::Forgotten,
         (None, Some(standing)) => match standing.nodes.first() {
+            Some(node) if planted(Planted::GraceForDeletion) && in_grace(entry, now) => {
+                Meaning::Deleted { node: *node, past: DotSet::default() }
+            }
             Some(node) => Meaning::Deleted { node: *node, past: replaced(standing) },
             None => Meaning::Forgotten,
         },
         (Some(_), Some(standing)) => {
-            let in_grace = entry.and_then(|entry| entry.grace_until).is_some_and(|until| now < until);
-            let past = if in_grace { DotSet::default() } else { replaced(standing) };
+            let past = if in_grace(entry, now) { DotSet::default() } else { replaced(standing) };
             standing.nodes.first().map_or(Meaning::Born, |node| Meaning::Edited { node: *node, past })
         }
-        (Some(found), None) => match assigned(view, name).filter(|shown| shown.content == found.content) {
-            Some(shown) => Meaning::Adopted(adopted(merged, shown, found)),
-            None => Meaning::Born,
-        },
+        (Some(found), None) => {
+            let is_equal = |shown: &&Shown| shown.content == found.content || planted(Planted::AdoptUnequal);
+            match assigned(view, name).filter(is_equal) {
+                Some(shown) => Meaning::Adopted(adopted(merged, shown, found)),
+                None => Meaning::Born,
+            }
+        }
     }
+}
+
+/// An unrelated version took the path a short time ago: a write may still be one over the version before (§8.4).
+fn in_grace(entry: Option<&BaseEntry>, now: UnixMs) -> bool {
+    let until = entry.and_then(|entry| entry.grace_until);
+    until.is_some_and(|until| now < until || planted(Planted::GraceEndless)) && !planted(Planted::GraceIgnored)
 }
 
 fn holds(standing: Option<&Standing>, found: &Found) -> bool {
@@ -110,7 +122,8 @@ fn replaced(merged: &Merged, standing: &Standing, assigned: Option<&Shown>, own:
             past.insert(*dot);
         }
     }
-    let equal = assigned.filter(|shown| shown.content == standing.content);
+    let is_equal = |shown: &&Shown| shown.content == standing.content || planted(Planted::HeadsAsPast);
+    let equal = assigned.filter(is_equal);
     let twins = equal.into_iter().flat_map(|shown| &shown.dots).filter(|dot| Some(dot.author) != own);
     past.extend(&merged.closure(&twins.copied().collect::<Vec<_>>()));
     past

@@ -14,6 +14,7 @@ use super::view::Shown;
 use super::{Name, conflict};
 use crate::api::{Content, Hash, Stat, UnixMs};
 use crate::log::{Dot, DotSet};
+use crate::planted::{Planted, planted};
 
 /// What stands at a path and what it means.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,7 +45,7 @@ impl Standing {
 
     /// It is this already: nothing on disk would change.
     pub fn looks_like(&self, wish: &Shown) -> bool {
-        self.content == wish.content && self.mode == wish.mode
+        self.content == wish.content && (self.mode == wish.mode || planted(Planted::ModeNotCarriedOut))
     }
 
     /// It is this already, and stands for the same versions.

@@ -6,8 +6,9 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::{Body, Change, ChangeOrder, Name};
-use crate::api::Content;
+use crate::api::{Content, UnixMs};
 use crate::log::{Dot, DotSet};
+use crate::planted::{Planted, planted};
 
 /// The name of a node: the dot of its birth.
 pub type NodeId = Dot;
@@ -62,7 +63,7 @@ impl Node {
 
     /// A directory that lives, or a deleted one in which something lives.
     pub fn is_directory(&self) -> bool {
-        self.living_children > 0
+        self.living_children > 0 && !planted(Planted::DirectoryDies)
             || self.versions.iter().any(|version| version.body == Body::Content(Content::Directory))
     }
 
@@ -152,6 +153,9 @@ impl Merged {
     pub fn closure<'a>(&self, dots: impl IntoIterator<Item = &'a Dot>) -> DotSet {
         let mut closure = DotSet::default();
         for dot in dots {
+            if planted(Planted::ClosureOfFirst) && !closure.is_empty() {
+                break;
+            }
             closure.insert(*dot);
             if let Some(version) = self.version(dot) {
                 closure.extend(&version.past);
@@ -184,7 +188,7 @@ impl Merged {
 
     fn set_mode(&mut self, id: NodeId, register: ModeRegister, touched: &mut BTreeSet<Claim>) {
         let node = self.nodes.entry(id).or_default();
-        if node.mode.is_none_or(|held| held.order < register.order) {
+        if node.mode.is_none_or(|held| held.order < register.order || planted(Planted::ModeByArrival)) {
             node.mode = Some(register);
             self.touch(id, touched);
         }
@@ -192,13 +196,18 @@ impl Merged {
 
     fn add_version(&mut self, id: NodeId, version: Version, touched: &mut BTreeSet<Claim>) {
         let dot = version.order.dot();
+        let version = match planted(Planted::TieByArrival) {
+            true => Version { order: ChangeOrder::new(self.living.len() as u64, UnixMs::default(), dot), ..version },
+            false => version,
+        };
         let dead: Vec<(Dot, NodeId)> = self.living_in(&version.past);
         self.superseded.extend(&version.past);
         for (dead, node) in dead {
             self.change_node(node, touched, |node| node.versions.retain(|version| version.order.dot() != dead));
             self.living.remove(&dead);
         }
-        if self.superseded.contains(&dot) || self.living.contains_key(&dot) {
+        let is_dead = self.superseded.contains(&dot) && !planted(Planted::SupersededForgotten);
+        if is_dead || self.living.contains_key(&dot) {
             self.nodes.entry(id).or_default();
             self.touch(id, touched);
             return;

@@ -5,6 +5,8 @@ use core::{borrow::Borrow, fmt, ops::Deref};
 
 use serde::{Deserialize, Serialize};
 
+use crate::planted::{Planted, planted};
+
 /// The longest name, in bytes. File systems stop at 255 bytes or 255 UTF-16 units, which are at most 765 bytes.
 pub const NAME_BYTES_MAX: usize = 1024;
 
@@ -22,7 +24,7 @@ impl Name {
         let text = text.into();
         match text.as_str() {
             "" => Err(InvalidName::Empty),
-            "." | ".." => Err(InvalidName::Dots),
+            "." | ".." if !planted(Planted::DotsAccepted) => Err(InvalidName::Dots),
             _ if text.len() > NAME_BYTES_MAX => Err(InvalidName::TooLong),
             _ if text.contains('/') => Err(InvalidName::Slash),
             _ if text.contains('\0') => Err(InvalidName::Nul),

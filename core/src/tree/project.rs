@@ -33,6 +33,11 @@ impl Step {
             _ => false,
         }
     }
+
+    /// The step takes the place of what stands there.
+    pub fn replaces(self) -> bool {
+        matches!(self, Step::Remove | Step::PutLink | Step::PutFile)
+    }
 }
 
 /// The owner's bits, without which nothing can be made in a directory.

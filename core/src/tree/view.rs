@@ -8,6 +8,7 @@ use super::merged::{Merged, NodeId};
 use super::{Body, ChangeOrder, Name};
 use crate::api::Content;
 use crate::log::Dot;
+use crate::planted::{Planted, planted};
 
 /// What a name shows: one content, and every version that holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +41,9 @@ pub fn directories_at(merged: &Merged, path: &str) -> Vec<Option<NodeId>> {
     let mut nodes: Vec<Option<NodeId>> = alloc::vec![None];
     for name in path.split('/').filter(|name| !name.is_empty()) {
         nodes = directories(merged, &nodes, name).into_iter().map(Some).collect();
+        if planted(Planted::DirectoriesNotUnited) {
+            nodes.truncate(1);
+        }
     }
     nodes
 }
@@ -53,6 +57,9 @@ pub fn entries(merged: &Merged, parents: &[Option<NodeId>], name: &Name) -> Vec<
     }
     let mut groups = groups(merged, &claimants);
     let Some(plain) = groups.pop() else { return Vec::new() };
+    if planted(Planted::ConflictLoserDropped) {
+        groups.clear();
+    }
     let mut entries: Vec<ViewEntry> = copies(merged, parents, name, groups);
     entries.sort_by(|one, other| one.name.cmp(&other.name));
     entries.insert(0, ViewEntry { name: name.clone(), conflict_of: None, shown: plain });
@@ -98,6 +105,10 @@ fn alone(merged: &Merged, claimants: &[NodeId]) -> Option<Shown> {
 fn groups(merged: &Merged, claimants: &[NodeId]) -> Vec<Shown> {
     let mut files: BTreeMap<&Content, Vec<(ChangeOrder, NodeId, i64)>> = BTreeMap::new();
     for (id, node) in claimants.iter().filter_map(|id| Some((id, merged.node(id)?))) {
+        let is_deleted = || node.versions().iter().any(|version| version.body == Body::Deleted);
+        if planted(Planted::DeletionHidesEdit) && is_deleted() {
+            continue;
+        }
         for version in node.versions() {
             if let Body::Content(content @ (Content::File { .. } | Content::Symlink { .. })) = &version.body {
                 files.entry(content).or_default().push((version.order, *id, version.modified_ns));

@@ -12,6 +12,7 @@ use crate::engine::root::Root;
 use crate::engine::shared::{Purpose, Shared};
 use crate::link::{Acknowledgement, Frame, Lane, State, message_credit, messages_credit};
 use crate::log::{Heads, Receipt, message_key, message_keys, parse_message_key};
+use crate::planted::{Planted, planted};
 
 impl Engine {
     pub(super) fn heads(&mut self, link: LinkId, heads: Heads, indexed: bool) {
@@ -23,10 +24,16 @@ impl Engine {
         if indexed {
             peer.to_hear = Some(heads);
         }
+        if planted(Planted::HeadsEchoed) {
+            let indexed = peer.said_indexed;
+            say_heads(peer, &self.shared, indexed);
+        }
     }
 
     pub(super) fn messages(&mut self, link: LinkId, messages: Vec<ByteBuf>) {
-        self.shared.close_draft();
+        if !planted(Planted::DraftLeftOpen) {
+            self.shared.close_draft();
+        }
         let cost = messages_credit(&messages);
         if let Some(peer) = self.peers.get_mut(&link) {
             peer.credit_due = peer.credit_due.saturating_add(cost);
@@ -39,7 +46,9 @@ impl Engine {
     fn message(&mut self, link: LinkId, bytes: &[u8]) {
         let replica = self.peers.get(&link).and_then(Peer::replica);
         let mut receipt = self.shared.log.receive(bytes);
-        if let Receipt::OwnFeedAhead { counter } = receipt {
+        if let Receipt::OwnFeedAhead { counter } = receipt
+            && !planted(Planted::OwnFeedAheadIgnored)
+        {
             let message = alloc::format!(
                 "message {counter} of this replica is known elsewhere and not here: its store is an old copy, so it goes on under a new id"
             );
@@ -81,7 +90,8 @@ impl Engine {
 
     /// Tells a peer what is saved and what stands on disk, where it does not know.
     pub(super) fn acknowledge(&mut self, link: LinkId, indexed: bool) {
-        let saved = self.shared.saver.saved_heads();
+        let held_early = planted(Planted::AcknowledgeEarly);
+        let saved = if held_early { self.shared.log.heads() } else { self.shared.saver.saved_heads() };
         let all_saved = saved == self.shared.log.heads();
         let Some(peer) = self.peers.get_mut(&link) else { return };
         if peer.session.state() != State::Open {
@@ -113,23 +123,29 @@ impl Engine {
     pub(in crate::engine) fn note_applied(&mut self) {
         let saved = self.shared.saver.saved_heads();
         let settled = self.shared.saver.is_idle() && saved == self.shared.log.heads() && self.shared.draft.is_none();
-        if settled && self.applied != *saved && self.roots.iter().all(Root::is_applied) {
+        let stands = planted(Planted::AppliedEarly) || self.roots.iter().all(Root::is_applied);
+        if settled && self.applied != *saved && stands {
             self.applied = saved.clone();
         }
     }
 
     /// Reads messages that a peer lacks, a page at a time.
     pub(super) fn feed(&mut self, link: LinkId) {
-        let saved = self.shared.saver.saved_heads();
+        let too_soon = planted(Planted::UnsavedTakenForSent);
+        let saved = if too_soon { self.shared.log.heads() } else { self.shared.saver.saved_heads() };
         let Some(peer) = self.peers.get_mut(&link) else { return };
         let has_room =
             peer.session.has_room(Lane::Small) && peer.session.message_credit() >= message_credit(MESSAGE_BYTES_MAX);
         if self.shared.saver.has_failed() || !peer.is_known || peer.feeding || !has_room {
             return;
         }
-        let Some((author, first, last)) = saved.missing_from(&peer.sent).next() else { return };
+        let own = self.shared.log.own();
+        let is_sent_on = |author| !planted(Planted::ForeignMessagesKept) || own == Some(author);
+        let missing = saved.missing_from(&peer.sent).find(|(author, ..)| is_sent_on(*author));
+        let Some((author, first, last)) = missing else { return };
         peer.feeding = true;
-        let (start, end) = message_keys(author, first, last);
+        let is_short = planted(Planted::LastOfRunUnsent) && first < last;
+        let (start, end) = message_keys(author, first, if is_short { last.saturating_sub(1) } else { last });
         let query = LoadQuery::Range { start, end, bytes_max: FEED_BYTES_MAX };
         self.shared.perform(Purpose::Feed { link, author, first, last }, Work::Load { query });
     }
@@ -163,7 +179,11 @@ impl Engine {
 
 /// Says what is held, and whether it is complete.
 pub(super) fn say_heads(peer: &mut Peer, shared: &Shared, indexed: bool) {
-    let heads = shared.saver.saved_heads().clone();
+    let heads = match indexed {
+        _ if planted(Planted::HeadsBeforeSaved) => shared.log.heads().clone(),
+        false if planted(Planted::HeadsForgotten) => Heads::default(),
+        _ => shared.saver.saved_heads().clone(),
+    };
     peer.said_indexed = indexed;
     if let Some(digest) = shared.saver.saved_digest() {
         peer.push(Frame::Heads { heads, digest, indexed });

@@ -20,6 +20,7 @@ use super::{Engine, Phase};
 use crate::api::{Action, Hash, LinkId, Monotonic, Notice, NoticeCode, ReplicaId};
 use crate::link::{Acknowledgement, Frame, LinkError, Session, SessionConfig, State};
 use crate::log::Heads;
+use crate::planted::{Planted, planted};
 
 /// What a link that came up too early brought; at most a hello.
 pub struct EarlyLink {
@@ -108,7 +109,8 @@ impl Peer {
     }
 
     fn can_ask(&self, content: &Hash, now: Monotonic) -> bool {
-        self.is_known && self.lacks.get(content).is_none_or(|until| *until <= now)
+        let again = |until: &Monotonic| *until <= now && !planted(Planted::AbsentForGood);
+        self.is_known && self.lacks.get(content).is_none_or(again)
     }
 
     /// When it may be asked again for something that it lacked.
@@ -231,6 +233,9 @@ impl Engine {
                 peer.sent.union(&heads);
                 if kind == Acknowledgement::Applied {
                     peer.applied.union(&heads);
+                    if planted(Planted::AbsentForGood) {
+                        return;
+                    }
                     peer.lacks.clear();
                 }
             }

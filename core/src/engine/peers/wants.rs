@@ -9,6 +9,7 @@ use crate::engine::Engine;
 use crate::engine::limits::{ASK_AGAIN_MS, WANTED_CHUNKS_MAX, WANTED_MANIFESTS_MAX};
 use crate::engine::root::{Arrival, ChunkWant, ManifestWant};
 use crate::link::{Frame, Want};
+use crate::planted::{Planted, planted};
 
 impl Engine {
     /// Hands the wishes of the roots to peers that may fulfil them.
@@ -16,7 +17,9 @@ impl Engine {
         let until = self.shared.now.monotonic.plus(ASK_AGAIN_MS);
         for root in &mut self.roots {
             for (link, content) in root.take_distrusted() {
-                if let Some(peer) = self.peers.get_mut(&link) {
+                if let Some(peer) = self.peers.get_mut(&link)
+                    && !planted(Planted::LiarAskedAgain)
+                {
                     peer.lacks.insert(content, until);
                 }
             }
@@ -102,7 +105,9 @@ impl Engine {
 
     pub(super) fn absent(&mut self, link: LinkId, content: Hash, offset: Option<u64>) {
         let Some(peer) = self.peers.get_mut(&link) else { return };
-        peer.lacks.insert(content, self.shared.now.monotonic.plus(ASK_AGAIN_MS));
+        if !planted(Planted::AbsentAskedAgain) {
+            peer.lacks.insert(content, self.shared.now.monotonic.plus(ASK_AGAIN_MS));
+        }
         match offset {
             None => {
                 if let Some((root, want)) = peer.manifests.remove(&content) {
@@ -110,7 +115,9 @@ impl Engine {
                 }
             }
             Some(offset) => {
-                if let Some((root, want)) = peer.chunks.remove(&(content, offset)) {
+                if let Some((root, want)) = peer.chunks.remove(&(content, offset))
+                    && !planted(Planted::AbsentChunkForgotten)
+                {
                     self.want_chunk_again(root, want);
                 }
             }
@@ -130,6 +137,9 @@ impl Engine {
     }
 
     pub(super) fn take_back_wants(&mut self, peer: Peer) {
+        if planted(Planted::WantLostWithLink) {
+            return;
+        }
         for (root, want) in peer.manifests.into_values() {
             self.want_manifest_again(root, want);
         }

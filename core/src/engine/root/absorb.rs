@@ -8,6 +8,7 @@ use super::retry::Cause;
 use crate::api::{Content, Stat};
 use crate::engine::shared::Shared;
 use crate::log::{Dot, DotSet};
+use crate::planted::{Planted, planted};
 use crate::tree::absorb::{Found, Meaning, meaning};
 use crate::tree::base::{BaseEntry, Standing};
 use crate::tree::merged::NodeId;
@@ -38,13 +39,18 @@ impl Root {
             && entry.standing.is_none()
             && found.content == Content::Directory
         {
+            let entry = BaseEntry { stat, ..entry.clone() };
+            self.base.set(directory, name, entry);
             return;
         }
+        self.resolve_doubt(shared, &full);
+        let entry = self.base.entry(directory, name);
         let view = self.claim_view(directory, name);
         let meaning = meaning(&self.merged, entry, &view, name, found.as_ref(), shared.log.own(), shared.now.unix);
         let mut next = self.base.entry(directory, name).cloned().unwrap_or_default();
         let was_directory = is_directory(next.standing.as_ref());
-        let kept_grace = next.grace_until.filter(|_| matches!(meaning, Meaning::Known(_)));
+        let kept_grace =
+            next.grace_until.filter(|_| planted(Planted::GraceKept) || matches!(meaning, Meaning::Known(_)));
         if let Some(intent) = next.intent.take()
             && intent.standing.is_some()
             && matches!(&meaning, Meaning::Known(standing) if Some(standing) == intent.standing.as_ref())
@@ -62,7 +68,9 @@ impl Root {
         let became_directory = !was_directory && is_directory(next.standing.as_ref());
         if self.base.entry(directory, name) != Some(&next) {
             self.base.set(directory, name, next);
-            self.store_base(shared, directory, name);
+            if !planted(Planted::AbsorbedBaseNotSaved) {
+                self.store_base(shared, directory, name);
+            }
         }
         self.projection.mark(directory, name);
         if became_directory {

@@ -11,9 +11,10 @@ use crate::engine::keys;
 use crate::engine::limits::{COMMIT_ITEMS_MAX, COMMITS_MAX, GRACE_MS};
 use crate::engine::saver::After;
 use crate::engine::shared::Shared;
-use crate::log::Dot;
+use crate::log::{Dot, DotSet};
+use crate::planted::{Planted, planted};
 use crate::tree::base::{BaseEntry, Intent, Standing};
-use crate::tree::path;
+use crate::tree::{path, view};
 
 /// Changes that are made together.
 pub struct CommitBatch {
@@ -52,15 +53,24 @@ impl Root {
             return;
         }
         let journal = keys::intents(self.id, shared.random.number());
-        if let Ok(value) = postcard::to_allocvec(&intents) {
+        if let Ok(value) = postcard::to_allocvec(&intents)
+            && !planted(Planted::IntentsNotSaved)
+        {
             shared.saver.put(journal.clone(), value);
         }
         self.projection.commits = self.projection.commits.saturating_add(1);
-        shared.saver.then(After::Commit { root: self.index, batch: CommitBatch { journal, changes } });
+        let batch = CommitBatch { journal, changes };
+        if planted(Planted::CommitBeforeSaved) {
+            return self.commit(shared, batch);
+        }
+        shared.saver.then(After::Commit { root: self.index, batch });
     }
 
     /// The intents are on disk: makes the changes.
     pub fn commit(&mut self, shared: &mut Shared, batch: CommitBatch) {
+        if planted(Planted::IntentsRemovedEarly) {
+            shared.saver.remove(batch.journal.clone());
+        }
         let items = batch
             .changes
             .iter()
@@ -96,6 +106,9 @@ impl Root {
             let failure = Failure::Other { message: "the host gave no result".to_string() };
             match results.next().unwrap_or(CommitResult::Failed { failure }) {
                 CommitResult::Committed { stat } => self.made(shared, &change, stat),
+                CommitResult::Failed { failure: Failure::Changed } if planted(Planted::RefusedTakenForMade) => {
+                    self.made(shared, &change, None);
+                }
                 CommitResult::Failed { failure } => self.not_made(shared, &change, &failure),
             }
             if let Put::File { content: Content::File { hash, .. }, .. } = &change.put {
@@ -104,9 +117,29 @@ impl Root {
         }
     }
 
+    /// Nobody knows what of a batch was made: its intents stay until every path was looked at.
     pub(super) fn commit_failed(&mut self, shared: &mut Shared, batch: CommitBatch, failure: &Failure) {
-        let results = batch.changes.iter().map(|_| CommitResult::Failed { failure: failure.clone() }).collect();
-        self.committed(shared, batch, results);
+        self.projection.commits = self.projection.commits.saturating_sub(1);
+        for change in batch.changes {
+            let full = path::join(&change.directory, &change.name);
+            self.doubtful.insert(full.clone(), batch.journal.clone());
+            self.discard_stage(shared, &change);
+            self.failed_at(shared, &full, NoticeCode::Unwritable, failure);
+            self.free(&full);
+            self.look(full);
+            if let Put::File { content: Content::File { hash, .. }, .. } = &change.put {
+                self.landed(hash);
+            }
+        }
+    }
+
+    /// A path was looked at: what was intended there is resolved.
+    pub(super) fn resolve_doubt(&mut self, shared: &mut Shared, path: &str) {
+        if let Some(journal) = self.doubtful.remove(path)
+            && !self.doubtful.values().any(|other| *other == journal)
+        {
+            shared.saver.remove(journal);
+        }
     }
 
     fn made(&mut self, shared: &mut Shared, change: &ReadyChange, stat: Option<Stat>) {
@@ -115,6 +148,7 @@ impl Root {
         let old = self.base.entry(directory, name).cloned().unwrap_or_default();
         let standing = old.intent.and_then(|intent| intent.standing);
         let is_unrelated = match (&old.standing, &standing) {
+            (Some(_), Some(_)) if planted(Planted::GraceAlways) => true,
             (Some(old), Some(new)) => old.dots.iter().any(|dot| !new.shown.contains(dot)),
             _ => false,
         };
@@ -146,7 +180,9 @@ impl Root {
             intent: None,
         };
         self.base.set(directory, name, entry);
-        self.store_base(shared, directory, name);
+        if !planted(Planted::MadeBaseNotSaved) {
+            self.store_base(shared, directory, name);
+        }
         if let Put::File { content: Content::File { hash, size }, .. } = &change.put {
             save_manifest(shared, hash, *size, &change.manifest);
         }
@@ -179,7 +215,9 @@ impl Root {
         let (directory, name) = (&change.directory, &change.name);
         let full = path::join(directory, name);
         self.base.set_intent(directory, name, None);
-        if let Put::File { stage, .. } = &change.put {
+        if let Put::File { stage, .. } = &change.put
+            && !planted(Planted::StageLeaked)
+        {
             let discard = Work::Discard { root: self.id, stages: alloc::vec![*stage] };
             shared.perform_for(self.index, RootPurpose::Discard, discard);
         }
@@ -200,6 +238,13 @@ impl Root {
         }
     }
 
+    fn discard_stage(&mut self, shared: &mut Shared, change: &ReadyChange) {
+        if let Put::File { stage, .. } = &change.put {
+            let discard = Work::Discard { root: self.id, stages: alloc::vec![*stage] };
+            shared.perform_for(self.index, RootPurpose::Discard, discard);
+        }
+    }
+
     /// A deleted directory holds entries that base does not know. It is listed: what can be kept brings it back to
     /// life, and otherwise it stays as it is.
     fn retain(&mut self, shared: &mut Shared, change: &ReadyChange) {
@@ -214,5 +259,23 @@ impl Root {
         self.store_base(shared, directory, name);
         self.free(&full);
         self.scan.add(ListJob::below(full));
+    }
+
+    /// Nothing is left in a directory that was only kept for what it held: it goes, too.
+    pub(super) fn let_go(&mut self, shared: &mut Shared, directory: &str) {
+        let Some((parent, name)) = path::split(directory) else { return };
+        let Some(entry) = self.base.entry(parent, &name).filter(|entry| entry.retained && entry.standing.is_none())
+        else {
+            return;
+        };
+        let Some(stat) = entry.stat else { return };
+        let parents = view::directories_at(&self.merged, parent);
+        let nodes = parents.iter().flat_map(|parent| self.merged.claimants(*parent, &name)).collect();
+        let (content, dots, shown) = (Content::Directory, Vec::new(), DotSet::default());
+        let standing = Some(Standing { content, mode: stat.mode, nodes, dots, shown });
+        let entry = BaseEntry { standing, retained: false, ..entry.clone() };
+        self.base.set(parent, &name, entry);
+        self.store_base(shared, parent, &name);
+        self.projection.mark(parent, &name);
     }
 }

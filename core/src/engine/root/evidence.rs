@@ -6,12 +6,13 @@ use alloc::collections::{BTreeSet, VecDeque};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::{PathQueue, Root, RootPurpose};
+use super::{PathQueue, Phase, Root, RootPurpose};
 use crate::api::{Content, EntryKind, Failure, Monotonic, NoticeCode, ProbeResult, Stat, Work};
 use crate::engine::limits::{
     DELETIONS_FREE, DELETIONS_PER_TURN, DELETIONS_SHARE, DELETIONS_WINDOW_MS, PROBE_ITEMS_MAX, PROBES_MAX,
 };
 use crate::engine::shared::Shared;
+use crate::planted::{Planted, planted};
 use crate::tree::path;
 
 /// Paths whose presence is in question.
@@ -79,9 +80,11 @@ impl Root {
     }
 
     pub(super) fn evidence_turn(&mut self, shared: &mut Shared) {
-        while self.evidence.probing < PROBES_MAX && !self.evidence.looks.is_empty() {
+        let (probes, items) =
+            if planted(Planted::ProbeUnbounded) { (usize::MAX, 1) } else { (PROBES_MAX, PROBE_ITEMS_MAX) };
+        while self.evidence.probing < probes && !self.evidence.looks.is_empty() {
             let mut paths = Vec::new();
-            while paths.len() < PROBE_ITEMS_MAX
+            while paths.len() < items
                 && let Some(path) = self.evidence.looks.pop()
             {
                 paths.push(path);
@@ -110,8 +113,12 @@ impl Root {
 
     pub(super) fn looked(&mut self, shared: &mut Shared, paths: Vec<String>, results: Vec<ProbeResult>, marker: bool) {
         let missing = self.sort_out(shared, paths, results, marker);
+        if planted(Planted::OneProbe) {
+            return self.evidence.confirmed.extend(missing);
+        }
+        let debounce_ms = if planted(Planted::NoDebounce) { 0 } else { shared.debounce_ms };
         if !missing.is_empty() {
-            self.evidence.missing.push_back((shared.now.monotonic.plus(shared.debounce_ms), missing));
+            self.evidence.missing.push_back((shared.now.monotonic.plus(debounce_ms), missing));
         }
     }
 
@@ -123,6 +130,10 @@ impl Root {
         marker: bool,
     ) {
         let missing = self.sort_out(shared, paths, results, marker);
+        if planted(Planted::OfflineDeletionForgotten) && self.phase == Phase::Scanning {
+            self.evidence.held.extend(missing);
+            return self.restore_held(shared);
+        }
         self.evidence.confirmed.extend(missing);
     }
 
@@ -140,7 +151,7 @@ impl Root {
         marker: bool,
     ) -> Vec<String> {
         self.evidence.probing = self.evidence.probing.saturating_sub(1);
-        if !marker {
+        if !marker && !planted(Planted::MarkerIgnored) {
             self.halt(shared);
             return Vec::new();
         }
@@ -155,6 +166,9 @@ impl Root {
                 Some(ProbeResult::Failed { failure: Failure::Missing }) => {
                     self.absorb_deletion(shared, &path);
                     self.free(&path);
+                }
+                Some(ProbeResult::Failed { .. }) if planted(Planted::ErrorAsAbsence) && self.is_in_question(&path) => {
+                    missing.push(path);
                 }
                 Some(ProbeResult::Failed { failure }) => {
                     self.unreadable(shared, &path, &failure);
@@ -218,7 +232,8 @@ impl Root {
         let totals = self.base.totals();
         let before = totals.files.saturating_add(totals.symlinks).saturating_add(recent);
         let too_many = deleted > DELETIONS_FREE && deleted.saturating_mul(DELETIONS_SHARE) > before;
-        if too_many && !self.allow_deletions && !core::mem::take(&mut self.evidence.allowed) {
+        let must_ask = too_many && !self.allow_deletions && !planted(Planted::DeletionsNotHeld);
+        if must_ask && !core::mem::take(&mut self.evidence.allowed) {
             let message = alloc::format!(
                 "{deleted} of {before} files are gone from this folder: their deletion waits until it is allowed or they are restored"
             );

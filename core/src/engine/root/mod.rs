@@ -35,6 +35,7 @@ use crate::api::{
     Command, Failure, Hash, Hint, Membership, Monotonic, NoticeCode, Outcome, RootConfig, RootId, RootState,
     RootStatus, StageId, Work,
 };
+use crate::planted::{Planted, planted};
 use crate::tree::base::{Base, BaseEntry, Intent};
 use crate::tree::merged::{Claim, Merged};
 use crate::tree::{Change, ChangeOrder, Name, path};
@@ -108,6 +109,8 @@ pub struct Root {
     retries: BTreeMap<String, Retry>,
     /// Journals of intents that the store held at the start; resolved by the first scan.
     old_intents: Vec<Vec<u8>>,
+    /// Paths of which nobody knows whether what was intended there was done, and the journals that say what.
+    doubtful: BTreeMap<String, Vec<u8>>,
 }
 
 impl Root {
@@ -130,6 +133,7 @@ impl Root {
             again: BTreeSet::new(),
             retries: BTreeMap::new(),
             old_intents: Vec::new(),
+            doubtful: BTreeMap::new(),
         }
     }
 
@@ -154,7 +158,9 @@ impl Root {
     pub fn restore_intents(&mut self, key: Vec<u8>, value: &[u8]) -> Result<(), postcard::Error> {
         let intents: Vec<(String, Intent)> = postcard::from_bytes(value)?;
         for (path, intent) in intents {
-            if let Some((directory, name)) = path::split(&path) {
+            if let Some((directory, name)) = path::split(&path)
+                && !planted(Planted::IntentsIgnored)
+            {
                 self.base.set_intent(directory, &name, Some(intent));
             }
         }
@@ -299,7 +305,8 @@ impl Root {
 
     /// When time alone makes something due.
     pub fn deadline(&self) -> Option<Monotonic> {
-        let retries = self.retries.values().filter_map(|retry| retry.at);
+        let retries =
+            self.retries.values().filter_map(|retry| retry.at.filter(|_| !planted(Planted::RetryWithoutDeadline)));
         match self.phase {
             Phase::Scanning | Phase::Following => retries.chain(self.evidence.deadline()).min(),
             _ => None,
@@ -425,7 +432,9 @@ impl Root {
     /// Ends what was done about a path: it is compared with the view again, and looked at if something was seen there.
     fn free(&mut self, path: &str) {
         self.busy.remove(path);
-        if let Some((directory, name)) = path::split(path) {
+        if let Some((directory, name)) = path::split(path)
+            && !planted(Planted::BusyPathForgotten)
+        {
             self.projection.mark(directory, &name);
         }
         if self.again.remove(path) {

@@ -4,12 +4,12 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::scan::is_reserved;
-use super::{ListJob, PathQueue, Phase, Root};
+use super::{Cause, ListJob, PathQueue, Phase, Root, scan};
 use crate::api::Content;
 use crate::engine::limits::{CLAIMS_PER_TURN, COMMIT_ITEMS_MAX, DEPTH_MAX, PATH_BYTES_MAX, SWEEP_CLAIMS_MAX};
 use crate::engine::shared::Shared;
 use crate::log::Dot;
+use crate::planted::{Planted, planted};
 use crate::tree::base::{BaseEntry, Standing};
 use crate::tree::merged::NodeId;
 use crate::tree::project::{OWNER, Step, step};
@@ -48,6 +48,11 @@ pub struct ReadyChange {
     pub put: crate::api::Put,
     /// The manifest of a fetched file, to keep.
     pub manifest: Vec<u8>,
+}
+
+/// Syncline's own folder: nothing that the log says of it is carried out.
+fn is_reserved(path: &str) -> bool {
+    scan::is_reserved(path) && !planted(Planted::ReservedNameProjected)
 }
 
 impl Projection {
@@ -225,7 +230,8 @@ impl Root {
         let under_way = self.projection.copies_of(directory, name);
         for copy in self.base.copies_of(directory, name).into_iter().chain(under_way) {
             let is_real = !view::entries(&self.merged, parents, &copy).is_empty();
-            if !is_real && !entries.iter().any(|entry| entry.name == copy) {
+            let is_shown = entries.iter().any(|entry| entry.name == copy);
+            if !is_real && !is_shown && !planted(Planted::WithdrawnCopyStays) {
                 wishes.push((copy, Some(name.clone()), None));
             }
         }
@@ -263,6 +269,9 @@ impl Root {
         if step.is_late(wish.as_ref()) && !late {
             self.projection.late.insert((directory.to_string(), name.clone()));
             return;
+        }
+        if step.replaces() && entry.is_some_and(may_hide_a_write) {
+            return self.retry_later(shared.now.monotonic, &full, Cause::Surprise);
         }
         let change = |put| ReadyChange {
             directory: directory.to_string(),
@@ -354,6 +363,13 @@ impl Root {
             }
         }
     }
+}
+
+/// A write of the same length can have come right after the last look without another time to show for it. What stands
+/// there is only replaced after a look that leaves no doubt.
+fn may_hide_a_write(entry: &BaseEntry) -> bool {
+    let has_bytes = entry.standing.as_ref().is_some_and(|standing| standing.content != Content::Directory);
+    has_bytes && entry.stat.is_some_and(|stat| !stat.settled)
 }
 
 /// Versions made here come to what stands at a path.

@@ -14,6 +14,7 @@ use crate::engine::limits::{
     SYMLINK_TARGET_BYTES_MAX,
 };
 use crate::engine::shared::Shared;
+use crate::planted::{Planted, planted};
 use crate::tree::absorb::Found;
 use crate::tree::{Name, path};
 
@@ -104,7 +105,7 @@ impl Root {
             shared.perform_for(self.index, RootPurpose::List(job), work);
         }
         while !self.scan.to_hash.is_empty()
-            && self.scan.hashing < HASH_TASKS_MAX
+            && (self.scan.hashing < HASH_TASKS_MAX || planted(Planted::HashUnbounded))
             && (self.scan.hashing == 0 || self.scan.hashing_bytes < HASH_BYTES_MAX)
         {
             let items = self.next_hash_batch();
@@ -116,7 +117,7 @@ impl Root {
     fn next_hash_batch(&mut self) -> Vec<HashItem> {
         let mut items = Vec::new();
         let mut bytes = 0u64;
-        while items.len() < HASH_ITEMS_MAX
+        while items.len() < if planted(Planted::HashUnbounded) { 1 } else { HASH_ITEMS_MAX }
             && bytes < HASH_BATCH_BYTES_MAX
             && let Some((path, size)) = self.scan.to_hash.pop_front()
         {
@@ -130,7 +131,7 @@ impl Root {
 
     pub(super) fn listed(&mut self, shared: &mut Shared, job: ListJob, listing: &[u8], more: bool, marker: bool) {
         self.scan.listing = self.scan.listing.saturating_sub(1);
-        if !marker {
+        if !marker && !planted(Planted::MarkerIgnored) {
             return self.halt(shared);
         }
         let Ok(entries) = listing::entries(listing) else {
@@ -145,7 +146,14 @@ impl Root {
         } else {
             Oddities::default()
         };
-        let last = if more { entries.last().map(|entry| entry.name.clone()) } else { None };
+        if entries.is_empty() && job.after.is_none() {
+            self.let_go(shared, &job.directory);
+        }
+        let last = if more || planted(Planted::ListingTailUnseen) {
+            entries.last().map(|entry| entry.name.clone())
+        } else {
+            None
+        };
         let mut missing: BTreeSet<Name> =
             self.base.children_between(&job.directory, job.after.as_deref(), last.as_deref()).into_iter().collect();
         for entry in entries {
@@ -162,6 +170,9 @@ impl Root {
 
     pub(super) fn list_failed(&mut self, shared: &mut Shared, job: ListJob, failure: Failure) {
         self.scan.listing = self.scan.listing.saturating_sub(1);
+        if planted(Planted::ErrorAsAbsence) {
+            self.base.below(&job.directory).into_iter().for_each(|path| self.look(path));
+        }
         match (failure, path::split(&job.directory)) {
             // It was there when its own directory was listed: whether it is gone is decided like for any path.
             (Failure::Missing | Failure::Changed, Some(_)) => self.look(job.directory),
@@ -208,7 +219,9 @@ impl Root {
             self.release(&path);
         }
         if self.busy.contains(&path) {
-            self.again.insert(path);
+            if !planted(Planted::AgainDropped) {
+                self.again.insert(path);
+            }
             return;
         }
         if stat.kind == EntryKind::Directory {
@@ -217,12 +230,12 @@ impl Root {
             self.absorb(shared, directory, name, Some(found), Some(stat));
             return;
         }
-        if !self.base.is_empty(&path) {
+        if !self.base.is_empty(&path) && !planted(Planted::SupplantedIgnored) {
             return self.supplanted(path);
         }
         let entry = self.base.entry(directory, name);
         let unchanged = entry.is_some_and(|entry| {
-            entry.intent.is_none() && entry.standing.is_some() && stat.settled && entry.stat == Some(stat)
+            entry.intent.is_none() && entry.standing.is_some() && is_proven_unchanged(entry.stat, stat)
         });
         if unchanged {
             self.was_read(&path);
@@ -277,7 +290,9 @@ impl Root {
         {
             self.scan.note_unreadable(directory, &name);
         }
-        self.failed_at(shared, path, NoticeCode::Unreadable, failure);
+        if !planted(Planted::UnreadableForgotten) {
+            self.failed_at(shared, path, NoticeCode::Unreadable, failure);
+        }
     }
 
     fn odd(&mut self, shared: &mut Shared, directory: &str, name: String, code: NoticeCode, known: &Oddities) {
@@ -297,6 +312,14 @@ impl Root {
     }
 }
 
+/// Only metadata read long enough after the last write proves that nothing was written since.
+fn is_proven_unchanged(known: Option<Stat>, stat: Stat) -> bool {
+    if planted(Planted::UnsettledStatTrusted) {
+        return known.is_some_and(|known| Stat { settled: stat.settled, ..known } == stat);
+    }
+    stat.settled && known == Some(stat)
+}
+
 impl Scan {
     /// Deep first, so that the queue stays short.
     fn add_below(&mut self, directory: String) {
@@ -306,7 +329,10 @@ impl Scan {
 
 /// Syncline's own folder in the root: no work and no change names it.
 pub fn is_reserved(path: &str) -> bool {
-    path.split('/').next().is_some_and(|first| first.eq_ignore_ascii_case(".syncline"))
+    let is_own = |first: &str| first.eq_ignore_ascii_case(".syncline");
+    path.split('/')
+        .next()
+        .is_some_and(|first| is_own(first) && !(planted(Planted::ReservedNameInCapitals) && first != ".syncline"))
 }
 
 fn is_sound(content: &Content) -> bool {

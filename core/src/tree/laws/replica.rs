@@ -82,8 +82,8 @@ impl Device {
         let view = self.claim_view(directory, &name);
         let old = self.base.entry(directory, &name).cloned().unwrap_or_default();
         let entry = self.base.entry(directory, &name);
-        let meaning = meaning(&self.merged, entry, &view, &name, found.as_ref(), self.now);
-        let expected = self.to_be_killed(&old, &view, &meaning);
+        let meaning = meaning(&self.merged, entry, &view, &name, found.as_ref(), Some(self.author), self.now);
+        let expected = self.to_be_killed(&name, &old, &view, &meaning);
         let before = self.live();
 
         let mut next = old.clone();
@@ -106,7 +106,7 @@ impl Device {
     }
 
     /// The live versions that a look may kill: those that base shows and their twins; none within the grace.
-    fn to_be_killed(&self, old: &BaseEntry, view: &[ViewEntry], meaning: &Meaning) -> BTreeSet<Dot> {
+    fn to_be_killed(&self, name: &Name, old: &BaseEntry, view: &[ViewEntry], meaning: &Meaning) -> BTreeSet<Dot> {
         let in_grace = old.grace_until.is_some_and(|until| self.now < until);
         let kills = match meaning {
             Meaning::Edited { .. } => !in_grace,
@@ -114,8 +114,9 @@ impl Device {
             _ => false,
         };
         let Some(standing) = old.standing.as_ref().filter(|_| kills) else { return BTreeSet::new() };
-        let twins = view.iter().filter(|entry| entry.shown.content == standing.content);
-        let shown = standing.dots.iter().chain(twins.flat_map(|entry| &entry.shown.dots)).copied();
+        let twins = view.iter().filter(|entry| entry.name == *name && entry.shown.content == standing.content);
+        let by_others = twins.flat_map(|entry| &entry.shown.dots).filter(|dot| dot.author != self.author);
+        let shown = standing.dots.iter().chain(by_others).copied();
         shown.filter(|dot| self.merged.is_live(dot)).collect()
     }
 

@@ -8,6 +8,7 @@ use crate::api::{Failure, Hash, NoticeCode, Put, StageId, StageResult, Work};
 use crate::engine::root::project::ReadyChange;
 use crate::engine::root::{Root, RootPurpose};
 use crate::engine::shared::Shared;
+use crate::planted::{Planted, planted};
 use crate::tree::path;
 use crate::tree::view::Shown;
 
@@ -82,7 +83,8 @@ impl Root {
         let landing = self.fetches.landing.entry(job.content).or_default();
         *landing = landing.saturating_add(1);
         let Shown { content, mode, modified_ns, .. } = &job.shown;
-        let put = Put::File { stage, content: content.clone(), mode: *mode, modified_ns: *modified_ns };
+        let mode = if planted(Planted::FetchedModeDropped) { 0o644 } else { *mode };
+        let put = Put::File { stage, content: content.clone(), mode, modified_ns: *modified_ns };
         let full = path::join(&job.directory, &job.name);
         let change = ReadyChange {
             directory: job.directory,
@@ -109,7 +111,9 @@ impl Root {
 
     fn release_waiting(&mut self, content: &Hash) {
         for (directory, name) in self.fetches.waiting.remove(content).unwrap_or_default() {
-            self.projection.mark(&directory, &name);
+            if !planted(Planted::WaiterForgotten) {
+                self.projection.mark(&directory, &name);
+            }
         }
     }
 
@@ -125,7 +129,9 @@ impl Root {
             self.fetches.jobs.get(&stage).is_some_and(|job| wish.is_none_or(|wish| wish.content != job.shown.content));
         if is_other {
             self.cancel_fetch(shared, stage);
-            self.busy.remove(full);
+            if !planted(Planted::CancelledFetchStaysBusy) {
+                self.busy.remove(full);
+            }
         }
     }
 
