@@ -38,7 +38,7 @@ struct Act {
     site: usize,
     path: String,
     /// Of an ending: it surely reached what stood there. Of a making: it surely was one, and not what stood there
-    /// before, back before anyone looked.
+    /// before, back before anyone looked, nor what a device forgot that it had.
     is_certain: bool,
 }
 
@@ -83,7 +83,7 @@ impl Versions {
         for (path, item) in after.items() {
             let (old, new) = (before.at(path).and_then(text), text(item));
             if let Some(new) = new.filter(|new| old.as_ref() != Some(new)) {
-                self.make(site, path, new);
+                self.make(site, path, new, true);
             }
         }
     }
@@ -94,7 +94,7 @@ impl Versions {
         self.restored(site);
         for (path, item) in folder.items() {
             if let Some(text) = text(item) {
-                self.make(site, path, text);
+                self.make(site, path, text, false);
             }
         }
     }
@@ -163,11 +163,12 @@ impl Versions {
         broken(invariant, format!("{shown} at `{path}` {how}{ending}"))
     }
 
-    fn make(&mut self, site: usize, path: &str, text: Text) {
+    fn make(&mut self, site: usize, path: &str, text: Text, by_hand: bool) {
         self.acts += 1;
         let at = self.acts;
         let past = self.past(path, text);
-        let is_certain = !past.endings.iter().any(|ending| ending.site == site && ending.path == path);
+        let is_back = past.endings.iter().any(|ending| ending.site == site && ending.path == path);
+        let is_certain = !is_back && (by_hand || past.makings.is_empty());
         past.makings.push(Act { at, site, path: path.to_string(), is_certain });
     }
 
