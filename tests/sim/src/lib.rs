@@ -8,4 +8,4 @@ mod world;
 
 pub use disk::{Disk, Displaced, Fault, Faults, Numbers, Open, Reading, Snapshot, Torn, Traits};
 pub use tree::{Item, Tree, directory, symlink, tree};
-pub use world::{Asleep, Clock, Counts, Crash, Host, Order, ROOT, Site, SiteId, Store, WatcherTraits, World};
+pub use world::{Asleep, Clock, Counts, Crash, Host, Image, Order, ROOT, Site, SiteId, Store, WatcherTraits, World};

@@ -1,6 +1,7 @@
 //! Devices, pipes and time together.
 
 mod clock;
+mod copy;
 mod crash;
 mod host;
 mod pipe;
@@ -20,6 +21,7 @@ use syncline_core::api::{
 
 pub use self::{
     clock::{Asleep, Clock},
+    copy::Image,
     crash::Crash,
     host::Host,
     site::{Counts, Site},
