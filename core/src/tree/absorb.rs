@@ -3,10 +3,12 @@
 //! Invariant: a version takes as past only what base shows and versions of equal bytes
 //! (`absorb::tests::an_edit_replaces_only_what_base_shows`).
 
+use alloc::vec::Vec;
+
 use super::base::{BaseEntry, Standing};
 use super::merged::{Merged, NodeId};
 use super::view::{Shown, ViewEntry};
-use crate::api::{Content, UnixMs};
+use crate::api::{Content, ReplicaId, UnixMs};
 use crate::engine::limits::PAST_INTERVALS_MAX;
 use crate::log::DotSet;
 
@@ -53,8 +55,10 @@ pub fn meaning(
     view: &[ViewEntry],
     name: &str,
     found: Option<&Found>,
+    own: Option<ReplicaId>,
     now: UnixMs,
 ) -> Meaning {
+    let replaced = |standing: &Standing| replaced(merged, standing, assigned(view, name), own);
     let standing = entry.and_then(|entry| entry.standing.as_ref());
     let intent = entry.and_then(|entry| entry.intent.as_ref());
     match (found, standing) {
@@ -64,13 +68,14 @@ pub fn meaning(
         (Some(found), Some(standing)) if standing.content == found.content => Meaning::Known(standing.clone()),
         (None, _) if intent.is_some_and(|intent| intent.standing.is_none()) => Meaning::Forgotten,
         (None, None) => Meaning::Forgotten,
-        (None, Some(standing)) => changed(merged, standing, view, |node, past| Meaning::Deleted { node, past }),
+        (None, Some(standing)) => match standing.nodes.first() {
+            Some(node) => Meaning::Deleted { node: *node, past: replaced(standing) },
+            None => Meaning::Forgotten,
+        },
         (Some(_), Some(standing)) => {
             let in_grace = entry.and_then(|entry| entry.grace_until).is_some_and(|until| now < until);
-            changed(merged, standing, view, |node, past| Meaning::Edited {
-                node,
-                past: if in_grace { DotSet::default() } else { past },
-            })
+            let past = if in_grace { DotSet::default() } else { replaced(standing) };
+            standing.nodes.first().map_or(Meaning::Born, |node| Meaning::Edited { node: *node, past })
         }
         (Some(found), None) => match assigned(view, name).filter(|shown| shown.content == found.content) {
             Some(shown) => Meaning::Adopted(adopted(merged, shown, found)),
@@ -93,14 +98,10 @@ fn adopted(merged: &Merged, shown: &Shown, found: &Found) -> Standing {
     Standing { mode: found.mode, ..Standing::of(shown, merged.closure(&shown.dots)) }
 }
 
-/// What base shows is replaced, and so is every twin of it: versions whose bytes equal those shown.
-fn changed(
-    merged: &Merged,
-    standing: &Standing,
-    view: &[ViewEntry],
-    meaning: impl FnOnce(NodeId, DotSet) -> Meaning,
-) -> Meaning {
-    let Some(node) = standing.nodes.first() else { return Meaning::Born };
+/// What base shows is replaced, and so are its twins: versions that others made of the same bytes and that the view has
+/// at this path. Those made here are somebody's wish for another path, or base would show them: of two equal files one
+/// was put in the other's place, and then this one was removed. So are those that the view has at another name.
+fn replaced(merged: &Merged, standing: &Standing, assigned: Option<&Shown>, own: Option<ReplicaId>) -> DotSet {
     let mut past = standing.shown.clone();
     if past.intervals().count() > PAST_INTERVALS_MAX {
         // What those shown replaced is dead by their own pasts, which everyone holds who holds them.
@@ -109,19 +110,18 @@ fn changed(
             past.insert(*dot);
         }
     }
-    for twin in view.iter().filter(|entry| entry.shown.content == standing.content) {
-        past.extend(&merged.closure(&twin.shown.dots));
-    }
-    meaning(*node, past)
+    let equal = assigned.filter(|shown| shown.content == standing.content);
+    let twins = equal.into_iter().flat_map(|shown| &shown.dots).filter(|dot| Some(dot.author) != own);
+    past.extend(&merged.closure(&twins.copied().collect::<Vec<_>>()));
+    past
 }
 
 #[cfg(test)]
 mod tests {
     use alloc::boxed::Box;
-    use alloc::vec::Vec;
 
     use super::*;
-    use crate::api::{Hash, ReplicaId};
+    use crate::api::Hash;
     use crate::log::{Dot, Place};
     use crate::tree::{Change, ChangeOrder, Name, base::Intent, view};
 
@@ -173,7 +173,8 @@ mod tests {
     fn an_edit_replaces_only_what_base_shows() {
         let (merged, view) = births(&[(1, 10), (2, 20)]);
         let base = based_on(1, 10);
-        let Meaning::Edited { past, .. } = meaning(&merged, Some(&base), &view, "a", Some(&found(30)), NOW) else {
+        let Meaning::Edited { past, .. } = meaning(&merged, Some(&base), &view, "a", Some(&found(30)), None, NOW)
+        else {
             panic!("an edit was expected");
         };
         assert!(past.contains(&dot(1, 1)) && !past.contains(&dot(2, 1)));
@@ -183,7 +184,7 @@ mod tests {
     fn t33_a_deletion_takes_the_twin_along() {
         let (merged, view) = births(&[(1, 10), (2, 10)]);
         let base = based_on(1, 10);
-        let Meaning::Deleted { past, .. } = meaning(&merged, Some(&base), &view, "a", None, NOW) else {
+        let Meaning::Deleted { past, .. } = meaning(&merged, Some(&base), &view, "a", None, None, NOW) else {
             panic!("a deletion was expected");
         };
         assert!(past.contains(&dot(1, 1)) && past.contains(&dot(2, 1)));
@@ -192,7 +193,7 @@ mod tests {
     #[test]
     fn t01_an_unknown_file_is_adopted_or_supersedes_nothing() {
         let (merged, view) = births(&[(1, 10)]);
-        let look = |byte| meaning(&merged, None, &view, "a", Some(&found(byte)), NOW);
+        let look = |byte| meaning(&merged, None, &view, "a", Some(&found(byte)), None, NOW);
         assert!(matches!(look(10), Meaning::Adopted(standing) if standing.dots == [dot(1, 1)]));
         assert_eq!(look(11), Meaning::Born);
     }
@@ -203,7 +204,7 @@ mod tests {
         let mut base = based_on(1, 10);
         let new = based_on(2, 20).standing;
         base.intent = Some(Box::new(Intent { standing: new.clone(), conflict_of: None }));
-        let look = |base: &BaseEntry, found: Option<&Found>| meaning(&merged, Some(base), &view, "a", found, NOW);
+        let look = |base: &BaseEntry, found: Option<&Found>| meaning(&merged, Some(base), &view, "a", found, None, NOW);
         assert_eq!(look(&base, Some(&found(20))), Meaning::Known(new.unwrap()));
         assert_eq!(look(&base, Some(&found(10))), Meaning::Known(base.standing.clone().unwrap()));
         assert!(matches!(look(&base, Some(&found(30))), Meaning::Edited { .. }));
@@ -216,7 +217,7 @@ mod tests {
         let (merged, view) = births(&[(1, 10)]);
         let mut base = based_on(1, 10);
         base.grace_until = Some(NOW.plus(1));
-        let past_at = |now| match meaning(&merged, Some(&base), &view, "a", Some(&found(30)), now) {
+        let past_at = |now| match meaning(&merged, Some(&base), &view, "a", Some(&found(30)), None, now) {
             Meaning::Edited { past, .. } => past,
             other => panic!("{other:?}"),
         };

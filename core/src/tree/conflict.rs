@@ -1,7 +1,6 @@
 //! Names of conflict copies, computed from the version alone, so that every device shows the same.
 
 use alloc::format;
-use alloc::string::String;
 
 use super::Name;
 use crate::api::{Content, Hash};
@@ -14,14 +13,16 @@ pub const DIGITS: [usize; 4] = [8, 16, 32, 64];
 
 /// `stem (conflict xxxxxxxx).ext` for a version of `name` that holds `content`, with so many digits of its hash.
 pub fn copy_name(name: &Name, content: &Content, digits: usize) -> Option<Name> {
-    let (stem, extension) = split_extension(name);
-    let room = COPY_NAME_BYTES_MAX.checked_sub(mark(&"0".repeat(digits)).len())?;
-    let fits = stem.len().saturating_add(extension.len()) <= room;
-    let hex = if fits { version_hash(content).to_hex() } else { shortened_hash(name, content).to_hex() };
-    let mark = mark(hex.get(..digits)?);
-    let extension = truncated(extension, room / 2);
-    let stem = truncated(stem, room.saturating_sub(extension.len()));
-    Name::new(format!("{stem}{mark}{extension}")).ok()
+    let fits = marked(name, &"0".repeat(digits)).is_some_and(|(_, fits)| fits);
+    let hash = if fits { version_hash(content) } else { shortened_hash(name, content) };
+    marked(name, hash.to_hex().get(..digits)?).map(|(copy, _)| copy)
+}
+
+/// The name of a copy that has none with any number of digits: all of these are taken, or belong to another content
+/// too, as the digits of a link and of a file that holds just its target do. Each round gives another name.
+pub fn last_copy_name(name: &Name, content: &Content, round: u32) -> Option<Name> {
+    let said = postcard::to_allocvec(&(content, name, round)).ok()?;
+    marked(name, &Hash::from(blake3::hash(&said)).to_hex()).map(|(copy, _)| copy)
 }
 
 /// The plain name of a name that looks like a conflict copy's.
@@ -40,8 +41,15 @@ pub fn common_stem(name: &Name) -> &str {
     truncated(split_extension(name).0, 64)
 }
 
-fn mark(digits: &str) -> String {
-    format!(" (conflict {digits})")
+/// The name with these digits in it, and whether nothing of the name had to be cut off.
+fn marked(name: &Name, digits: &str) -> Option<(Name, bool)> {
+    let mark = format!(" (conflict {digits})");
+    let (stem, extension) = split_extension(name);
+    let room = COPY_NAME_BYTES_MAX.checked_sub(mark.len())?;
+    let fits = stem.len().saturating_add(extension.len()) <= room;
+    let extension = truncated(extension, room / 2);
+    let stem = truncated(stem, room.saturating_sub(extension.len()));
+    Some((Name::new(format!("{stem}{mark}{extension}")).ok()?, fits))
 }
 
 /// The name up to its last dot, and from it on; a leading dot is no extension.
@@ -78,6 +86,8 @@ fn truncated(text: &str, bytes_max: usize) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::String;
+
     use super::*;
 
     fn file(byte: u8) -> Content {

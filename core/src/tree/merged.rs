@@ -116,7 +116,7 @@ impl Merged {
         touched
     }
 
-    /// A node, if anything of it is held.
+    /// A node, if anything of it or in it is held.
     pub fn node(&self, id: &NodeId) -> Option<&Node> {
         self.nodes.get(id)
     }
@@ -167,6 +167,10 @@ impl Merged {
         }
         node.placement = Some(Placement { parent, name: name.clone() });
         let alive = node.is_alive();
+        if let Some(parent) = parent {
+            // Held from the first that names it on, whether that is alive then or not: else the order would show.
+            self.nodes.entry(parent).or_default();
+        }
         let claimants = self.children.entry(parent).or_default().entry(name.clone()).or_default();
         if let Err(at) = claimants.binary_search(&id) {
             claimants.reserve_exact(1);
@@ -331,6 +335,13 @@ mod tests {
         let claims = merged.apply(order(dot(1, 9)), &version(dot(1, 2), &[dot(1, 3)], Body::Deleted));
         assert!(!merged.node(&dot(1, 1)).unwrap().is_directory());
         assert!(claims.contains(&Claim { parent: None, name: Name::new("notes").unwrap() }));
+    }
+
+    #[test]
+    fn the_directory_of_a_node_is_held_whether_the_node_was_ever_alive_or_not() {
+        let child = (dot(1, 2), birth(Some(dot(1, 1)), "a", file(1)));
+        let deletion = (dot(1, 3), version(dot(1, 2), &[dot(1, 2)], Body::Deleted));
+        assert_eq!(applied(&[child.clone(), deletion.clone()]), applied(&[deletion, child]));
     }
 
     #[test]

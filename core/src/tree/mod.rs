@@ -6,6 +6,8 @@ pub(crate) mod absorb;
 pub(crate) mod base;
 mod change;
 pub(crate) mod conflict;
+#[cfg(test)]
+mod laws;
 pub(crate) mod merged;
 mod name;
 mod order;

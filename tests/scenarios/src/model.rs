@@ -117,7 +117,7 @@ impl Model {
                 replica.base.insert(path, twin.clone());
                 continue;
             }
-            let past = base.map_or_else(Dots::new, |base| replica.past(base, text.is_some(), now_ms));
+            let past = base.map_or_else(Dots::new, |base| replica.past(&path, base, text.is_some(), now_ms));
             let name = base.map_or(path.clone(), |base| base.name.clone());
             versions.push((path, Version { name, text, past, order: Default::default() }));
         }
@@ -142,13 +142,15 @@ impl Model {
 }
 
 impl Replica {
-    /// What a change of a shown file replaces: what is shown and its past, and other versions with the same bytes.
-    fn past(&self, base: &Shown, is_write: bool, now_ms: u64) -> Dots {
+    /// What a change of a shown file replaces: what is shown and its past, and other versions with the same bytes,
+    /// unless by now they belong to another path.
+    fn past(&self, path: &str, base: &Shown, is_write: bool, now_ms: u64) -> Dots {
         if is_write && base.taken_ms.is_some_and(|taken| now_ms < taken + GRACE_MS) {
             return Dots::new();
         }
         let mut past: Dots = base.dots.union(&base.past).copied().collect();
-        for (dot, version) in self.live() {
+        let stays = self.view().get(path).is_some_and(|shown| shown.text == base.text);
+        for (dot, version) in self.live().filter(|_| stays) {
             if version.name == base.name && version.text == Some(base.text) {
                 past.insert(*dot);
                 past.extend(&version.past);

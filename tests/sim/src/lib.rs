@@ -3,9 +3,14 @@
 
 pub mod digest;
 mod disk;
+mod judge;
+pub mod story;
 mod tree;
 mod world;
 
 pub use disk::{Disk, Displaced, Fault, Faults, Numbers, Open, Reading, Snapshot, Torn, Traits};
+pub use judge::{Invariant, Judge, Violation};
 pub use tree::{Item, Tree, directory, symlink, tree};
-pub use world::{Asleep, Clock, Counts, Crash, Host, Image, Order, ROOT, Site, SiteId, Store, WatcherTraits, World};
+pub use world::{
+    Asleep, Clock, Counts, Crash, Host, Image, Narrative, Order, ROOT, Site, SiteId, Store, WatcherTraits, World,
+};

@@ -1,6 +1,9 @@
 //! Trees as literals.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 /// What stands at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,6 +130,22 @@ impl Tree {
     /// The paths of the conflict copies.
     pub fn copies(&self) -> Vec<&str> {
         self.items.keys().map(String::as_str).filter(|path| path.contains(" (conflict ")).collect()
+    }
+
+    /// The directories in which something differs from another folder.
+    pub fn changed_directories(&self, other: &Tree) -> Vec<String> {
+        let changed = |one: &Tree, two: &Tree| -> Vec<String> {
+            let differing = one.items.iter().filter(|(path, item)| two.items.get(*path) != Some(item));
+            differing.map(|(path, _)| path.rsplit_once('/').map_or("", |(parent, _)| parent).to_string()).collect()
+        };
+        let all: BTreeSet<String> = changed(self, other).into_iter().chain(changed(other, self)).collect();
+        all.into_iter().collect()
+    }
+
+    /// The first path at which another folder differs.
+    pub fn difference(&self, other: &Tree) -> Option<&str> {
+        let differs = |path: &&String| self.items.get(*path) != other.items.get(*path);
+        self.items.keys().find(differs).map(String::as_str)
     }
 
     /// How many items there are.

@@ -41,7 +41,7 @@ impl Root {
             return;
         }
         let view = self.claim_view(directory, name);
-        let meaning = meaning(&self.merged, entry, &view, name, found.as_ref(), shared.now.unix);
+        let meaning = meaning(&self.merged, entry, &view, name, found.as_ref(), shared.log.own(), shared.now.unix);
         let mut next = self.base.entry(directory, name).cloned().unwrap_or_default();
         let was_directory = is_directory(next.standing.as_ref());
         let kept_grace = next.grace_until.filter(|_| matches!(meaning, Meaning::Known(_)));

@@ -3,7 +3,7 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::project::ReadyChange;
+use super::project::{ReadyChange, gains_own};
 use super::scan::save_manifest;
 use super::{Cause, ListJob, Root, RootPurpose};
 use crate::api::{CommitItem, CommitResult, Content, Failure, NoticeCode, Put, Stat, Work};
@@ -124,7 +124,12 @@ impl Root {
         };
         let is_removed = standing.is_none();
         let grew = matches!(change.put, Put::Directory { .. });
-        let grace_until = match (made_beside, is_unrelated) {
+        // Someone here gave a conflict copy the same bytes: what stands is no stranger to this disk any more.
+        let made_here = match (&old.standing, &standing) {
+            (Some(old), Some(new)) => old.content == new.content && gains_own(shared, old, &new.dots),
+            _ => false,
+        };
+        let grace_until = match (made_beside || made_here, is_unrelated) {
             (true, _) => None,
             (false, true) => Some(shared.now.unix.plus(GRACE_MS)),
             (false, false) => old.grace_until,

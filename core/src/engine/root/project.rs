@@ -9,6 +9,7 @@ use super::{ListJob, PathQueue, Phase, Root};
 use crate::api::Content;
 use crate::engine::limits::{CLAIMS_PER_TURN, COMMIT_ITEMS_MAX, DEPTH_MAX, PATH_BYTES_MAX, SWEEP_CLAIMS_MAX};
 use crate::engine::shared::Shared;
+use crate::log::Dot;
 use crate::tree::base::{BaseEntry, Standing};
 use crate::tree::merged::NodeId;
 use crate::tree::project::{OWNER, Step, step};
@@ -276,6 +277,13 @@ impl Root {
                 self.succeeded(&full);
                 self.note_conflict_name(shared, directory, name, conflict_of);
             }
+            (Step::Relabel, Some(shown)) if self.was_put_elsewhere(shared, entry, shown) => {
+                let put = match &shown.content {
+                    Content::Symlink { target } => crate::api::Put::Symlink { target: target.clone() },
+                    _ => crate::api::Put::Mode { mode: shown.mode },
+                };
+                self.begin_change(full, change(put));
+            }
             (Step::Relabel, Some(shown)) => self.relabel(shared, directory, name, &shown.clone(), conflict_of),
             (Step::Remove, _) if self.base.is_empty(&full) && !self.is_needed(directory, name) => {
                 let change = ReadyChange { wish: None, ..change(crate::api::Put::Nothing) };
@@ -294,6 +302,13 @@ impl Root {
         }
     }
 
+    /// Somebody here gave another path the same bytes, maybe by moving what stood at this one. So it stands for that
+    /// version, too, only if the disk has it still: it is put there again as it is, which the host compares first.
+    fn was_put_elsewhere(&self, shared: &Shared, entry: Option<&BaseEntry>, shown: &Shown) -> bool {
+        let old = entry.and_then(|entry| entry.standing.as_ref());
+        shown.content != Content::Directory && old.is_some_and(|old| gains_own(shared, old, &shown.dots))
+    }
+
     pub(super) fn begin_change(&mut self, path: String, change: ReadyChange) {
         self.busy.insert(path);
         self.projection.ready.push(change);
@@ -304,11 +319,7 @@ impl Root {
         let old = self.base.entry(directory, name).cloned().unwrap_or_default();
         let standing = Some(Standing::of(shown, self.merged.closure(&shown.dots)));
         let grown = shown.content == Content::Directory;
-        // Someone here gave a conflict copy the same bytes: what stands is no stranger to this disk any more.
-        let known = old.standing.as_ref().map_or(&[][..], |standing| &standing.dots);
-        let made_here = shown.dots.iter().any(|dot| shared.log.own() == Some(dot.author) && !known.contains(dot));
-        let grace_until = old.grace_until.filter(|_| !made_here);
-        self.base.set(directory, name, BaseEntry { standing, conflict_of, grace_until, ..old });
+        self.base.set(directory, name, BaseEntry { standing, conflict_of, ..old });
         self.store_base(shared, directory, name);
         if grown {
             self.projection.sweep(path::join(directory, name));
@@ -343,4 +354,9 @@ impl Root {
             }
         }
     }
+}
+
+/// Versions made here come to what stands at a path.
+pub(super) fn gains_own(shared: &Shared, old: &Standing, dots: &[Dot]) -> bool {
+    dots.iter().any(|dot| shared.log.own() == Some(dot.author) && !old.dots.contains(dot))
 }

@@ -37,7 +37,7 @@ impl Disk {
     /// Looks a path up without following links; faults on the way are errors.
     pub(crate) fn lookup(&self, path: &str) -> Result<u64, Failure> {
         self.check_fault(path)?;
-        self.find(path).ok_or(Failure::Missing)
+        self.find(path).filter(|_| self.mounted || path.is_empty()).ok_or(Failure::Missing)
     }
 
     pub(crate) fn stat(&self, number: u64) -> Stat {
@@ -61,6 +61,9 @@ impl Disk {
 
     pub(crate) fn list(&self, number: u64, after: Option<&str>, limit: usize) -> Option<(Vec<Listed>, bool)> {
         let Body::Directory(entries) = self.body_of(number) else { return None };
+        if !self.mounted {
+            return Some((Vec::new(), false));
+        }
         let behind = |name: &EntryName| after.is_none_or(|after| name.shown.as_str() > after);
         let start = EntryName::plain(after.unwrap_or_default());
         let mut rest = entries.range(start..).filter(|(name, _)| behind(name));

@@ -52,6 +52,7 @@ pub struct Disk {
     pub(crate) failing_commits: u32,
     pub(crate) failing_syncs: u32,
     pub(crate) marker: bool,
+    mounted: bool,
     pub(crate) staging: BTreeMap<u64, Vec<u8>>,
     history: Vec<Displaced>,
     /// The inodes of the history, one for each entry: what is displaced lives on.
@@ -115,6 +116,7 @@ impl Disk {
             failing_commits: 0,
             failing_syncs: 0,
             marker: true,
+            mounted: true,
             staging: BTreeMap::new(),
             history: Vec::new(),
             kept: Vec::new(),

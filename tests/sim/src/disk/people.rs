@@ -181,6 +181,24 @@ impl Disk {
         self.marker = there;
     }
 
+    /// The folder's file system is not there: nothing can be found in it, nor its marker.
+    pub fn set_mounted(&mut self, mounted: bool) {
+        (self.mounted, self.marker) = (mounted, mounted);
+    }
+
+    /// The folder is there.
+    pub fn is_mounted(&self) -> bool {
+        self.mounted
+    }
+
+    /// No fault is left.
+    pub fn mend(&mut self) {
+        self.faults.clear();
+        self.let_bits_be();
+        (self.space, self.failing_commits, self.failing_syncs) = (None, 0, 0);
+        self.set_mounted(true);
+    }
+
     /// Everything that stands there.
     pub fn tree(&self) -> Tree {
         let mut tree = Tree::default();

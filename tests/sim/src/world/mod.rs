@@ -4,6 +4,8 @@ mod clock;
 mod copy;
 mod crash;
 mod host;
+mod narrative;
+mod network;
 mod pipe;
 mod site;
 mod store;
@@ -19,17 +21,18 @@ use syncline_core::api::{
     Command, Config, Event, GroupConfig, GroupId, Hint, LinkId, Membership, RootConfig, RootId, TaskId,
 };
 
+use self::pipe::Pipe;
 pub use self::{
     clock::{Asleep, Clock},
     copy::Image,
     crash::Crash,
     host::Host,
+    narrative::Narrative,
     site::{Counts, Site},
     store::Store,
     watcher::WatcherTraits,
 };
-use self::{pipe::Pipe, site::Outside};
-use crate::{Disk, Torn, Tree};
+use crate::{Disk, Invariant, Judge, Torn, Tree};
 
 /// The group's only folder.
 pub const ROOT: RootId = RootId::from_bytes([7; 16]);
@@ -61,6 +64,8 @@ pub enum Order {
 
 /// Devices, pipes and time.
 pub struct World {
+    judge: Judge,
+    narrative: Narrative,
     clock: Clock,
     sites: Vec<Site>,
     pipes: Vec<Pipe>,
@@ -72,6 +77,7 @@ pub struct World {
     steps_max: u64,
     message_bytes_max: u32,
     corrupting: u64,
+    latency_ms: u64,
     choices: Vec<Step>,
     story: String,
 }
@@ -90,8 +96,22 @@ enum Step {
 impl World {
     /// A world without devices; the seed decides everything that chance decides.
     pub fn new(seed: u64) -> World {
+        World::judged(seed, Judge::new(None))
+    }
+
+    /// The same with a judge of one's own.
+    pub fn judged(seed: u64, judge: Judge) -> World {
+        World::narrated(seed, judge, false)
+    }
+
+    /// The same, and every piece of work is told in its [`narrative`](World::narrative) if asked for.
+    pub fn narrated(seed: u64, judge: Judge, with_work: bool) -> World {
+        let clock = Clock::new();
+        judge.set_debounce(u64::from(DEBOUNCE_MS));
         World {
-            clock: Clock::new(),
+            judge,
+            narrative: Narrative::new(clock.clone(), with_work),
+            clock,
             sites: Vec::new(),
             pipes: Vec::new(),
             outside: BTreeMap::new(),
@@ -102,6 +122,7 @@ impl World {
             steps_max: 1_000_000,
             message_bytes_max: 64 << 10,
             corrupting: 0,
+            latency_ms: 0,
             choices: Vec::new(),
             story: String::new(),
         }
@@ -146,7 +167,7 @@ impl World {
             dry_run: false,
         };
         let host = Host::new(ROOT, Disk::new(clock.clone()));
-        self.sites.push(Site::new(host, config, clock, chance));
+        self.sites.push(Site::new(number, self.judge.clone(), self.narrative.clone(), host, config, clock, chance));
         SiteId(number)
     }
 
@@ -165,16 +186,6 @@ impl World {
         self.steps_max = steps;
     }
 
-    /// The largest message of pipes made from now on.
-    pub fn set_message_bytes_max(&mut self, bytes: u32) {
-        self.message_bytes_max = bytes;
-    }
-
-    /// From now on one of so many messages arrives with a bit flipped, drawn from the seed; none with 0.
-    pub fn corrupt_one_in(&mut self, messages: u64) {
-        self.corrupting = messages;
-    }
-
     /// Starts a new engine on a device.
     pub fn start(&mut self, site: SiteId) {
         let outside = self[site].start();
@@ -184,21 +195,15 @@ impl World {
     /// The engine of a device ends at once, and its pipes with it; of the work that was under way nothing is done.
     pub fn crash(&mut self, site: SiteId) {
         self[site].crash();
-        self.cut_all(site);
+        self.end_links_of(site);
     }
 
     /// The engine of a device ends at once, and its pipes with it; what was under way is left as chance has it. Tells
     /// what the hardware did to people's files.
     pub fn crash_by(&mut self, site: SiteId, crash: Crash, chance: &mut fastrand::Rng) -> Vec<Torn> {
         let torn = self[site].crash_by(crash, chance);
-        self.cut_all(site);
+        self.end_links_of(site);
         torn
-    }
-
-    fn cut_all(&mut self, site: SiteId) {
-        while let Some(pipe) = self.pipes.iter().position(|pipe| pipe.end_of(site).is_some()) {
-            self.cut(pipe, Some(site));
-        }
     }
 
     /// Crashes a device and starts it anew.
@@ -211,50 +216,6 @@ impl World {
     pub fn wake(&mut self, site: SiteId) {
         let outside = self[site].wake();
         self.route(site, outside);
-    }
-
-    /// Opens a pipe between two devices.
-    pub fn link(&mut self, a: SiteId, b: SiteId) -> LinkId {
-        self.links += 1;
-        let link = LinkId(self.links);
-        self.pipes.push(Pipe::new(link, [a, b]));
-        for site in [a, b] {
-            self.tell(site, Event::LinkUp { link, message_bytes_max: self.message_bytes_max });
-        }
-        link
-    }
-
-    /// Opens a pipe whose other end the test holds: it gives messages with [`tell`](World::tell) and takes them with
-    /// [`take_sent`](World::take_sent).
-    pub fn open(&mut self, site: SiteId) -> LinkId {
-        self.links += 1;
-        let link = LinkId(self.links);
-        self.outside.insert(link, VecDeque::new());
-        self.tell(site, Event::LinkUp { link, message_bytes_max: self.message_bytes_max });
-        link
-    }
-
-    /// The next message that an engine sent to a pipe of the test.
-    pub fn take_sent(&mut self, link: LinkId) -> Option<Vec<u8>> {
-        self.outside.get_mut(&link)?.pop_front()
-    }
-
-    /// The engine has not closed this pipe of the test.
-    pub fn is_open(&self, link: LinkId) -> bool {
-        self.outside.contains_key(&link)
-    }
-
-    /// Closes the pipes between two devices; what was under way is lost.
-    pub fn unlink(&mut self, a: SiteId, b: SiteId) {
-        let joins = |pipe: &Pipe| pipe.end_of(a).is_some() && pipe.end_of(b).is_some();
-        while let Some(pipe) = self.pipes.iter().position(joins) {
-            self.cut(pipe, None);
-        }
-    }
-
-    /// Two devices are connected.
-    pub fn is_linked(&self, a: SiteId, b: SiteId) -> bool {
-        self.pipes.iter().any(|pipe| pipe.end_of(a).is_some() && pipe.end_of(b).is_some())
     }
 
     /// Connects two devices until they rest, and parts them again.
@@ -303,13 +264,13 @@ impl World {
         let latest = self.clock.elapsed_ms() + REST_MS_MAX;
         loop {
             while self.step() {
-                assert!(self.steps < steps, "no rest after {} steps: {}", self.steps_max, self.describe());
+                self.check_rest(self.steps < steps, &format!("{} steps", self.steps_max));
             }
             match self.next_deadline() {
                 Some(deadline) if deadline <= self.clock.elapsed_ms() + PATIENCE_MS => self.move_to(deadline),
                 _ => return,
             }
-            assert!(self.clock.elapsed_ms() < latest, "no rest within {REST_MS_MAX} ms: {}", self.describe());
+            self.check_rest(self.clock.elapsed_ms() < latest, &format!("{REST_MS_MAX} ms"));
         }
     }
 
@@ -319,7 +280,7 @@ impl World {
         let steps = self.steps + self.steps_max;
         loop {
             while self.step() {
-                assert!(self.steps < steps, "no rest after {} steps: {}", self.steps_max, self.describe());
+                self.check_rest(self.steps < steps, &format!("{} steps", self.steps_max));
             }
             match self.next_deadline() {
                 Some(deadline) if deadline <= end => self.move_to(deadline),
@@ -341,7 +302,7 @@ impl World {
                     _ => return false,
                 }
             }
-            assert!(self.steps < steps, "no rest after {} steps: {}", self.steps_max, self.describe());
+            self.check_rest(self.steps < steps, &format!("{} steps", self.steps_max));
         }
     }
 
@@ -375,6 +336,55 @@ impl World {
             }
         }
         true
+    }
+
+    /// Who watches this world.
+    pub fn judge(&self) -> &Judge {
+        &self.judge
+    }
+
+    /// What happened so far.
+    pub fn narrative(&self) -> &Narrative {
+        &self.narrative
+    }
+
+    /// People changed a device's folder, which was like this before.
+    pub fn people_changed(&self, site: SiteId, before: &Tree) {
+        let state = &self[site];
+        self.judge.people_changed(site.0, state.clock().now(), before, &state.tree());
+    }
+
+    /// Moves a device's wall clock.
+    pub fn jump_clock(&mut self, site: SiteId, milliseconds: i64) {
+        self.judge.clock_moved(site.0);
+        self[site].jump(milliseconds);
+    }
+
+    /// A device's clocks go faster or slower.
+    pub fn drift_clock(&mut self, site: SiteId, parts_per_million: i32) {
+        self.judge.clock_moved(site.0);
+        self[site].clock().set_drift(parts_per_million);
+    }
+
+    /// A device goes off: its engine ends, and what was not on its disk is gone or torn.
+    pub fn lose_power(&mut self, site: SiteId, chance: &mut fastrand::Rng) {
+        let (mut before, mut after) = (Tree::default(), Tree::default());
+        let torn = self.crash_by(site, Crash::Power, chance);
+        for torn in torn.into_iter().filter(|torn| !torn.displaced) {
+            before.insert(&torn.path, torn.before);
+            if let Some(item) = torn.after {
+                after.insert(&torn.path, item);
+            }
+        }
+        self.judge.people_changed(site.0, self[site].clock().now(), &before, &after);
+    }
+
+    /// A device's disk works again.
+    pub fn mend_disk(&mut self, site: SiteId) {
+        self[site].hurry();
+        let host = self[site].host();
+        host.disk.mend();
+        host.store.mend();
     }
 
     /// The world's clock.
@@ -423,16 +433,16 @@ impl World {
                 return;
             }
         }
+        let now = self.clock.elapsed_ms();
         for (pipe, state) in self.pipes.iter().enumerate() {
             for from in 0..2 {
-                if state.has_message(from) {
+                if state.has_message(from, now) {
                     self.choices.push(Step::Deliver { pipe, from });
                 } else if state.is_drained(from) {
                     self.choices.push(Step::Drained { pipe, from });
                 }
             }
         }
-        let now = self.clock.elapsed_ms();
         for (site, state) in self.sites.iter().enumerate() {
             if state.deadline_ms().is_some_and(|deadline| deadline <= now) {
                 self.choices.push(Step::Wake { site });
@@ -441,61 +451,18 @@ impl World {
         }
     }
 
-    fn deliver(&mut self, pipe: usize, from: usize) {
-        let state = &mut self.pipes[pipe];
-        let (site, link) = (state.sites[1 - from], state.link);
-        if let Some(mut bytes) = state.take(from) {
-            if self.corrupting > 0 && self.chance.u64(..self.corrupting) == 0 && !bytes.is_empty() {
-                let index = self.chance.usize(..bytes.len());
-                bytes[index] ^= 1 << self.chance.u8(..8);
-            }
-            self.tell(site, Event::LinkData { link, bytes });
-        }
-    }
-
-    fn route(&mut self, site: SiteId, outside: Vec<Outside>) {
-        for outside in outside {
-            let (Outside::Send { link, .. } | Outside::Close { link }) = outside;
-            let Some(pipe) = self.pipes.iter().position(|pipe| pipe.link == link) else {
-                self.route_outside(outside);
-                continue;
-            };
-            match outside {
-                Outside::Send { bytes, .. } => {
-                    assert!(bytes.len() <= self.message_bytes_max as usize, "a message of {} bytes", bytes.len());
-                    let end = self.pipes[pipe].end_of(site).expect("an engine sends to a link it has");
-                    self.pipes[pipe].send(end, bytes);
-                }
-                Outside::Close { .. } => self.cut(pipe, Some(site)),
-            }
-        }
-    }
-
-    fn route_outside(&mut self, outside: Outside) {
-        match outside {
-            Outside::Send { link, bytes } => {
-                if let Some(sent) = self.outside.get_mut(&link) {
-                    sent.push_back(bytes);
-                }
-            }
-            Outside::Close { link } => drop(self.outside.remove(&link)),
-        }
-    }
-
-    /// Takes a pipe away; the end that closed it itself is not told.
-    fn cut(&mut self, pipe: usize, by: Option<SiteId>) {
-        let pipe = self.pipes.remove(pipe);
-        for site in pipe.sites.into_iter().filter(|site| Some(*site) != by) {
-            self.tell(site, Event::LinkDown { link: pipe.link });
-        }
-    }
-
     fn next_deadline(&self) -> Option<u64> {
-        self.sites.iter().flat_map(|site| [site.deadline_ms(), site.due_ms()]).flatten().min()
+        let arrivals = self.pipes.iter().filter_map(Pipe::next_arrival);
+        let sites = self.sites.iter().flat_map(|site| [site.deadline_ms(), site.due_ms()]).flatten();
+        sites.chain(arrivals).min()
     }
 
     fn move_to(&mut self, elapsed_ms: u64) {
         self.clock.advance(elapsed_ms.saturating_sub(self.clock.elapsed_ms()));
+    }
+
+    fn check_rest(&self, in_time: bool, limit: &str) {
+        self.judge.must(Invariant::Quiescence, in_time, || format!("no rest within {limit}: {}", self.describe()));
     }
 
     fn describe(&self) -> String {

@@ -5,12 +5,13 @@ use std::collections::{BTreeSet, VecDeque};
 use syncline_core::{
     Engine,
     api::{
-        Action, Config, Event, Failure, LinkId, Notice, NoticeCode, Outcome, RootStatus, Seed, Status, TaskId, Work,
+        Action, CommitResult, Config, Event, Failure, LinkId, Notice, NoticeCode, Outcome, Put, RootStatus, Seed,
+        Status, TaskId, Work,
     },
 };
 
-use super::{Asleep, Clock, Crash, Host, WatcherTraits, host::Undone, tap::Tap, watcher::Watcher};
-use crate::{Disk, Faults, Torn, Tree};
+use super::{Asleep, Clock, Crash, Host, Narrative, WatcherTraits, host::Undone, tap::Tap, watcher::Watcher};
+use crate::{Disk, Faults, Invariant, Item, Judge, Torn, Tree, digest, story::Coverage};
 
 /// The most actions that one call may return.
 const ACTIONS_MAX: usize = 1_024;
@@ -60,6 +61,9 @@ struct Done {
 
 /// A device: its folder and store, its engine, and the work that is under way.
 pub struct Site {
+    number: usize,
+    judge: Judge,
+    narrative: Narrative,
     host: Host,
     config: Config,
     clock: Clock,
@@ -78,6 +82,7 @@ pub struct Site {
     counts: Counts,
     log: Option<Vec<u8>>,
     tap: Tap,
+    coverage: Coverage,
     silenced: bool,
     stopped: bool,
 }
@@ -89,8 +94,19 @@ pub(crate) enum Outside {
 }
 
 impl Site {
-    pub(crate) fn new(host: Host, config: Config, clock: Clock, chance: fastrand::Rng) -> Site {
+    pub(crate) fn new(
+        number: usize,
+        judge: Judge,
+        narrative: Narrative,
+        host: Host,
+        config: Config,
+        clock: Clock,
+        chance: fastrand::Rng,
+    ) -> Site {
         Site {
+            number,
+            judge,
+            narrative,
             host,
             config,
             clock,
@@ -108,6 +124,7 @@ impl Site {
             counts: Counts::default(),
             log: None,
             tap: Tap::default(),
+            coverage: Coverage::default(),
             silenced: false,
             stopped: false,
         }
@@ -208,6 +225,10 @@ impl Site {
     pub(crate) fn start(&mut self) -> Vec<Outside> {
         self.clock.boot();
         self.host.disk.clock = self.clock.clone();
+        if self.host.store.pairs().next().is_none() {
+            self.judge.forgot(self.number, &self.host.disk.tree());
+        }
+        self.judge.started(self.number);
         let bytes = std::iter::repeat_with(|| self.chance.u8(..)).take(32).collect();
         let engine = Engine::new(self.config.clone(), Seed { bytes }).expect("the configuration is sound");
         self.engine = Some(engine);
@@ -238,7 +259,10 @@ impl Site {
         self.crash();
         chance.shuffle(&mut pending);
         for pending in pending {
-            self.host.interrupt(pending.work, crash, chance);
+            if let Some((work, outcome)) = self.host.interrupt(pending.work, crash, chance) {
+                self.judge.performed(self.number, self.clock.now(), &work, &outcome);
+                self.narrative.tell_work(self.number, &work, &outcome);
+            }
         }
         let untold = done.iter().filter(|done| !matches!(done.undone, Undone::Nothing)).count() as u64;
         self.host.disk.strike(|faults| faults.work_untold += untold);
@@ -295,14 +319,20 @@ impl Site {
                 Action::Perform { task, work } => self.take_work(task, work),
                 Action::Cancel { task } => self.cancel(task),
                 Action::Send { link, bytes } => {
-                    assert!(!self.silenced, "something is sent though a save failed");
-                    self.tap.hear(link, &bytes, &self.host.store);
+                    let number = self.number;
+                    self.judge.must(Invariant::CrashSafety, !self.silenced, || {
+                        format!("device {number} sends something though a save failed")
+                    });
+                    self.tap.hear(&self.judge, number, link, &bytes, &self.host.store);
                     self.counts.sends += 1;
                     self.counts.sent_bytes += bytes.len() as u64;
                     outside.push(Outside::Send { link, bytes });
                 }
                 Action::Close { link, .. } => outside.push(Outside::Close { link }),
-                Action::Notify { notice } => self.notices.push(notice),
+                Action::Notify { notice } => {
+                    self.coverage.count(format!("notice {:?}", notice.code));
+                    self.notices.push(notice);
+                }
                 Action::Stopped => self.stopped = true,
             }
         }
@@ -319,7 +349,11 @@ impl Site {
             Work::Commit { items, .. } => self.counts.commits += items.len() as u64,
             _ => {}
         }
-        let (outcome, undone) = self.host.carry_out(work);
+        let (outcome, undone) = self.host.carry_out(work.clone());
+        self.check_committed(&work, &outcome);
+        self.judge.performed(self.number, self.clock.now(), &work, &outcome);
+        self.narrative.tell_work(self.number, &work, &outcome);
+        self.coverage.count_work(&work, &outcome);
         self.done.push_back(Done { task, outcome, undone });
     }
 
@@ -365,6 +399,19 @@ impl Site {
         let engine = self.engine.as_ref().filter(|_| !self.is_asleep())?;
         let deadline = engine.deadline()?;
         Some(self.clock.in_world(deadline))
+    }
+
+    /// What was done here, by kinds.
+    pub fn coverage(&self) -> &Coverage {
+        &self.coverage
+    }
+
+    /// The bytes that the local history keeps.
+    pub fn displaced(&self) -> impl Iterator<Item = &[u8]> {
+        self.host.disk.history().iter().filter_map(|displaced| match &displaced.item {
+            Item::File { bytes, .. } => Some(bytes.as_slice()),
+            _ => None,
+        })
     }
 
     /// Everything that stands in the folder.
@@ -418,10 +465,15 @@ impl Site {
     }
 
     fn take_work(&mut self, task: TaskId, work: Work) {
-        assert!(self.given.insert(task), "task {} is given twice", task.0);
-        assert!(!self.stopped, "work after the engine stopped: {work:?}");
-        if matches!(work, Work::Save { .. }) {
-            assert!(self.save.is_none(), "two saves are in flight");
+        let (number, is_new, is_save) = (self.number, self.given.insert(task), matches!(work, Work::Save { .. }));
+        self.judge.must(Invariant::Bounds, is_new, || format!("device {number} got task {} twice", task.0));
+        self.judge.must(Invariant::Bounds, !self.stopped, || format!("device {number} got work after it stopped"));
+        self.judge.must(Invariant::CrashSafety, !is_save || self.save.is_none(), || {
+            format!("device {number} has two saves in flight")
+        });
+        let own = is_save.then(|| self.engine.as_ref()?.status().replica).flatten();
+        self.judge.asked(number, own, &work);
+        if is_save {
             self.save = Some(task);
         }
         let late_ms = self.delay.as_mut().map_or(0, |delay| delay(&work));
@@ -429,6 +481,18 @@ impl Site {
             self.host.disk.strike(|faults| faults.delayed += 1);
         }
         self.pending.push_back(Pending { task, work, due_ms: self.clock.elapsed_ms() + late_ms });
+    }
+
+    /// Each path holds the old bytes or the new, whole.
+    fn check_committed(&self, work: &Work, outcome: &Outcome) {
+        let (Work::Commit { items, .. }, Outcome::Committed { results }) = (work, outcome) else { return };
+        for (item, result) in items.iter().zip(results) {
+            let (Put::File { content, .. }, CommitResult::Committed { .. }) = (&item.put, result) else { continue };
+            let bytes = self.host.disk.read(&item.path).unwrap_or_default();
+            self.judge.must(Invariant::CrashSafety, digest::content(bytes).0 == *content, || {
+                format!("device {} has other bytes at `{}` than its version says", self.number, item.path)
+            });
+        }
     }
 
     /// A host that finds it easy does not do cancelled work, and still answers.
@@ -442,10 +506,15 @@ impl Site {
 
     /// §2.5: however much there is to do, one call returns a bounded part of it.
     fn check_bounds(&mut self, actions: &[Action]) {
-        assert!(actions.len() <= ACTIONS_MAX, "one call returned {} actions", actions.len());
+        let number = self.number;
+        self.judge.must(Invariant::Bounds, actions.len() <= ACTIONS_MAX, || {
+            format!("one call on device {number} returned {} actions", actions.len())
+        });
         let Some(log) = &mut self.log else { return };
         let bytes = postcard::to_stdvec(actions).expect("actions are plain data");
-        assert!(bytes.len() <= ACTION_BYTES_MAX, "one call returned {} bytes of actions", bytes.len());
+        self.judge.must(Invariant::Bounds, bytes.len() <= ACTION_BYTES_MAX, || {
+            format!("one call on device {number} returned {} bytes of actions", bytes.len())
+        });
         log.extend_from_slice(&bytes);
     }
 }

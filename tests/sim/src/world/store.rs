@@ -38,6 +38,11 @@ impl Store {
         self.space = bytes;
     }
 
+    /// No fault is left.
+    pub fn mend(&mut self) {
+        (self.failing, self.failing_saves, self.failing_late, self.space) = (false, 0, 0, None);
+    }
+
     /// Everything is gone.
     pub fn lose(&mut self) {
         self.pairs.clear();

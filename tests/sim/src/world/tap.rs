@@ -9,6 +9,7 @@ use syncline_core::{
 };
 
 use super::Store;
+use crate::{Invariant, Judge};
 
 /// The bit of a packet's header that ends a frame; the others are the lane (`docs/protocol.md` §7.1).
 const LAST: u8 = 0b100;
@@ -21,13 +22,20 @@ pub(crate) struct Tap {
 
 impl Tap {
     /// Checks a packet that is about to go out.
-    pub fn hear(&mut self, link: LinkId, packet: &[u8], store: &Store) {
+    pub fn hear(&mut self, judge: &Judge, site: usize, link: LinkId, packet: &[u8], store: &Store) {
         let (header, part) = packet.split_first().expect("a packet has a header");
         let frame = self.parts.entry((link, header & !LAST)).or_default();
         frame.extend_from_slice(part);
         if header & LAST != 0 {
             let frame = std::mem::take(frame);
-            check(&Frame::decode(&frame).expect("an engine sends frames"), store);
+            let unsaved = unsaved(&Frame::decode(&frame).expect("an engine sends frames"), store);
+            judge.must(Invariant::CrashSafety, unsaved.is_none(), || {
+                let what = unsaved.unwrap_or_default();
+                format!("device {site} sends or acknowledges {what}, which is not saved")
+            });
+            if let Ok(Frame::Heads { heads, .. }) = Frame::decode(&frame) {
+                judge.check_heads(site, link, &heads);
+            }
         }
     }
 
@@ -37,27 +45,24 @@ impl Tap {
     }
 }
 
-fn check(frame: &Frame, store: &Store) {
+/// A message that a frame rests on and that is not in the store.
+fn unsaved(frame: &Frame, store: &Store) -> Option<String> {
     match frame {
-        Frame::Messages { messages } => {
-            for bytes in messages {
-                let (message, _) = Message::decode(bytes).expect("an engine sends messages");
-                let saved = store.value(&message_key(message.author, message.counter));
-                assert_eq!(saved, Some(bytes.as_slice()), "a message is sent that is not saved");
-            }
-        }
-        Frame::Heads { heads, .. } | Frame::Acknowledge { heads, .. } => check_heads(heads, store),
-        _ => {}
+        Frame::Messages { messages } => messages.iter().find_map(|bytes| {
+            let (message, _) = Message::decode(bytes).expect("an engine sends messages");
+            let (author, counter) = (message.author, message.counter);
+            let saved = store.value(&message_key(author, counter));
+            (saved != Some(bytes.as_slice())).then(|| format!("message {counter} of {author}"))
+        }),
+        Frame::Heads { heads, .. } | Frame::Acknowledge { heads, .. } => unsaved_head(heads, store),
+        _ => None,
     }
 }
 
-fn check_heads(heads: &Heads, store: &Store) {
-    for (author, counters) in heads.authors() {
-        for (first, last) in counters.intervals() {
-            for counter in first..=last {
-                let saved = store.value(&message_key(author, counter)).is_some();
-                assert!(saved, "message {counter} of {author} is acknowledged and not saved");
-            }
-        }
-    }
+fn unsaved_head(heads: &Heads, store: &Store) -> Option<String> {
+    heads.authors().find_map(|(author, counters)| {
+        let mut numbers = counters.intervals().flat_map(|(first, last)| first..=last);
+        let missing = numbers.find(|counter| store.value(&message_key(author, *counter)).is_none())?;
+        Some(format!("message {missing} of {author}"))
+    })
 }

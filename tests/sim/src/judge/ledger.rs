@@ -1,0 +1,127 @@
+//! Every message as its author wrote it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use syncline_core::{
+    api::{LinkId, ReplicaId, Write},
+    log::{Dot, Heads, Message, parse_message_key},
+    tree::{Body, Change},
+};
+
+use super::{Invariant, Violation, broken};
+
+/// The messages of a world, and what devices said that they hold.
+#[derive(Default)]
+pub(super) struct Ledger {
+    messages: BTreeMap<(ReplicaId, u64), Written>,
+    /// Where nodes were born: their directory and their name.
+    births: BTreeMap<Dot, (Option<Dot>, String)>,
+    told: BTreeMap<(usize, LinkId), Heads>,
+    told_by_earlier: BTreeMap<usize, Heads>,
+    has_outsiders: bool,
+    authors: BTreeSet<ReplicaId>,
+}
+
+struct Written {
+    bytes: Vec<u8>,
+    /// Another device has it: the author can no longer have forgotten it in a crash.
+    is_public: bool,
+}
+
+impl Ledger {
+    /// A device saves a batch; returns the messages in it that it wrote itself.
+    pub fn writes(&mut self, own: Option<ReplicaId>, writes: &[Write]) -> Result<Vec<Message>, Violation> {
+        let mut written = Vec::new();
+        for write in writes {
+            let (Some((author, counter)), Some(bytes)) = (parse_message_key(&write.key), &write.value) else {
+                continue;
+            };
+            if Some(author) == own {
+                if let Some(message) = self.write(author, counter, bytes)? {
+                    written.push(message);
+                }
+                continue;
+            }
+            match self.messages.get_mut(&(author, counter)) {
+                Some(known) if known.bytes == *bytes => known.is_public = true,
+                None if self.has_outsiders && !self.authors.contains(&author) => {}
+                _ => {
+                    let text = format!("message {counter} of {author} was taken, which that replica never wrote");
+                    return broken(Invariant::Authority, text);
+                }
+            }
+        }
+        Ok(written)
+    }
+
+    /// From now on authors may be heard who are no device of the world: they sign as members do.
+    pub fn admit_outsiders(&mut self) {
+        self.has_outsiders = true;
+    }
+
+    /// A device says on a link what it holds: not less than it said there before, nor than an earlier engine of this
+    /// device said anywhere. (What one engine says on two links may leave in another order than it was said.)
+    pub fn told(&mut self, site: usize, link: LinkId, heads: &Heads) -> Result<(), Violation> {
+        let earlier = self.told_by_earlier.entry(site).or_default();
+        let before = self.told.entry((site, link)).or_default();
+        if !heads.contains_all(before) || !heads.contains_all(earlier) {
+            return broken(Invariant::Idempotency, format!("device {site} said that it holds less than before"));
+        }
+        *before = heads.clone();
+        Ok(())
+    }
+
+    /// A new engine starts on a device.
+    pub fn started(&mut self, site: usize) {
+        let earlier = self.told_by_earlier.entry(site).or_default();
+        self.told.iter().filter(|((of, _), _)| *of == site).for_each(|(_, heads)| earlier.union(heads));
+        self.told.retain(|(of, _), _| *of != site);
+    }
+
+    /// A device lost its store.
+    pub fn forgot(&mut self, site: usize) {
+        self.told.retain(|(of, _), _| *of != site);
+        self.told_by_earlier.remove(&site);
+    }
+
+    /// The plain paths of what a message deletes.
+    pub fn deletions_of(&self, message: &Message) -> Vec<String> {
+        let deleted = message.changes().filter_map(|(_, _, change)| match change {
+            Change::Version { node, body: Body::Deleted, .. } => Some(self.path(*node)),
+            _ => None,
+        });
+        deleted.collect()
+    }
+
+    fn write(&mut self, author: ReplicaId, counter: u64, bytes: &[u8]) -> Result<Option<Message>, Violation> {
+        match self.messages.get(&(author, counter)) {
+            Some(known) if known.bytes == bytes => return Ok(None),
+            Some(known) if known.is_public => {
+                return broken(Invariant::Idempotency, format!("{author} wrote two messages with number {counter}"));
+            }
+            _ => {}
+        }
+        self.authors.insert(author);
+        self.messages.insert((author, counter), Written { bytes: bytes.to_vec(), is_public: false });
+        let Ok((message, _)) = Message::decode(bytes) else {
+            return broken(Invariant::Authority, format!("{author} saved a message {counter} that cannot be read"));
+        };
+        for (dot, _, change) in message.changes() {
+            if let Change::Birth { parent, name, .. } = change {
+                self.births.insert(dot, (*parent, name.to_string()));
+            }
+        }
+        Ok(Some(message))
+    }
+
+    fn path(&self, node: Dot) -> String {
+        let mut names = Vec::new();
+        let mut next = Some(node);
+        while let Some((parent, name)) = next.and_then(|node| self.births.get(&node)) {
+            names.push(name.as_str());
+            next = *parent;
+        }
+        names.reverse();
+        names.join("/")
+    }
+}

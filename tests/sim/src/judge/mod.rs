@@ -1,0 +1,244 @@
+//! What must always hold (DESIGN §10), checked while a world runs and when it has come to rest.
+//!
+//! The judge knows nothing of the engine's inside. It hears what people do, what hosts are asked for and answer, and
+//! what goes over the wire, and draws its own conclusions.
+
+mod deletions;
+mod ledger;
+mod versions;
+mod work;
+
+use std::{cell::RefCell, fmt, rc::Rc};
+
+use syncline_core::{
+    api::{CommitItem, CommitResult, LinkId, Now, Outcome, ReplicaId, Work},
+    log::Heads,
+};
+
+pub(crate) use self::versions::family;
+use self::{deletions::Deletions, ledger::Ledger, versions::Versions};
+use crate::Tree;
+
+/// The promises of DESIGN §10, by their numbers there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Invariant {
+    /// 1. Every byte-version that a user made is live, or was replaced by someone to whose disk it had been shown.
+    NoLoss,
+    /// 2. Equal messages give equal folders.
+    Convergence,
+    /// 3. When faults stop, the group comes to rest, and then sends nothing.
+    Quiescence,
+    /// 4. What was deleted lives again only by an act of a user.
+    NoResurrection,
+    /// 5. Every deletion sent rests on two looks, a debounce apart, with the marker there.
+    Evidence,
+    /// 6. A conflict copy stands only where neither version derives from the other.
+    NoFalseConflict,
+    /// 7. No number is used twice, and what a replica says that it holds it never takes back.
+    Idempotency,
+    /// 8. Whatever a crash leaves, each path holds old bytes or new ones, and nothing is told that was not saved.
+    CrashSafety,
+    /// 9. Work, memory and time follow limits and real data.
+    Bounds,
+    /// 10. No work names a path outside the root, or Syncline's own.
+    Containment,
+    /// 11. State comes only from messages that their authors wrote.
+    Authority,
+    /// §2.4: the engine never panics.
+    NoPanic,
+}
+
+impl Invariant {
+    /// All of them.
+    pub const ALL: [Invariant; 12] = [
+        Invariant::NoLoss,
+        Invariant::Convergence,
+        Invariant::Quiescence,
+        Invariant::NoResurrection,
+        Invariant::Evidence,
+        Invariant::NoFalseConflict,
+        Invariant::Idempotency,
+        Invariant::CrashSafety,
+        Invariant::Bounds,
+        Invariant::Containment,
+        Invariant::Authority,
+        Invariant::NoPanic,
+    ];
+
+    /// A stable name for programs and people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Invariant::NoLoss => "no-loss",
+            Invariant::Convergence => "convergence",
+            Invariant::Quiescence => "quiescence",
+            Invariant::NoResurrection => "no-resurrection",
+            Invariant::Evidence => "evidence",
+            Invariant::NoFalseConflict => "no-false-conflict",
+            Invariant::Idempotency => "idempotency",
+            Invariant::CrashSafety => "crash-safety",
+            Invariant::Bounds => "bounds",
+            Invariant::Containment => "containment",
+            Invariant::Authority => "authority",
+            Invariant::NoPanic => "no-panic",
+        }
+    }
+
+    /// The invariant of a [`name`](Invariant::name).
+    pub fn from_name(name: &str) -> Option<Invariant> {
+        Invariant::ALL.into_iter().find(|invariant| invariant.name() == name)
+    }
+}
+
+/// A promise that was broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Which promise.
+    pub invariant: Invariant,
+    /// How, in a sentence.
+    pub message: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.invariant.name(), self.message)
+    }
+}
+
+/// Watches one world; clones are the same judge.
+#[derive(Clone)]
+pub struct Judge {
+    state: Rc<RefCell<State>>,
+}
+
+struct State {
+    /// An invariant that is not checked, to see whether another check finds what it finds.
+    ignored: Option<Invariant>,
+    found: Option<Violation>,
+    ledger: Ledger,
+    deletions: Deletions,
+    versions: Versions,
+}
+
+impl Judge {
+    /// A judge of a new world, who looks away from one invariant if told so.
+    pub fn new(ignored: Option<Invariant>) -> Judge {
+        let state = State {
+            ignored,
+            found: None,
+            ledger: Ledger::default(),
+            deletions: Deletions::default(),
+            versions: Versions::default(),
+        };
+        Judge { state: Rc::new(RefCell::new(state)) }
+    }
+
+    /// Checks a promise.
+    ///
+    /// # Panics
+    /// If it is broken; [`found`](Judge::found) then tells which it was.
+    pub fn must(&self, invariant: Invariant, holds: bool, message: impl FnOnce() -> String) {
+        if holds || self.state.borrow().ignored == Some(invariant) {
+            return;
+        }
+        let violation = Violation { invariant, message: message() };
+        let text = violation.to_string();
+        self.state.borrow_mut().found.get_or_insert(violation);
+        panic!("{text}");
+    }
+
+    /// The promise that was broken.
+    pub fn found(&self) -> Option<Violation> {
+        self.state.borrow().found.clone()
+    }
+
+    /// An engine asks for a piece of work.
+    pub(crate) fn asked(&self, site: usize, own: Option<ReplicaId>, work: &Work) {
+        let broken = work::check(site, work).and_then(|()| {
+            let state = &mut *self.state.borrow_mut();
+            let Work::Save { writes } = work else { return Ok(()) };
+            let messages = state.ledger.writes(own, writes)?;
+            let deletions = messages.iter().flat_map(|message| state.ledger.deletions_of(message));
+            deletions.collect::<Vec<_>>().into_iter().try_for_each(|path| state.deletions.check(site, &path))
+        });
+        self.report(broken);
+    }
+
+    /// A device carried out a piece of work.
+    pub(crate) fn performed(&self, site: usize, now: Now, work: &Work, outcome: &Outcome) {
+        let state = &mut *self.state.borrow_mut();
+        match (work, outcome) {
+            (Work::Probe { paths, .. }, Outcome::Probed { results, marker }) => {
+                state.deletions.probed(site, now, paths, results, *marker);
+            }
+            (Work::Commit { items, .. }, Outcome::Committed { results }) => {
+                committed(items, results).for_each(|item| state.versions.synced(site, &item.path, now));
+            }
+            _ => {}
+        }
+    }
+
+    /// Members that are no device of the world will be heard.
+    pub(crate) fn admit_outsiders(&self) {
+        self.state.borrow_mut().ledger.admit_outsiders();
+    }
+
+    /// How long a path must have been missing before its deletion is sent, in milliseconds.
+    pub(crate) fn set_debounce(&self, milliseconds: u64) {
+        self.state.borrow_mut().deletions.debounce_ms = milliseconds;
+    }
+
+    /// Someone, or a dying disk, turned what stood in a folder into something else.
+    pub fn people_changed(&self, site: usize, now: Now, before: &Tree, after: &Tree) {
+        self.state.borrow_mut().versions.changed(site, now, before, after);
+    }
+
+    /// A device forgot everything: to it, what stands in its folder is new, and what was done there before is unknown.
+    pub(crate) fn forgot(&self, site: usize, folder: &Tree) {
+        let state = &mut *self.state.borrow_mut();
+        state.versions.forgot(site, folder);
+        state.ledger.forgot(site);
+    }
+
+    /// A new engine starts on a device.
+    pub(crate) fn started(&self, site: usize) {
+        self.state.borrow_mut().ledger.started(site);
+    }
+
+    /// Someone asked a device to bring back what many deletions had removed.
+    pub(crate) fn restored(&self, site: usize) {
+        self.state.borrow_mut().versions.restored(site);
+    }
+
+    /// The wall clock of a device was moved: how long ago something was is no longer certain there.
+    pub(crate) fn clock_moved(&self, site: usize) {
+        self.state.borrow_mut().versions.clock_moved(site);
+    }
+
+    /// A device tells another what it holds.
+    pub(crate) fn check_heads(&self, site: usize, link: LinkId, told: &Heads) {
+        let broken = self.state.borrow_mut().ledger.told(site, link, told);
+        self.report(broken);
+    }
+
+    /// The world is at rest: what stands everywhere must follow from what people did. `histories` are the bytes that
+    /// devices keep of what was replaced.
+    pub fn check_rest(&self, folder: &Tree, histories: &[&[u8]]) {
+        let broken = self.state.borrow().versions.check(folder, histories, self.state.borrow().ignored);
+        self.report(broken);
+    }
+
+    fn report(&self, result: Result<(), Violation>) {
+        if let Err(Violation { invariant, message }) = result {
+            self.must(invariant, false, || message);
+        }
+    }
+}
+
+fn committed<'a>(items: &'a [CommitItem], results: &'a [CommitResult]) -> impl Iterator<Item = &'a CommitItem> {
+    let done = |result: &CommitResult| matches!(result, CommitResult::Committed { .. });
+    items.iter().zip(results).filter(move |(_, result)| done(result)).map(|(item, _)| item)
+}
+
+fn broken<T>(invariant: Invariant, message: String) -> Result<T, Violation> {
+    Err(Violation { invariant, message })
+}

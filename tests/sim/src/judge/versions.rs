@@ -1,0 +1,280 @@
+//! What people made and replaced, told from their acts alone.
+//!
+//! Every text that someone brings to a name is one *making*. Someone who replaces or removes a text that stood on his
+//! disk *ends* the makings of that text under that name which he can have been shown. At rest, what was made and never
+//! ended must stand in every folder, and nothing else may.
+//!
+//! Where it cannot be told from outside what someone had been shown, both are allowed: equal texts made twice, the ten
+//! minutes after an unrelated version took a path (§8.4), a device that lost its memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use syncline_core::api::Now;
+
+use super::{Invariant, Violation, broken};
+use crate::{Item, Tree};
+
+/// How long an edit supersedes nothing after an unrelated version took its path.
+const GRACE_MS: u64 = 600_000;
+
+/// What stands under a name: a file's bytes, or a link's target.
+type Text = (Kind, Vec<u8>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    File,
+    Link,
+}
+
+/// The makings and endings of one text under one name.
+#[derive(Default)]
+struct Past {
+    makings: Vec<Act>,
+    endings: Vec<Act>,
+}
+
+struct Act {
+    at: u64,
+    site: usize,
+    path: String,
+    /// Of an ending: it surely reached what stood there. Of a making: it surely was one, and not what stood there
+    /// before, back before anyone looked.
+    is_certain: bool,
+}
+
+/// What people did in one world.
+#[derive(Default)]
+pub(super) struct Versions {
+    acts: u64,
+    /// By name and text.
+    pasts: BTreeMap<(String, Text), Past>,
+    /// When the engine last changed a path of a device, by its wall clock.
+    synced: BTreeMap<(usize, String), u64>,
+    unsure_clocks: BTreeSet<usize>,
+}
+
+impl Versions {
+    /// A device's engine changed a path.
+    pub fn synced(&mut self, site: usize, path: &str, now: Now) {
+        self.synced.insert((site, path.to_string()), now.unix.0);
+    }
+
+    /// A device's wall clock was moved.
+    pub fn clock_moved(&mut self, site: usize) {
+        self.unsure_clocks.insert(site);
+    }
+
+    /// Someone changed a folder.
+    pub fn changed(&mut self, site: usize, now: Now, before: &Tree, after: &Tree) {
+        self.acts += 1;
+        for (path, item) in before.items() {
+            let (old, new) = (text(item), after.at(path).and_then(text));
+            let stays = |old: &Text| {
+                after.items().any(|(other, item)| text(item).as_ref() == Some(old) && family(other) == family(path))
+            };
+            if let Some(old) = old.filter(|old| new.as_ref() != Some(old)) {
+                let is_edit = after.at(path).is_some();
+                // Of two equal files of one name, the one that stays may be meant to stay.
+                let is_certain = !(is_edit && self.may_be_in_grace(site, path, now)) && !stays(&old);
+                let ending = Act { at: self.acts, site, path: path.to_string(), is_certain };
+                self.past(path, old).endings.push(ending);
+            }
+        }
+        for (path, item) in after.items() {
+            let (old, new) = (before.at(path).and_then(text), text(item));
+            if let Some(new) = new.filter(|new| old.as_ref() != Some(new)) {
+                self.make(site, path, new);
+            }
+        }
+    }
+
+    /// A device lost its memory: what stands there is brought to the group as if it were new, and what was done there
+    /// and not yet told is forgotten.
+    pub fn forgot(&mut self, site: usize, folder: &Tree) {
+        self.restored(site);
+        for (path, item) in folder.items() {
+            if let Some(text) = text(item) {
+                self.make(site, path, text);
+            }
+        }
+    }
+
+    /// What was ended on a device may come back.
+    pub fn restored(&mut self, site: usize) {
+        let endings = self.pasts.values_mut().flat_map(|past| &mut past.endings);
+        endings.filter(|ending| ending.site == site).for_each(|ending| ending.is_certain = false);
+    }
+
+    /// Compares what stands in every folder with what people did.
+    pub fn check(&self, folder: &Tree, histories: &[&[u8]], ignored: Option<Invariant>) -> Result<(), Violation> {
+        let mut standing: BTreeMap<(String, Text), Vec<&str>> = BTreeMap::new();
+        for (path, item) in folder.items() {
+            if let Some(text) = text(item) {
+                standing.entry((family(path), text)).or_default().push(path);
+            }
+        }
+        let result = self.check_losses(&standing, histories);
+        if result.is_err() && ignored != Some(Invariant::NoLoss) {
+            return result;
+        }
+        standing.iter().try_for_each(|((name, text), paths)| {
+            let result = self.check_standing(folder, name, text, paths);
+            result.or_else(|violation| if ignored == Some(violation.invariant) { Ok(()) } else { Err(violation) })
+        })
+    }
+
+    fn check_losses(
+        &self,
+        standing: &BTreeMap<(String, Text), Vec<&str>>,
+        histories: &[&[u8]],
+    ) -> Result<(), Violation> {
+        for (key @ (name, text), past) in &self.pasts {
+            let last_ending = past.endings.iter().map(|ending| ending.at).max().unwrap_or(0);
+            let Some(lost) = past.makings.iter().find(|making| making.is_certain && making.at > last_ending) else {
+                continue;
+            };
+            if !standing.contains_key(key) {
+                let kept = histories.contains(&text.1.as_slice());
+                let end = if kept { "stands only in a history" } else { "is gone" };
+                let (shown, site) = (show(text), lost.site);
+                let text = format!("{shown}, brought to `{name}` on device {site} and replaced by nobody, {end}");
+                return broken(Invariant::NoLoss, text);
+            }
+        }
+        Ok(())
+    }
+
+    /// Something stands: someone must have brought it, and nobody who had been shown it may have ended it.
+    fn check_standing(&self, folder: &Tree, name: &str, text: &Text, paths: &[&str]) -> Result<(), Violation> {
+        let (shown, path) = (show(text), paths[0]);
+        let Some(past) = self.pasts.get(&(name.to_string(), text.clone())) else {
+            return broken(Invariant::NoFalseConflict, format!("{shown} stands at `{path}`, where nobody brought it"));
+        };
+        let living = past.makings.iter().filter(|making| !past.is_ended(making)).count();
+        if living >= paths.len() {
+            return Ok(());
+        }
+        let beside = family(path) != path || folder.copies().iter().any(|copy| family(copy) == name);
+        let (invariant, how) = match beside {
+            true => (Invariant::NoFalseConflict, "stands as a version of its own and was replaced"),
+            false => (Invariant::NoResurrection, "stands again and was removed or replaced"),
+        };
+        let ending = past.endings.last().map_or(String::new(), |ending| format!(" on device {}", ending.site));
+        broken(invariant, format!("{shown} at `{path}` {how}{ending}"))
+    }
+
+    fn make(&mut self, site: usize, path: &str, text: Text) {
+        self.acts += 1;
+        let at = self.acts;
+        let past = self.past(path, text);
+        let is_certain = !past.endings.iter().any(|ending| ending.site == site && ending.path == path);
+        past.makings.push(Act { at, site, path: path.to_string(), is_certain });
+    }
+
+    fn past(&mut self, path: &str, text: Text) -> &mut Past {
+        self.pasts.entry((family(path), text)).or_default()
+    }
+
+    fn may_be_in_grace(&self, site: usize, path: &str, now: Now) -> bool {
+        let synced = self.synced.get(&(site, path.to_string()));
+        synced.is_some_and(|synced| self.unsure_clocks.contains(&site) || now.unix.0 < synced + GRACE_MS)
+    }
+}
+
+impl Past {
+    /// Someone ended a making who surely had been shown it: its maker, or anyone if it was the only one.
+    fn is_ended(&self, making: &Act) -> bool {
+        self.endings.iter().any(|ending| {
+            let others = self.makings.iter().filter(|other| other.at < ending.at).count() > 1;
+            ending.at > making.at && ending.is_certain && (ending.site == making.site || !others)
+        })
+    }
+}
+
+fn text(item: &Item) -> Option<Text> {
+    match item {
+        Item::File { bytes, .. } => Some((Kind::File, bytes.clone())),
+        Item::Symlink { target } => Some((Kind::Link, target.clone())),
+        Item::Directory { .. } | Item::Special => None,
+    }
+}
+
+/// The plain path that a path belongs to: its own, unless it is named as a conflict copy.
+pub(crate) fn family(path: &str) -> String {
+    let marked = path.rfind(" (conflict ").and_then(|start| {
+        let end = start + path[start..].find(')')?;
+        (!path[start..].contains('/')).then(|| format!("{}{}", &path[..start], &path[end + 1..]))
+    });
+    marked.unwrap_or_else(|| path.to_string())
+}
+
+fn show((kind, bytes): &Text) -> String {
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(40)]);
+    match kind {
+        Kind::File if bytes.len() > 40 => format!("the file {text:?}… of {} bytes", bytes.len()),
+        Kind::File => format!("the file {text:?}"),
+        Kind::Link => format!("the link to {text:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree;
+
+    const NOW: Now = Now { monotonic: syncline_core::api::Monotonic(0), unix: syncline_core::api::UnixMs(0) };
+
+    fn after(acts: &[(usize, Tree, Tree)]) -> Versions {
+        let mut versions = Versions::default();
+        for (site, before, after) in acts {
+            versions.changed(*site, NOW, before, after);
+        }
+        versions
+    }
+
+    fn verdict(versions: &Versions, folder: &Tree) -> Option<Invariant> {
+        versions.check(folder, &[], None).err().map(|violation| violation.invariant)
+    }
+
+    #[test]
+    fn what_nobody_replaced_must_stand() {
+        let versions = after(&[(0, Tree::default(), tree([("a", "one")])), (1, Tree::default(), tree([("a", "two")]))]);
+        assert_eq!(verdict(&versions, &tree([("a", "two"), ("a (conflict 00000000)", "one")])), None);
+        assert_eq!(verdict(&versions, &tree([("a", "two")])), Some(Invariant::NoLoss));
+    }
+
+    #[test]
+    fn what_was_replaced_must_not_stand() {
+        let one = tree([("a", "one")]);
+        let versions = after(&[(0, Tree::default(), one.clone()), (1, one, tree([("a", "two")]))]);
+        assert_eq!(verdict(&versions, &tree([("a", "two")])), None);
+        let copy = tree([("a", "two"), ("a (conflict 00000000)", "one")]);
+        assert_eq!(verdict(&versions, &copy), Some(Invariant::NoFalseConflict));
+    }
+
+    #[test]
+    fn what_was_removed_must_not_come_back() {
+        let one = tree([("a", "one")]);
+        let versions = after(&[(0, Tree::default(), one.clone()), (1, one.clone(), Tree::default())]);
+        assert_eq!(verdict(&versions, &Tree::default()), None);
+        assert_eq!(verdict(&versions, &one), Some(Invariant::NoResurrection));
+    }
+
+    #[test]
+    fn equal_texts_made_twice_may_end_once_or_twice() {
+        let one = tree([("a", "one")]);
+        let versions = after(&[
+            (0, Tree::default(), one.clone()),
+            (1, Tree::default(), one.clone()),
+            (0, one.clone(), Tree::default()),
+        ]);
+        assert_eq!(verdict(&versions, &Tree::default()), None);
+        assert_eq!(verdict(&versions, &one), None);
+    }
+
+    #[test]
+    fn a_copy_belongs_to_its_plain_path() {
+        assert_eq!(family("d/a (conflict 01234567).md"), "d/a.md");
+        assert_eq!(family("d/a.md"), "d/a.md");
+    }
+}

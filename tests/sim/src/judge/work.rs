@@ -1,0 +1,61 @@
+//! What an engine may ask of a host at all.
+
+use syncline_core::api::{CommitItem, Put, StageSource, Work};
+
+use super::{Invariant, Violation, broken};
+
+/// The most bytes of one read.
+const READ_BYTES_MAX: u32 = 4 << 20;
+
+/// Containment: whatever peers say, no work names a path outside the root or Syncline's own files in it, or gives more
+/// than permission bits.
+pub(super) fn check(site: usize, work: &Work) -> Result<(), Violation> {
+    paths(work).into_iter().try_for_each(|path| check_path(site, path))?;
+    match work {
+        Work::Commit { items, .. } => items.iter().try_for_each(|item| check_commit(site, item)),
+        Work::Read { ranges, .. } if ranges.iter().any(|range| range.length > READ_BYTES_MAX) => broken(
+            Invariant::Bounds,
+            format!("device {site} is asked to read more than {READ_BYTES_MAX} bytes at once"),
+        ),
+        _ => Ok(()),
+    }
+}
+
+fn paths(work: &Work) -> Vec<&str> {
+    match work {
+        Work::Load { .. } | Work::Save { .. } | Work::Discard { .. } => Vec::new(),
+        Work::List { directory, .. } => vec![directory],
+        Work::Probe { paths, .. } => paths.iter().map(String::as_str).collect(),
+        Work::Hash { items, .. } => items.iter().map(|item| item.path.as_str()).collect(),
+        Work::Read { ranges, .. } => ranges.iter().map(|range| range.path.as_str()).collect(),
+        Work::Stage { items, .. } => {
+            let copied = items.iter().filter_map(|item| match &item.source {
+                StageSource::Copy { path, .. } => Some(path.as_str()),
+                StageSource::Bytes { .. } => None,
+            });
+            copied.collect()
+        }
+        Work::Commit { items, .. } => items.iter().map(|item| item.path.as_str()).collect(),
+    }
+}
+
+fn check_path(site: usize, path: &str) -> Result<(), Violation> {
+    let honest = |name: &str| !matches!(name, "" | "." | "..") && !name.contains('\0');
+    let own = path.split('/').next().is_some_and(|name| name.eq_ignore_ascii_case(".syncline"));
+    if own || !(path.is_empty() || path.split('/').all(honest)) {
+        return broken(Invariant::Containment, format!("work on device {site} names `{}`", path.escape_debug()));
+    }
+    Ok(())
+}
+
+fn check_commit(site: usize, item: &CommitItem) -> Result<(), Violation> {
+    let mode = match &item.put {
+        Put::File { mode, .. } | Put::Directory { mode } | Put::Mode { mode } => *mode,
+        Put::Symlink { .. } | Put::Nothing => 0,
+    };
+    if mode > 0o777 || item.path.is_empty() {
+        let text = format!("work on device {site} puts mode {mode:o} at `{}`", item.path.escape_debug());
+        return broken(Invariant::Containment, text);
+    }
+    Ok(())
+}

@@ -1,0 +1,94 @@
+//! How often each kind of thing happened.
+
+use std::collections::BTreeMap;
+
+use syncline_core::api::{CommitResult, Failure, HashResult, Outcome, ProbeResult, ReadResult, StageResult, Work};
+
+/// Counts by kind: acts, troubles, work and its outcomes, notices.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Coverage {
+    counts: BTreeMap<String, u64>,
+}
+
+impl Coverage {
+    /// It happened once more.
+    pub fn count(&mut self, kind: impl Into<String>) {
+        *self.counts.entry(kind.into()).or_default() += 1;
+    }
+
+    /// A piece of work was done; counts how it and its items ended.
+    pub(crate) fn count_work(&mut self, work: &Work, outcome: &Outcome) {
+        let kind = work_kind(work);
+        let mut failed = |failure: &Failure| self.count(format!("{kind} failed {}", failure_kind(failure)));
+        match outcome {
+            Outcome::Failed { failure } => failed(failure),
+            Outcome::Probed { results, .. } => results.iter().for_each(|result| match result {
+                ProbeResult::Failed { failure } => failed(failure),
+                ProbeResult::Present { .. } => {}
+            }),
+            Outcome::Hashed { results } => results.iter().for_each(|result| match result {
+                HashResult::Failed { failure } => failed(failure),
+                HashResult::Hashed { .. } => {}
+            }),
+            Outcome::Read { results } => results.iter().for_each(|result| match result {
+                ReadResult::Failed { failure } => failed(failure),
+                ReadResult::Bytes { .. } => {}
+            }),
+            Outcome::Staged { results } => results.iter().for_each(|result| match result {
+                StageResult::Failed { failure } => failed(failure),
+                StageResult::Staged => {}
+            }),
+            Outcome::Committed { results } => results.iter().for_each(|result| match result {
+                CommitResult::Failed { failure } => failed(failure),
+                CommitResult::Committed { .. } => {}
+            }),
+            Outcome::Loaded { .. } | Outcome::Saved | Outcome::Listed { .. } | Outcome::Discarded => {}
+        }
+        self.count(format!("work {kind}"));
+    }
+
+    /// Adds what was counted elsewhere.
+    pub fn add(&mut self, other: &Coverage) {
+        for (kind, count) in &other.counts {
+            *self.counts.entry(kind.clone()).or_default() += count;
+        }
+    }
+
+    /// How often a kind happened.
+    pub fn of(&self, kind: &str) -> u64 {
+        self.counts.get(kind).copied().unwrap_or_default()
+    }
+
+    /// Kinds and counts, by name.
+    pub fn counts(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.counts.iter().map(|(kind, count)| (kind.as_str(), *count))
+    }
+}
+
+fn work_kind(work: &Work) -> &'static str {
+    match work {
+        Work::Load { .. } => "Load",
+        Work::Save { .. } => "Save",
+        Work::List { .. } => "List",
+        Work::Probe { .. } => "Probe",
+        Work::Hash { .. } => "Hash",
+        Work::Read { .. } => "Read",
+        Work::Stage { .. } => "Stage",
+        Work::Commit { .. } => "Commit",
+        Work::Discard { .. } => "Discard",
+    }
+}
+
+fn failure_kind(failure: &Failure) -> &'static str {
+    match failure {
+        Failure::Missing => "Missing",
+        Failure::NotLocal => "NotLocal",
+        Failure::Denied => "Denied",
+        Failure::NoSpace => "NoSpace",
+        Failure::Changed => "Changed",
+        Failure::Corrupt => "Corrupt",
+        Failure::NotEmpty => "NotEmpty",
+        Failure::Unrepresentable => "Unrepresentable",
+        Failure::Other { .. } => "Other",
+    }
+}

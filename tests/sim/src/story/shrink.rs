@@ -1,0 +1,92 @@
+//! Making a failing story smaller.
+
+use super::{Options, Run, Story, Turn, play};
+use crate::{Invariant, Violation, WatcherTraits};
+
+/// The smallest story found that still breaks the same promise, and how it does; `tries` bounds how many are played.
+///
+/// Turns are taken away, then troubles, acts and time are made simpler, again and again until nothing helps.
+pub fn shrink(story: &Story, invariant: Invariant, tries: u32) -> Story {
+    let mut shrinker = Shrinker { best: story.clone(), invariant, tries };
+    loop {
+        let before = shrinker.best.clone();
+        shrinker.take_turns_away();
+        shrinker.take_devices_away();
+        shrinker.mend_watchers();
+        shrinker.simplify_turns();
+        if shrinker.best == before || shrinker.tries == 0 {
+            return shrinker.best;
+        }
+    }
+}
+
+struct Shrinker {
+    best: Story,
+    invariant: Invariant,
+    tries: u32,
+}
+
+impl Shrinker {
+    fn take_turns_away(&mut self) {
+        let mut length = self.best.turns.len().div_ceil(2);
+        while length > 0 {
+            let mut start = 0;
+            while start < self.best.turns.len() {
+                let mut smaller = self.best.clone();
+                let end = (start + length).min(smaller.turns.len());
+                smaller.turns.drain(start..end);
+                if !self.attempt(smaller) {
+                    start += length;
+                }
+            }
+            length /= 2;
+        }
+    }
+
+    fn take_devices_away(&mut self) {
+        while self.best.devices > 2 {
+            let mut smaller = self.best.clone();
+            smaller.devices -= 1;
+            if !self.attempt(smaller) {
+                return;
+            }
+        }
+    }
+
+    fn mend_watchers(&mut self) {
+        let smaller = Story { watchers: WatcherTraits::default(), ..self.best.clone() };
+        self.attempt(smaller);
+    }
+
+    fn simplify_turns(&mut self) {
+        let simpler: [fn(&Turn) -> Turn; 7] = [
+            |turn| Turn { trouble: None, ..*turn },
+            |turn| Turn { act: None, ..*turn },
+            |turn| Turn { run: Run { is_drawn: false, ..turn.run }, ..*turn },
+            |turn| Turn { run: Run { steps: 0, ..turn.run }, ..*turn },
+            |turn| Turn { run: Run { steps: turn.run.steps / 2, ..turn.run }, ..*turn },
+            |turn| Turn { run: Run { milliseconds: 0, ..turn.run }, ..*turn },
+            |turn| Turn { run: Run { milliseconds: turn.run.milliseconds.min(1_000), ..turn.run }, ..*turn },
+        ];
+        for index in 0..self.best.turns.len() {
+            for simpler in simpler {
+                let mut smaller = self.best.clone();
+                smaller.turns[index] = simpler(&smaller.turns[index]);
+                self.attempt(smaller);
+            }
+        }
+    }
+
+    /// Keeps a story if it is another one and still fails.
+    fn attempt(&mut self, smaller: Story) -> bool {
+        if smaller == self.best || self.tries == 0 {
+            return false;
+        }
+        self.tries -= 1;
+        let fails = matches!(play(&smaller, Options::default()).violation, Some(Violation { invariant, .. }) if invariant == self.invariant);
+        if fails {
+            self.best = smaller;
+        }
+        fails
+    }
+}
