@@ -317,6 +317,9 @@ impl<'d> Commit<'d> {
         if self.many_changed || self.displaced.folders().is_none_or(|folders| folders > FSYNC_EACH_MAX) {
             return sync_all(self.own);
         }
+        // First where the displaced went, then where they are gone from: where directories reach the disk one by one, a
+        // crash in between leaves two names, not none.
+        self.displaced.sync()?;
         for directory in self.changed.values() {
             match reopen(directory.as_fd()) {
                 Ok(directory) => fsync(directory)?,
@@ -326,7 +329,7 @@ impl<'d> Commit<'d> {
                 Err(errno) => return Err(errno),
             }
         }
-        self.displaced.sync()
+        Ok(())
     }
 }
 

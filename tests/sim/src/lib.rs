@@ -12,5 +12,5 @@ pub use disk::{Disk, Displaced, Fault, Faults, Numbers, Open, Reading, Snapshot,
 pub use judge::{Invariant, Judge, Violation};
 pub use tree::{Item, Tree, directory, symlink, tree};
 pub use world::{
-    Asleep, Clock, Counts, Crash, Host, Narrative, Order, ROOT, Site, SiteId, Store, WatcherTraits, World,
+    Asleep, Clock, Counts, Crash, Host, Image, Narrative, Order, ROOT, Site, SiteId, Store, WatcherTraits, World,
 };

@@ -1,6 +1,6 @@
 //! Devices with bad disks, clocks and watchers, one trouble at a time.
 
-use syncline_core::api::{NoticeCode, Work};
+use syncline_core::api::{Membership, NoticeCode, Work};
 use syncline_sim::{Asleep, Numbers, ROOT, Reading, SiteId, Traits, Tree, WatcherTraits, World, tree};
 
 #[test]
@@ -226,4 +226,46 @@ fn a_backup_that_is_restored_is_an_act_of_today() {
     world.rescan(a);
     world.pass(1_000);
     world.assert_all(&tree([("a", "first"), ("d/b", "first")]));
+}
+
+#[test]
+fn t29_a_copied_root_becomes_a_replica_of_its_own() {
+    let (mut world, a, b) = World::pair(1, tree([("a.md", "a"), ("d/b", "b")]), Tree::default());
+    world.pass(1_000);
+    let c = world.add(Membership::Joiner);
+    world.copy_root(a, c);
+    world[a].disk().write("a.md", "edited after the copy");
+    world.rescan(a);
+    world.start(c);
+    world[c].disk().write("c", "of the copy");
+    world.meet(b, c);
+    world.meet(a, b);
+    world.assert_equal();
+    let found = world[a].tree();
+    for text in ["edited after the copy", "a", "b", "of the copy"] {
+        assert!(found.contents().contains(&text.as_bytes()), "{text} is lost: {found:?}");
+    }
+    assert_eq!(found.copies().len(), 1, "{found:?}");
+    assert_ne!(world[a].status().replica, world[c].status().replica);
+}
+
+#[test]
+fn a_device_put_back_from_an_image_begins_anew_and_loses_nothing() {
+    let (mut world, a, b) = World::pair(1, tree([("a", "0")]), Tree::default());
+    world.pass(1_000);
+    let image = world.image(b);
+    world[b].disk().write("b", "after the image");
+    world[b].disk().write("a", "1");
+    world.rescan(b);
+    world.pass(1_000);
+    world.crash(b);
+    world.restore_device(b, &image);
+    world.start(b);
+    world.meet(a, b);
+    world.assert_all(&tree([("a", "1"), ("b", "after the image")]));
+    assert!(world[b].has_notice(NoticeCode::NewIncarnation));
+    world[b].disk().write("c", "of today");
+    world.rescan(b);
+    world.meet(a, b);
+    world.assert_all(&tree([("a", "1"), ("b", "after the image"), ("c", "of today")]));
 }

@@ -68,6 +68,11 @@ impl Disk {
         if self.traits.coarse { time_ns - time_ns.rem_euclid(COARSE_NS) } else { time_ns }
     }
 
+    /// How far two stamps lie apart at least.
+    pub(super) fn step_ns(&self) -> i64 {
+        if self.traits.coarse { COARSE_NS } else { 1 }
+    }
+
     /// What a host tells of an inode.
     pub(super) fn shown(&self, stat: Stat) -> Stat {
         let needed = if self.traits.coarse { COARSE_NS.unsigned_abs() } else { SETTLED_NS };

@@ -1,6 +1,6 @@
 //! What is left of work that was under way when an engine ended.
 
-use syncline_core::api::{CommitItem, Put, RootId, StageItem, Work};
+use syncline_core::api::{CommitItem, CommitResult, Failure, Outcome, Put, RootId, StageItem, Work};
 
 use super::{Host, host::Undone};
 use crate::disk::{Reach, Undo};
@@ -14,25 +14,34 @@ pub enum Crash {
     Power,
 }
 
-/// Work that waited or was under way. Each piece by itself is not begun, done in part, or done whole.
+/// What was done of a piece of work that nobody heard of.
+pub(crate) type Unheard = Option<(Work, Outcome)>;
+
 impl Host {
-    pub(crate) fn interrupt(&mut self, work: Work, crash: Crash, chance: &mut fastrand::Rng) {
+    /// Work that waited or was under way is not begun, done in part, or done whole. Tells what of it a save or the tree
+    /// shows.
+    pub(crate) fn interrupt(&mut self, work: Work, crash: Crash, chance: &mut fastrand::Rng) -> Unheard {
         match (chance.u32(..3), work) {
-            (0, _) | (_, Work::Load { .. } | Work::List { .. } | Work::Probe { .. }) => {}
-            (_, Work::Hash { .. } | Work::Read { .. }) => {}
-            (1, Work::Stage { root, items }) => self.stage_in_part(root, items, crash, chance),
-            (1, Work::Commit { items, .. }) => self.commit_in_part(&items, crash, chance),
+            (0, _) | (_, Work::Load { .. } | Work::List { .. } | Work::Probe { .. }) => None,
+            (_, Work::Hash { .. } | Work::Read { .. }) => None,
+            (1, Work::Stage { root, items }) => {
+                self.stage_in_part(root, items, crash, chance);
+                None
+            }
+            (1, Work::Commit { root, items }) => self.commit_in_part(root, items, crash, chance),
             (1, Work::Discard { root, stages }) if !stages.is_empty() => {
                 let stages = stages.into_iter().filter(|_| chance.bool()).collect::<Vec<_>>();
+                self.disk.strike(|faults| faults.work_in_part += 1);
                 if !stages.is_empty() {
                     self.perform(Work::Discard { root, stages });
                 }
-                self.disk.strike(|faults| faults.work_in_part += 1);
+                None
             }
             // A save is whole or not at all.
             (_, work) => {
-                self.perform(work);
+                let outcome = self.perform(work.clone());
                 self.disk.strike(|faults| faults.work_begun += 1);
+                Some((work, outcome))
             }
         }
     }
@@ -98,33 +107,45 @@ impl Host {
     }
 
     /// The first changes are there, or, where the power failed, any of them: renames reach the disk when they do.
-    fn commit_in_part(&mut self, items: &[CommitItem], crash: Crash, chance: &mut fastrand::Rng) {
+    fn commit_in_part(
+        &mut self,
+        root: RootId,
+        items: Vec<CommitItem>,
+        crash: Crash,
+        chance: &mut fastrand::Rng,
+    ) -> Unheard {
         let ended = chance.usize(..=items.len());
-        for (index, item) in items.iter().enumerate() {
+        let (mut made, mut results) = (Vec::new(), Vec::new());
+        for (index, item) in items.into_iter().enumerate() {
             let reach = match crash {
                 Crash::Process if index > ended => Reach::Steps(0),
                 Crash::Power if chance.bool() => Reach::Steps(0),
                 Crash::Process if index < ended => Reach::Whole,
                 _ => [Reach::Steps(1), Reach::Steps(2), Reach::Whole][chance.usize(..3)],
             };
-            self.change_in_part(item, reach);
+            if let Some(undo) = self.change_in_part(&item, reach) {
+                results.push(CommitResult::Committed { stat: undo.now });
+                made.push(item);
+            }
         }
         self.disk.strike(|faults| faults.work_in_part += 1);
+        Some((Work::Commit { root, items: made }, Outcome::Committed { results }))
     }
 
-    fn change_in_part(&mut self, item: &CommitItem, reach: Reach) {
+    fn change_in_part(&mut self, item: &CommitItem, reach: Reach) -> Option<Undo> {
         if reach == Reach::Steps(0) || self.disk.check_fault(&item.path).is_err() {
-            return;
+            return None;
         }
         let raced = !self.is_expected(item);
         if raced && !self.can_race(item) {
-            return;
+            return None;
         }
-        let ended = self.put(item, reach).is_ok();
+        let made = self.put(item, reach);
         self.disk.strike(|faults| {
-            faults.items_raced += u64::from(raced && ended);
-            faults.items_in_part += u64::from(!ended);
+            faults.items_raced += u64::from(raced && made.is_ok());
+            faults.items_in_part += u64::from(matches!(made, Err(Failure::Other { .. })));
         });
+        made.ok()
     }
 
     /// A file that was written to, as if right after the host's look at it: host and engine would have seen that in what
@@ -141,7 +162,7 @@ impl Host {
 mod tests {
     use std::collections::BTreeSet;
 
-    use syncline_core::api::{Outcome, StageId, StageSource, Write};
+    use syncline_core::api::{StageId, StageSource, Write};
 
     use super::*;
     use crate::{Clock, Disk, ROOT, Tree, digest, tree};

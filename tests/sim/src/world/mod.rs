@@ -1,6 +1,7 @@
 //! Devices, pipes and time together.
 
 mod clock;
+mod copy;
 mod crash;
 mod host;
 mod narrative;
@@ -23,6 +24,7 @@ use syncline_core::api::{
 use self::pipe::Pipe;
 pub use self::{
     clock::{Asleep, Clock},
+    copy::Image,
     crash::Crash,
     host::Host,
     narrative::Narrative,

@@ -259,7 +259,10 @@ impl Site {
         self.crash();
         chance.shuffle(&mut pending);
         for pending in pending {
-            self.host.interrupt(pending.work, crash, chance);
+            if let Some((work, outcome)) = self.host.interrupt(pending.work, crash, chance) {
+                self.judge.performed(self.number, self.clock.now(), &work, &outcome);
+                self.narrative.tell_work(self.number, &work, &outcome);
+            }
         }
         let untold = done.iter().filter(|done| !matches!(done.undone, Undone::Nothing)).count() as u64;
         self.host.disk.strike(|faults| faults.work_untold += untold);
