@@ -270,7 +270,9 @@ impl Root {
             self.projection.late.insert((directory.to_string(), name.clone()));
             return;
         }
-        if step.replaces() && entry.is_some_and(may_hide_a_write) {
+        let again =
+            matches!((step, &wish), (Step::Relabel, Some(shown)) if self.was_put_elsewhere(shared, entry, shown));
+        if (again || step.changes_what_stands()) && entry.is_some_and(may_hide_a_write) {
             return self.retry_later(shared.now.monotonic, &full, Cause::Surprise);
         }
         let change = |put| ReadyChange {
@@ -286,7 +288,7 @@ impl Root {
                 self.succeeded(&full);
                 self.note_conflict_name(shared, directory, name, conflict_of);
             }
-            (Step::Relabel, Some(shown)) if self.was_put_elsewhere(shared, entry, shown) => {
+            (Step::Relabel, Some(shown)) if again => {
                 let put = match &shown.content {
                     Content::Symlink { target } => crate::api::Put::Symlink { target: target.clone() },
                     _ => crate::api::Put::Mode { mode: shown.mode },
@@ -366,7 +368,7 @@ impl Root {
 }
 
 /// A write of the same length can have come right after the last look without another time to show for it. What stands
-/// there is only replaced after a look that leaves no doubt.
+/// there is only touched after a look that leaves no doubt.
 fn may_hide_a_write(entry: &BaseEntry) -> bool {
     let has_bytes = entry.standing.as_ref().is_some_and(|standing| standing.content != Content::Directory);
     has_bytes && entry.stat.is_some_and(|stat| !stat.settled)
