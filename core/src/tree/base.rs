@@ -344,6 +344,19 @@ mod tests {
                     standing.iter().filter(|(.., standing)| holds(standing)).map(|(path, ..)| *path).collect();
                 prop_assert_eq!(base.holders(&hash).collect::<Vec<_>>(), expected);
             }
+            // What is reached through directories that stand, each before the directory that it lies in.
+            let below = base.below("");
+            let stands = |path: &str| split(path).and_then(|(above, name)| base.standing(above, &name));
+            let is_reached = |path: &str| {
+                let above = path.match_indices('/').map(|(at, _)| &path[..at]);
+                above.into_iter().all(|above| stands(above).is_some_and(|standing| standing.content == Content::Directory))
+            };
+            let reached = standing.iter().map(|(path, ..)| (*path).clone()).filter(|path| is_reached(path));
+            prop_assert_eq!(below.iter().cloned().collect::<BTreeSet<_>>(), reached.collect::<BTreeSet<_>>());
+            for (at, path) in below.iter().enumerate() {
+                let (above, _) = split(path).unwrap();
+                prop_assert!(!below[..at].iter().any(|earlier| earlier == above), "{:?}", below);
+            }
             for directory in ["", "d", "d/d"] {
                 let own: Vec<(Name, &BaseEntry)> = standing
                     .iter()
