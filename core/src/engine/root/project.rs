@@ -266,6 +266,9 @@ impl Root {
         }
         let entry = self.base.entry(directory, name);
         let step = step(entry, wish.as_ref());
+        if step.changes_what_stands() && self.holds_the_last(&full, entry, wish.as_ref()) {
+            return;
+        }
         if step.is_late(wish.as_ref()) && !late {
             self.projection.late.insert((directory.to_string(), name.clone()));
             return;
@@ -347,6 +350,22 @@ impl Root {
             self.base.set(directory, name, entry);
             self.store_base(shared, directory, name);
         }
+    }
+
+    /// A version that lives stands nowhere else here: it stays until it stands where the view has it now.
+    fn holds_the_last(&self, path: &str, entry: Option<&BaseEntry>, wish: Option<&Shown>) -> bool {
+        let Some(standing) = entry.and_then(|entry| entry.standing.as_ref()) else { return false };
+        let Content::File { hash, .. } = &standing.content else { return false };
+        if wish.is_some_and(|wish| wish.content == standing.content) {
+            return false;
+        }
+        let others = || self.base.holders(hash).filter(|other| *other != path && !self.busy.contains(*other));
+        let shows = |other: &String, dot: &Dot| {
+            let standing = path::split(other).and_then(|(directory, name)| self.base.standing(directory, &name));
+            standing.is_some_and(|standing| standing.dots.contains(dot))
+        };
+        let mut living = standing.dots.iter().filter(|dot| self.merged.is_live(dot));
+        living.any(|dot| !others().any(|other| shows(other, dot)))
     }
 
     /// The last copy here of bytes that the view still wants elsewhere in the claim stays until they stand there.
