@@ -432,6 +432,7 @@ impl Root {
     /// Ends what was done about a path: it is compared with the view again, and looked at if something was seen there.
     fn free(&mut self, path: &str) {
         self.busy.remove(path);
+        self.projection.reconsider_kept();
         if let Some((directory, name)) = path::split(path)
             && !planted(Planted::BusyPathForgotten)
         {

@@ -26,6 +26,8 @@ pub struct Projection {
     /// Conflict copies that are not as they should be yet, and the plain names whose claims decide about them: nothing
     /// else may tell where a copy belongs that does not stand.
     copies: BTreeMap<String, Name>,
+    /// Names at which the last copy of a version stands that belongs elsewhere now.
+    kept: BTreeSet<(String, Name)>,
     /// Directories of which every claim is to be compared.
     sweeps: PathQueue,
     /// Changes that can be made as soon as their intents are saved.
@@ -64,6 +66,11 @@ impl Projection {
             self.dirty.insert((directory.to_string(), plain.clone()));
         }
         self.dirty.insert((directory.to_string(), name.clone()));
+    }
+
+    /// Something ended: what was kept may go now.
+    pub fn reconsider_kept(&mut self) {
+        self.dirty.append(&mut self.kept);
     }
 
     /// Takes note of what becomes of a conflict copy.
@@ -267,6 +274,7 @@ impl Root {
         let entry = self.base.entry(directory, name);
         let step = step(entry, wish.as_ref());
         if step.changes_what_stands() && self.holds_the_last(&full, entry, wish.as_ref()) {
+            self.projection.kept.insert((directory.to_string(), conflict_of.unwrap_or_else(|| name.clone())));
             return;
         }
         if step.is_late(wish.as_ref()) && !late {
@@ -335,6 +343,7 @@ impl Root {
         let grown = shown.content == Content::Directory;
         self.base.set(directory, name, BaseEntry { standing, conflict_of, ..old });
         self.store_base(shared, directory, name);
+        self.projection.reconsider_kept();
         if grown {
             self.projection.sweep(path::join(directory, name));
         }

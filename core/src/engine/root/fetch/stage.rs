@@ -131,6 +131,7 @@ impl Root {
             self.cancel_fetch(shared, stage);
             if !planted(Planted::CancelledFetchStaysBusy) {
                 self.busy.remove(full);
+                self.projection.reconsider_kept();
             }
         }
     }
