@@ -206,3 +206,16 @@ fn a_conflict_that_was_resolved_does_not_come_back() {
     world.meet(a, b);
     world.assert_all(&tree([("a.md", "left and right")]));
 }
+
+#[test]
+fn a_conflict_copy_whose_bytes_arrive_elsewhere_at_the_same_time_comes_to_stand() {
+    let (mut world, a, b) = parted(Tree::default());
+    write(&mut world, a, "b", "text");
+    world.pass(1_000);
+    world[b].disk().write("b", "");
+    write(&mut world, b, "a", "text");
+    world.meet(a, b);
+    // Without an extension the copy's name comes behind the plain one, also in the order in which claims are compared.
+    let copy = copy_name("b.", "text");
+    world.assert_all(&tree([("a", "text"), ("b", ""), (copy.trim_end_matches('.'), "text")]));
+}

@@ -136,9 +136,11 @@ impl Fetches {
         if self.only_wait() { self.jobs.len() } else { 0 }
     }
 
-    /// A file is being brought together for this path.
-    pub fn is_fetching(&self, path: &str) -> bool {
-        self.by_path.contains_key(path)
+    /// A file is being brought together for this path, and not as a conflict copy: that is for the plain name's claim
+    /// to decide about.
+    pub fn is_fetching_plain(&self, path: &str) -> bool {
+        let job = self.by_path.get(path).and_then(|stage| self.jobs.get(stage));
+        job.is_some_and(|job| job.conflict_of.is_none())
     }
 
     /// No more files may be begun now.
