@@ -63,6 +63,7 @@ impl Root {
     /// Looks at one path, whatever stands there.
     pub(super) fn look(&mut self, path: String) {
         if self.busy.contains(&path) {
+            self.fetches.contest(&path);
             self.again.insert(path);
         } else {
             self.busy.insert(path.clone());

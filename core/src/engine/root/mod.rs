@@ -289,7 +289,8 @@ impl Root {
         match self.phase {
             Phase::Scanning => self.evidence.wants_turn(),
             Phase::Following => {
-                self.evidence.wants_turn() || self.is_clean && (self.wants_projection() || self.late_is_due())
+                let projects = self.wants_projection() || self.late_is_due() || self.fetches.is_contested();
+                self.evidence.wants_turn() || self.is_clean && projects
             }
             Phase::Assuming => true,
             _ => false,

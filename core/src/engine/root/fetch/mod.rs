@@ -44,6 +44,8 @@ pub struct Fetches {
     distrusted: Vec<(LinkId, Hash)>,
     /// Given up with chunks still at the host: discarded when those are back.
     cancelled: BTreeMap<StageId, usize>,
+    /// Paths at which something else was seen than what a file is being brought together for.
+    contested: Vec<String>,
 }
 
 struct Job {
@@ -134,6 +136,19 @@ impl Fetches {
     /// How many files wait for a peer.
     pub fn waiting(&self) -> usize {
         if self.only_wait() { self.jobs.len() } else { 0 }
+    }
+
+    /// Something else was seen at a path, or may stand there: a file that is being brought together for it is given up,
+    /// for it could not be put in place, and nothing is found out about what stands there before.
+    pub fn contest(&mut self, path: &str) {
+        if self.by_path.contains_key(path) {
+            self.contested.push(path.to_string());
+        }
+    }
+
+    /// Files are to be given up.
+    pub fn is_contested(&self) -> bool {
+        !self.contested.is_empty()
     }
 
     /// A file is being brought together for this path, and not as a conflict copy: that is for the plain name's claim
@@ -309,6 +324,12 @@ impl Root {
 
     /// Hands out chunks, as many as may be in flight, and batches that came together.
     pub(in crate::engine::root) fn fetch_turn(&mut self, shared: &mut Shared) {
+        for path in core::mem::take(&mut self.fetches.contested) {
+            if let Some(stage) = self.fetches.by_path.get(&path).copied() {
+                self.cancel_fetch(shared, stage);
+                self.free(&path);
+            }
+        }
         while self.fetches.in_flight_bytes < FETCH_BYTES_MAX
             && let Some(stage) = self.fetches.unscheduled.front().copied()
         {
