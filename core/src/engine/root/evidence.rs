@@ -127,9 +127,13 @@ impl Root {
         self.evidence.confirmed.extend(missing);
     }
 
+    /// Nobody looked: whatever the failure says, it says nothing of any path.
     pub(super) fn look_failed(&mut self, shared: &mut Shared, paths: Vec<String>, failure: &Failure) {
-        let results = paths.iter().map(|_| ProbeResult::Failed { failure: failure.clone() }).collect();
-        self.sort_out(shared, paths, results, true);
+        self.evidence.probing = self.evidence.probing.saturating_sub(1);
+        for path in paths {
+            self.unreadable(shared, &path, failure);
+            self.free(&path);
+        }
     }
 
     /// Takes what stands; returns the paths that are missing and should not be.
