@@ -231,7 +231,7 @@ impl Root {
         let entries = view::entries(&self.merged, parents, name);
         let mut wishes = Vec::with_capacity(entries.len());
         let stands = self.base.entry(directory, name).is_some_and(|entry| self.is_removable(entry));
-        if entries.is_empty() && (stands || self.fetches.is_fetching(&path::join(directory, name))) {
+        if entries.is_empty() && (stands || self.fetches.is_fetching_plain(&path::join(directory, name))) {
             wishes.push((name.clone(), None, None));
         }
         let under_way = self.projection.copies_of(directory, name);

@@ -142,7 +142,7 @@ impl Root {
         self.free(&full);
     }
 
-    fn cancel_fetch(&mut self, shared: &mut Shared, stage: StageId) -> Option<String> {
+    pub(super) fn cancel_fetch(&mut self, shared: &mut Shared, stage: StageId) -> Option<String> {
         let job = self.fetches.forget(stage)?;
         self.fetches.to_stage.retain(|(chunk, _)| chunk.stage != stage);
         self.release_waiting(&job.content);
