@@ -5,11 +5,13 @@
 
 mod deletions;
 mod ledger;
+mod promise;
 mod versions;
 mod work;
 
 use std::{cell::RefCell, fmt, rc::Rc};
 
+use serde::{Deserialize, Serialize};
 use syncline_core::{
     api::{CommitItem, CommitResult, LinkId, Now, Outcome, ReplicaId, Work},
     log::Heads,
@@ -20,7 +22,8 @@ use self::{deletions::Deletions, ledger::Ledger, versions::Versions};
 use crate::Tree;
 
 /// The promises of DESIGN §10, by their numbers there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Invariant {
     /// 1. Every byte-version that a user made is live, or was replaced by someone to whose disk it had been shown.
     NoLoss,
