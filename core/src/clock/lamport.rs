@@ -35,7 +35,31 @@ impl Lamport {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn the_next_exceeds_all_observed_in_whatever_order(
+            mut seen in prop::collection::vec(prop_oneof![0..9u64, (u64::MAX - 3)..=u64::MAX, any::<u64>()], 0..9),
+        ) {
+            let observed = |seen: &[u64]| {
+                let mut lamport = Lamport::default();
+                seen.iter().for_each(|one| lamport.observe(*one));
+                lamport
+            };
+            let straight = observed(&seen);
+            let highest = seen.iter().copied().max().unwrap_or(0);
+            prop_assert_eq!((straight.seen(), straight.next()), (highest, highest.saturating_add(1)));
+            // What may be observed leaves room: the limit is beyond the next, up to the end of the range.
+            prop_assert!(straight.limit() >= straight.next());
+            prop_assert_eq!(straight.limit(), highest.saturating_add(LAMPORT_AHEAD_MAX));
+            seen.reverse();
+            seen.extend(seen.clone());
+            prop_assert_eq!(observed(&seen), straight);
+        }
+    }
 
     #[test]
     fn the_next_exceeds_all_seen() {

@@ -65,7 +65,8 @@ pub fn stamp_id(replica: ReplicaId) -> Option<ID> {
 
 /// A stamp as text: `2022-04-09T06:53:36.397295996Z/89F9DD8514914648989315B2D30D7BE5`.
 ///
-/// Exact for stamps of a [`Clock`]; others are rounded up to a nanosecond.
+/// Exact for stamps of a [`Clock`]; others are rounded up to a nanosecond. Texts sort as their times do. Of one time they
+/// sort by the ids' first digits, [`Timestamp`]s by the ids' last bytes: which stamp wins is for stamps to tell.
 #[derive(Debug, Clone, Copy)]
 pub struct StampText<'a>(pub &'a Timestamp);
 
@@ -142,6 +143,67 @@ mod tests {
                     prop_assert_eq!(parse_stamp(&StampText(&stamp).to_string()), Ok(stamp));
                     latest = stamp;
                     clock = Clock::restore(id(), &latest);
+                }
+            }
+        }
+
+        /// Of one time, stamps compare ids from their last byte on, texts from their first.
+        #[test]
+        fn texts_of_a_clocks_stamps_sort_as_their_times_do(
+            (a, x) in (0..3u64, any::<[u8; 16]>()),
+            (b, y) in (0..3u64, any::<[u8; 16]>()),
+            around in prop_oneof![Just(0), Just(999_999_999), Just(LAST_NS - 9), 0..LAST_NS - 9],
+        ) {
+            let stamp = |number: u64, mut replica: [u8; 16]| {
+                replica[7] |= 1;
+                Clock::new(stamp_id(ReplicaId::from_bytes(replica)).unwrap()).next(around + 1 + number).unwrap()
+            };
+            let (one, two) = (stamp(a, x), stamp(b, y));
+            let texts = StampText(&one).to_string().cmp(&StampText(&two).to_string());
+            if a != b {
+                prop_assert_eq!((texts, one.cmp(&two)), (a.cmp(&b), a.cmp(&b)));
+            }
+            prop_assert_eq!(texts.is_eq(), one == two);
+        }
+
+        #[test]
+        fn stamps_of_one_time_sort_as_their_replicas_read_backwards(
+            mut a in any::<[u8; 16]>(),
+            mut b in any::<[u8; 16]>(),
+            time in any::<u64>(),
+        ) {
+            let stamp = |bytes| stamp_id(ReplicaId::from_bytes(bytes)).map(|id| Timestamp::new(NTP64(time), id));
+            let order = stamp(a).cmp(&stamp(b));
+            a.reverse();
+            b.reverse();
+            prop_assert_eq!(order, a.cmp(&b));
+        }
+
+        #[test]
+        fn texts_of_any_stamps_are_never_in_the_other_order(a in any::<u64>(), near in 0..9u64) {
+            let text = |time| StampText(&Timestamp::new(NTP64(time), id())).to_string();
+            prop_assert!(text(a) <= text(a.saturating_add(near)));
+        }
+
+        /// Whoever had seen a value and writes over it wins, on every device.
+        #[test]
+        fn a_stamp_is_later_than_all_that_its_clock_had_seen(
+            steps in prop::collection::vec((0..3usize, 0..4usize, 0..5u64), 1..30),
+        ) {
+            let ids: Vec<ID> = (1..4u8).map(|number| stamp_id(ReplicaId::from_bytes([number; 16])).unwrap()).collect();
+            let mut clocks: Vec<(Clock, Vec<Timestamp>)> = ids.iter().map(|id| (Clock::new(*id), vec![])).collect();
+            for (at, from, now) in steps {
+                match clocks.get(from).filter(|_| from != at).map(|(_, seen)| seen.clone()) {
+                    Some(theirs) => for stamp in theirs {
+                        clocks[at].0.observe(&stamp);
+                        clocks[at].1.push(stamp);
+                    },
+                    // Clocks stand still, go back and differ.
+                    None => {
+                        let stamp = clocks[at].0.next(now * (at as u64)).unwrap();
+                        prop_assert!(clocks[at].1.iter().all(|seen| stamp > *seen && stamp.get_time() > seen.get_time()));
+                        clocks[at].1.push(stamp);
+                    }
                 }
             }
         }

@@ -206,4 +206,84 @@ proptest! {
         let starts: Vec<u64> = starts.into_iter().map(|start| start.min(size) as u64).collect();
         prop_assert_eq!(joined(&bytes, &starts), hash(&bytes).unwrap());
     }
+
+    #[test]
+    fn chunks_are_the_bytes_in_their_order_within_the_scales_limits(
+        seed in any::<u64>(),
+        size in 0_usize..1_000_000,
+        repeat in 1_usize..1_000_000,
+    ) {
+        // Repeated stretches reach cuts at the maximum, too.
+        let bytes: Vec<u8> = noise(seed, repeat.min(size)).into_iter().cycle().take(size).collect();
+        let lengths = lengths(&bytes);
+        prop_assert_eq!(lengths.iter().map(|length| *length as usize).sum::<usize>(), size);
+        let scale = Scale::of(size as u64).unwrap();
+        let (last, others) = lengths.split_last().unwrap();
+        prop_assert!(others.iter().all(|length| (scale.min()..=scale.max()).contains(length)), "{lengths:?}");
+        prop_assert!(*last <= scale.max() && (*last > 0 || size == 0));
+    }
+
+    #[test]
+    fn what_hashing_finds_is_read_back_as_its_own_manifest(seed in any::<u64>(), size in 0_usize..600_000) {
+        let bytes = noise(seed, size);
+        let Hashed { content, manifest } = hash(&bytes).unwrap();
+        let Content::File { hash, .. } = content else { panic!("expected a file, found {content:?}") };
+        prop_assert!(verify(&bytes, &hash));
+        match manifest {
+            Some(manifest) => {
+                prop_assert_eq!(&Manifest::decode(&manifest.encode(), &hash, size as u64), &Ok(manifest.clone()));
+                for (offset, chunk) in manifest.with_offsets() {
+                    prop_assert!(chunk.matches(&bytes[offset as usize..][..chunk.length as usize]));
+                }
+            }
+            None => prop_assert_eq!(hash, chunk_hash(&bytes)),
+        }
+    }
+
+    /// Where a chunk ends hangs on nothing before its beginning and nothing behind its end.
+    #[test]
+    fn an_edit_moves_no_cut_before_it_and_none_behind_the_first_that_both_have(
+        seed in any::<u64>(),
+        size in 200_000_usize..1_500_000,
+        place in any::<prop::sample::Index>(),
+        removed in 0_usize..3,
+        inserted in 0_usize..3,
+    ) {
+        let before = noise(seed, size);
+        let place = place.index(size - removed);
+        let mut after = before.clone();
+        after.splice(place..place + removed, noise(seed ^ 1, inserted));
+        let (old, new) = (cuts(&before), cuts(&after));
+        let ahead = |cuts: &[usize]| cuts.iter().copied().filter(|cut| *cut <= place).collect::<Vec<_>>();
+        prop_assert_eq!(ahead(&old), ahead(&new));
+        // Counted from the end, what lies behind the edit is the same bytes.
+        let behind = |cuts: &[usize], length: usize, edit_end: usize| -> Vec<usize> {
+            cuts.iter().filter(|cut| **cut >= edit_end).map(|cut| length - cut).collect()
+        };
+        let old = behind(&old, before.len(), place + removed);
+        let new = behind(&new, after.len(), place + inserted);
+        let first = old.iter().find(|cut| new.contains(cut)).unwrap();
+        let from = |cuts: &[usize]| cuts.iter().copied().skip_while(|cut| cut != first).collect::<Vec<_>>();
+        prop_assert_eq!(from(&old), from(&new));
+    }
+
+    #[test]
+    fn equal_bytes_have_one_id_and_others_another(seed in any::<u64>(), size in 1_usize..200_000, at in any::<prop::sample::Index>(), bit in 0..8_u8) {
+        let mut bytes = noise(seed, size);
+        let id = content_id(&bytes);
+        prop_assert_eq!(content_id(&bytes), id);
+        bytes[at.index(size)] ^= 1 << bit;
+        prop_assert!(content_id(&bytes) != id && !verify(&bytes, &id));
+        bytes.pop();
+        prop_assert!(content_id(&bytes) != id);
+    }
+}
+
+/// Where the chunks of a file end, the end of the file included.
+fn cuts(bytes: &[u8]) -> Vec<usize> {
+    let ends = lengths(bytes).into_iter().scan(0, |end, length| {
+        *end += length as usize;
+        Some(*end)
+    });
+    ends.collect()
 }

@@ -395,4 +395,62 @@ proptest! {
         packet[place] ^= 1 << bit;
         while matches!(pair.b.receive_packet(&mut pair.a.pipe), Ok(true)) {}
     }
+
+    /// The two ends send, receive and save whenever they come to it, over pipes of two sizes.
+    #[test]
+    fn in_any_schedule_frames_keep_their_lanes_order_and_credit_its_bounds(
+        frames in prop::collection::vec((any::<bool>(), 0..4u8, 1..600_000usize), 1..16),
+        steps in prop::collection::vec((any::<bool>(), 0..5u8), 0..200),
+        sizes in (256..3_000_000u32, 256..3_000_000u32),
+    ) {
+        let mut pair = Pair::between(Session::new(config(1), sizes.0), Session::new(config(2), sizes.1));
+        pair.run().unwrap();
+        (pair.a.saves, pair.b.saves) = (false, false);
+        let mut waiting: [Vec<Frame>; 2] = Default::default();
+        for (from_a, kind, length) in frames {
+            let frame = match kind {
+                0 | 1 => messages(length),
+                2 => chunk(length),
+                _ => Frame::WantManifest { contents: vec![Hash::from_bytes([length as u8; 32])] },
+            };
+            waiting[usize::from(from_a)].push(frame);
+        }
+        let mut sent: [Vec<Frame>; 2] = Default::default();
+        // What comes after the schedule brings all to its end.
+        let rest = (0..).flat_map(|_| [true, false].into_iter().flat_map(|a| (0..5).map(move |act| (a, act))));
+        let mut idle = 0;
+        let scheduled = steps.len();
+        for (number, (from_a, act)) in steps.into_iter().chain(rest).enumerate() {
+            let (own, other) = if from_a { (&mut pair.a, &mut pair.b) } else { (&mut pair.b, &mut pair.a) };
+            let moved = match act {
+                0 => match waiting[usize::from(from_a)].pop() {
+                    Some(frame) => { own.session.push(frame.clone()).unwrap(); sent[usize::from(from_a)].push(frame); true }
+                    None => false,
+                },
+                1 => own.send_packet(),
+                2 => own.receive_packet(&mut other.pipe).unwrap(),
+                3 => {
+                    let unsaved = own.session.unsaved_credit();
+                    own.session.saved(unsaved.div_ceil(2));
+                    unsaved > 0
+                }
+                _ => { if own.pipe.is_empty() { own.session.ready(); } false }
+            };
+            for end in [&pair.a, &pair.b] {
+                prop_assert!(end.session.message_credit() <= u64::from(CREDIT_BYTES_MIN));
+                prop_assert!(end.session.unsaved_credit() <= u64::from(CREDIT_BYTES_MIN));
+            }
+            idle = if moved || number < scheduled { 0 } else { idle + 1 };
+            if idle > 30 { break; }
+        }
+        for (own, other, sent) in [(&pair.a, &pair.b, &sent[1]), (&pair.b, &pair.a, &sent[0])] {
+            for lane in [Lane::Small, Lane::Bulk] {
+                prop_assert_eq!(other.heard_on(lane), sent.iter().filter(|frame| frame.lane() == lane).collect::<Vec<_>>());
+            }
+            prop_assert!(own.session.is_idle() && own.session.held_bytes() == 0);
+            prop_assert_eq!(own.session.unsaved_credit(), 0);
+            // Less than half of the offer is kept back for a larger grant.
+            prop_assert!(own.session.message_credit() > u64::from(CREDIT_BYTES_MIN / 2));
+        }
+    }
 }

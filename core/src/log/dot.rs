@@ -261,6 +261,62 @@ mod tests {
         }
 
         #[test]
+        fn any_acts_in_any_order_agree_with_a_plain_set(
+            acts in prop::collection::vec((0..4u8, 0..2u8, 1..3u64, (0..5u32, 0..5u32), any::<bool>()), 1..24),
+        ) {
+            let mut set = DotSet::new();
+            let mut model = BTreeSet::new();
+            for (act, author, counter, (first, last), at_the_end) in acts {
+                let index = |index: u32| if at_the_end { u32::MAX - 4 + index } else { index };
+                let dots = || (first..=last).map(|at| Dot::new(replica(author), counter, index(at)));
+                let mut range = DotSet::new();
+                range.insert_range(replica(author), counter, index(first), index(last));
+                prop_assert_eq!(&range, &dots().collect::<DotSet>());
+                let one = Dot::new(replica(author), counter, index(first));
+                match act {
+                    0 => { set.insert_range(replica(author), counter, index(first), index(last)); model.extend(dots()); }
+                    1 => prop_assert_eq!(set.insert(one), model.insert(one)),
+                    2 => prop_assert_eq!(set.remove(&one), model.remove(&one)),
+                    _ => { set.subtract(&range); model.retain(|dot| !range.contains(dot)); }
+                }
+                prop_assert_eq!(&set, &self::set(&model));
+                prop_assert_eq!(set.contains_all(&range), dots().all(|dot| model.contains(&dot)));
+            }
+        }
+
+        #[test]
+        fn extending_is_a_join(a in dots(), b in dots(), c in dots()) {
+            let join = |x: &DotSet, y: &DotSet| { let mut z = x.clone(); z.extend(y); z };
+            let (a, b, c) = (set(&a), set(&b), set(&c));
+            prop_assert_eq!(join(&a, &a), a.clone());
+            prop_assert_eq!(join(&a, &b), join(&b, &a));
+            prop_assert_eq!(join(&join(&a, &b), &c), join(&a, &join(&b, &c)));
+        }
+
+        #[test]
+        fn bytes_are_read_exactly_if_they_are_what_their_set_is_written_as(
+            form in prop::collection::vec((0..3u8, prop::collection::vec((1..3u64, 0..4u32, 1..3u64, 0..4u32), 0..3)), 0..3),
+        ) {
+            let form: Vec<(ReplicaId, Vec<(Place, Place)>)> = form.into_iter().map(|(author, intervals)| {
+                let interval = |(c, i, d, j)| (Place { counter: c, index: i }, Place { counter: d, index: j });
+                (replica(author), intervals.into_iter().map(interval).collect())
+            }).collect();
+            let bytes = postcard::to_allocvec(&form).unwrap();
+            let mut meant = DotSet::new();
+            for (author, intervals) in &form {
+                for (first, last) in intervals.iter().filter(|(first, last)| first.counter == last.counter) {
+                    meant.insert_range(*author, first.counter, first.index, last.index);
+                }
+            }
+            let canonical = postcard::to_allocvec(&meant).unwrap() == bytes;
+            let read = postcard::from_bytes::<DotSet>(&bytes);
+            prop_assert_eq!(read.is_ok(), canonical);
+            if let Ok(read) = read {
+                prop_assert_eq!(read, meant);
+            }
+        }
+
+        #[test]
         fn bytes_round_trip(a in dots()) {
             let bytes = postcard::to_allocvec(&set(&a)).unwrap();
             prop_assert_eq!(postcard::from_bytes::<DotSet>(&bytes).unwrap(), set(&a));

@@ -172,6 +172,57 @@ mod tests {
         }
 
         #[test]
+        fn what_was_heard_in_any_order_is_one_heads(
+            ranges in prop::collection::vec((0..3u8, 0..6u64, 0..6u64, any::<bool>()), 0..12),
+        ) {
+            let ranges: Vec<(ReplicaId, u64, u64)> = ranges.into_iter().map(|(author, first, last, at_the_end)| {
+                let counter = |counter: u64| if at_the_end { u64::MAX - 5 + counter } else { counter };
+                (replica(author), counter(first), counter(last))
+            }).collect();
+            let heard = |ranges: &[(ReplicaId, u64, u64)]| {
+                let mut heads = Heads::new();
+                ranges.iter().for_each(|(author, first, last)| heads.insert_range(*author, *first, *last));
+                heads
+            };
+            let straight = heard(&ranges);
+            let (front, back) = ranges.split_at(ranges.len() / 2);
+            let mut joined = heard(back);
+            joined.union(&heard(front));
+            joined.union(&heard(back));
+            prop_assert_eq!(&joined, &straight);
+            for (author, first, last) in &ranges {
+                for counter in (*first.max(&1)..=*last).take(6) {
+                    prop_assert!(straight.contains(*author, counter));
+                }
+                prop_assert!(!straight.contains(*author, 0));
+            }
+            // Nobody is there of whom nothing is held.
+            prop_assert!(straight.authors().all(|(_, counters)| !counters.is_empty()));
+            prop_assert!(straight.contains_all(&heard(front)));
+        }
+
+        #[test]
+        fn joining_is_commutative_associative_and_idempotent(a in held(), b in held(), c in held()) {
+            let join = |x: &Heads, y: &Heads| { let mut z = x.clone(); z.union(y); z };
+            let (a, b, c) = (heads(&a), heads(&b), heads(&c));
+            prop_assert_eq!(join(&a, &a), a.clone());
+            prop_assert_eq!(join(&a, &b), join(&b, &a));
+            prop_assert_eq!(join(&join(&a, &b), &c), join(&a, &join(&b, &c)));
+        }
+
+        #[test]
+        fn telling_what_is_missing_both_ways_makes_heads_equal(a in held(), b in held()) {
+            let (a, b) = (heads(&a), heads(&b));
+            let with = |own: &Heads, from: &Heads| {
+                let mut heads = own.clone();
+                from.missing_from(own).for_each(|(author, first, last)| heads.insert_range(author, first, last));
+                heads
+            };
+            prop_assert_eq!(with(&a, &b), with(&b, &a));
+            prop_assert_eq!(a.missing_from(&b).count() == 0, b.contains_all(&a));
+        }
+
+        #[test]
         fn any_bytes_are_heads_in_their_only_form_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
             if let Ok((heads, rest)) = postcard::take_from_bytes::<Heads>(&bytes) {
                 let read = bytes.len() - rest.len();

@@ -327,6 +327,18 @@ mod tests {
         prop::collection::btree_set(number, 0..40)
     }
 
+    /// Both ends of the numbers, and one for all between.
+    const EDGES: [u64; 9] = [0, 1, 2, 3, 1 << 40, u64::MAX - 3, u64::MAX - 2, u64::MAX - 1, u64::MAX];
+
+    fn edge() -> impl Strategy<Value = u64> {
+        prop::sample::select(EDGES.to_vec())
+    }
+
+    /// Whether one interval holds both, or there is nothing between.
+    fn spans(set: &IntervalSet<u64>, a: u64, b: u64) -> bool {
+        a > b || set.interval_of(a).is_some_and(|(_, end)| end >= b)
+    }
+
     fn canonical(set: &IntervalSet<u64>) -> bool {
         IntervalSet::try_from(set.intervals().collect::<Vec<_>>()).as_ref() == Ok(set)
     }
@@ -384,6 +396,36 @@ mod tests {
             }
             prop_assert_eq!(members(&set), model);
             prop_assert!(canonical(&set));
+        }
+
+        /// Ranges of any size at both ends of the numbers; the model counts only those near the ends.
+        #[test]
+        fn any_acts_at_the_edges_agree_with_a_plain_set_and_keep_the_one_form(
+            acts in prop::collection::vec((0..6u8, edge(), edge()), 1..24),
+        ) {
+            let mut set = IntervalSet::new();
+            let mut model = BTreeSet::new();
+            for (act, a, b) in acts {
+                let range = IntervalSet::from_range(a, b);
+                let of_range = || EDGES.into_iter().filter(move |number| (a..=b).contains(number));
+                match act {
+                    0 => prop_assert_eq!(set.insert(a), model.insert(a)),
+                    1 => prop_assert_eq!(set.remove(a), model.remove(&a)),
+                    2 => { set.insert_range(a, b); model.extend(of_range()); }
+                    3 => { set.union(&range); model.extend(of_range()); }
+                    4 => { set.subtract(&range); model.retain(|number| !(a..=b).contains(number)); }
+                    _ => {
+                        prop_assert_eq!(set.contains_all(&range), of_range().all(|number| model.contains(&number)) && spans(&set, a, b));
+                    }
+                }
+                prop_assert!(canonical(&set));
+                for number in EDGES {
+                    prop_assert_eq!(set.contains(number), model.contains(&number), "{} after {} {} {}", number, act, a, b);
+                    prop_assert_eq!(set.interval_of(number).is_some(), model.contains(&number));
+                }
+                // What no number near the ends tells costs one interval at most.
+                prop_assert!(set.intervals().len() <= EDGES.len());
+            }
         }
 
         #[test]

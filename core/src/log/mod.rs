@@ -6,6 +6,8 @@ mod feed;
 mod heads;
 mod interval;
 mod keys;
+#[cfg(test)]
+mod laws;
 #[expect(clippy::module_inception, reason = "the file is named after its concept")]
 mod log;
 mod message;

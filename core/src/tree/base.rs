@@ -253,3 +253,128 @@ impl Base {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::api::ReplicaId;
+    use crate::tree::path::split;
+
+    fn name(text: &str) -> Name {
+        Name::new(text).unwrap()
+    }
+
+    fn paths() -> Vec<&'static str> {
+        Vec::from([
+            "a",
+            "a (conflict 01010101)",
+            "a.md",
+            "b",
+            "d",
+            "d/a",
+            "d/a (conflict 01010101)",
+            "d/d",
+            "d/d/a",
+            "da",
+        ])
+    }
+
+    fn entry() -> impl Strategy<Value = BaseEntry> {
+        let content = prop_oneof![
+            3 => (0..2u8, 0..3u64).prop_map(|(byte, size)| Content::File { hash: Hash::from_bytes([byte; 32]), size }),
+            1 => Just(Content::Symlink { target: b"x".to_vec() }),
+            2 => Just(Content::Directory),
+        ];
+        let plain = || prop::option::of(prop::sample::select(Vec::from([name("a"), name("a.md")])));
+        let standing = prop::option::weighted(
+            0.8,
+            content.prop_map(|content| {
+                let dot = Dot::new(ReplicaId::from_bytes([1; 16]), 1, 0);
+                Standing { content, mode: 0, nodes: Vec::from([dot]), dots: Vec::from([dot]), shown: DotSet::from(dot) }
+            }),
+        );
+        (standing, plain(), any::<bool>()).prop_map(|(standing, conflict_of, retained)| BaseEntry {
+            standing,
+            conflict_of,
+            retained,
+            ..BaseEntry::default()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn base_agrees_with_a_plain_map(
+            acts in prop::collection::vec((prop::sample::select(paths()), entry(), any::<bool>()), 1..24),
+            bounds in (prop::sample::select(Vec::from(["a", "b", "d"])), prop::sample::select(Vec::from(["a", "b", "d"]))),
+        ) {
+            let mut base = Base::default();
+            let mut model: BTreeMap<String, BaseEntry> = BTreeMap::new();
+            for (path, entry, forget) in acts {
+                let (directory, own) = split(path).unwrap();
+                let entry = if forget { BaseEntry::default() } else { entry };
+                base.set(directory, &own, entry.clone());
+                model.remove(path);
+                if entry.standing.is_some() || entry.retained {
+                    model.insert(path.into(), entry);
+                }
+            }
+            let standing: Vec<(&String, &BaseEntry, &Standing)> =
+                model.iter().filter_map(|(path, entry)| Some((path, entry, entry.standing.as_ref()?))).collect();
+            for path in paths() {
+                let (directory, own) = split(path).unwrap();
+                prop_assert_eq!(base.entry(directory, &own), model.get(path));
+            }
+
+            let mut totals = Totals::default();
+            for (_, entry, standing) in &standing {
+                totals.conflicts += u64::from(entry.conflict_of.is_some());
+                match &standing.content {
+                    Content::File { size, .. } => { totals.files += 1; totals.bytes += size; }
+                    Content::Symlink { .. } => totals.symlinks += 1,
+                    Content::Directory => totals.directories += 1,
+                }
+            }
+            prop_assert_eq!(base.totals(), totals);
+
+            for byte in 0..2 {
+                let hash = Hash::from_bytes([byte; 32]);
+                let holds = |standing: &Standing| matches!(standing.content, Content::File { hash: own, .. } if own == hash);
+                let expected: Vec<&String> =
+                    standing.iter().filter(|(.., standing)| holds(standing)).map(|(path, ..)| *path).collect();
+                prop_assert_eq!(base.holders(&hash).collect::<Vec<_>>(), expected);
+            }
+            // What is reached through directories that stand, each before the directory that it lies in.
+            let below = base.below("");
+            let stands = |path: &str| split(path).and_then(|(above, name)| base.standing(above, &name));
+            let is_reached = |path: &str| {
+                let above = path.match_indices('/').map(|(at, _)| &path[..at]);
+                above.into_iter().all(|above| stands(above).is_some_and(|standing| standing.content == Content::Directory))
+            };
+            let reached = standing.iter().map(|(path, ..)| (*path).clone()).filter(|path| is_reached(path));
+            prop_assert_eq!(below.iter().cloned().collect::<BTreeSet<_>>(), reached.collect::<BTreeSet<_>>());
+            for (at, path) in below.iter().enumerate() {
+                let (above, _) = split(path).unwrap();
+                prop_assert!(!below[..at].iter().any(|earlier| earlier == above), "{:?}", below);
+            }
+            for directory in ["", "d", "d/d"] {
+                let own: Vec<(Name, &BaseEntry)> = standing
+                    .iter()
+                    .filter_map(|(path, entry, _)| split(path).filter(|(above, _)| *above == directory).map(|(_, name)| (name, *entry)))
+                    .collect();
+                prop_assert_eq!(base.is_empty(directory), own.is_empty());
+                let (after, last) = bounds;
+                let between = own.iter().map(|(name, _)| name.clone()).filter(|name| name.as_str() > after && name.as_str() <= last);
+                prop_assert_eq!(base.children_between(directory, Some(after), Some(last)), between.collect::<Vec<_>>());
+                prop_assert_eq!(base.children_between(directory, None, None).len(), own.len());
+                for plain in [name("a"), name("a.md")] {
+                    let copies = own.iter().filter(|(_, entry)| entry.conflict_of.as_ref() == Some(&plain));
+                    let copies: Vec<Name> = copies.map(|(name, _)| name.clone()).filter(|name| name.starts_with('a')).collect();
+                    let found = base.copies_of(directory, &plain);
+                    prop_assert!(copies.iter().all(|copy| found.contains(copy)), "{:?} of {:?}", copies, found);
+                }
+            }
+        }
+    }
+}

@@ -34,9 +34,9 @@ impl Step {
         }
     }
 
-    /// The step takes the place of what stands there.
-    pub fn replaces(self) -> bool {
-        matches!(self, Step::Remove | Step::PutLink | Step::PutFile)
+    /// What stands there, if anything, is another thing after the step.
+    pub fn changes_what_stands(self) -> bool {
+        !matches!(self, Step::Rest | Step::Relabel)
     }
 }
 

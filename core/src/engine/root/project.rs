@@ -266,11 +266,16 @@ impl Root {
         }
         let entry = self.base.entry(directory, name);
         let step = step(entry, wish.as_ref());
+        if step.changes_what_stands() && self.holds_the_last(&full, entry, wish.as_ref()) {
+            return;
+        }
         if step.is_late(wish.as_ref()) && !late {
             self.projection.late.insert((directory.to_string(), name.clone()));
             return;
         }
-        if step.replaces() && entry.is_some_and(may_hide_a_write) {
+        let again =
+            matches!((step, &wish), (Step::Relabel, Some(shown)) if self.was_put_elsewhere(shared, entry, shown));
+        if (again || step.changes_what_stands()) && entry.is_some_and(may_hide_a_write) {
             return self.retry_later(shared.now.monotonic, &full, Cause::Surprise);
         }
         let change = |put| ReadyChange {
@@ -286,7 +291,7 @@ impl Root {
                 self.succeeded(&full);
                 self.note_conflict_name(shared, directory, name, conflict_of);
             }
-            (Step::Relabel, Some(shown)) if self.was_put_elsewhere(shared, entry, shown) => {
+            (Step::Relabel, Some(shown)) if again => {
                 let put = match &shown.content {
                     Content::Symlink { target } => crate::api::Put::Symlink { target: target.clone() },
                     _ => crate::api::Put::Mode { mode: shown.mode },
@@ -347,6 +352,22 @@ impl Root {
         }
     }
 
+    /// A version that lives stands nowhere else here: it stays until it stands where the view has it now.
+    fn holds_the_last(&self, path: &str, entry: Option<&BaseEntry>, wish: Option<&Shown>) -> bool {
+        let Some(standing) = entry.and_then(|entry| entry.standing.as_ref()) else { return false };
+        let Content::File { hash, .. } = &standing.content else { return false };
+        if wish.is_some_and(|wish| wish.content == standing.content) {
+            return false;
+        }
+        let others = || self.base.holders(hash).filter(|other| *other != path && !self.busy.contains(*other));
+        let shows = |other: &String, dot: &Dot| {
+            let standing = path::split(other).and_then(|(directory, name)| self.base.standing(directory, &name));
+            standing.is_some_and(|standing| standing.dots.contains(dot))
+        };
+        let mut living = standing.dots.iter().filter(|dot| self.merged.is_live(dot));
+        living.any(|dot| !others().any(|other| shows(other, dot)))
+    }
+
     /// The last copy here of bytes that the view still wants elsewhere in the claim stays until they stand there.
     pub(super) fn is_needed(&self, directory: &str, name: &Name) -> bool {
         let Some(Standing { content: Content::File { hash, .. }, .. }) = self.base.standing(directory, name) else {
@@ -366,7 +387,7 @@ impl Root {
 }
 
 /// A write of the same length can have come right after the last look without another time to show for it. What stands
-/// there is only replaced after a look that leaves no doubt.
+/// there is only touched after a look that leaves no doubt.
 fn may_hide_a_write(entry: &BaseEntry) -> bool {
     let has_bytes = entry.standing.as_ref().is_some_and(|standing| standing.content != Content::Directory);
     has_bytes && entry.stat.is_some_and(|stat| !stat.settled)

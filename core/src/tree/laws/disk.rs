@@ -171,6 +171,8 @@ fn settle(device: &mut Device) {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases * 8, ..ProptestConfig::default() })]
+
     #[test]
     fn the_plan_applied_to_base_gives_the_view_and_rests(story in story(), last in 0..3usize) {
         let mut devices = lived(&story);

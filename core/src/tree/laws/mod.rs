@@ -64,7 +64,8 @@ enum Draft {
 fn draft() -> impl Strategy<Value = Draft> {
     // Plain names come often, so that births meet.
     let name = prop_oneof![4 => Just(name("a.md")), 2 => Just(name("b")), 3 => prop::sample::select(names())];
-    let content = prop_oneof![2 => Just(Content::Directory), 5 => prop::sample::select(contents())];
+    // Equal bytes come often, so that versions are twins.
+    let content = prop_oneof![2 => Just(Content::Directory), 3 => Just(file(1)), 2 => Just(file(2)), 3 => prop::sample::select(contents())];
     let body = prop_oneof![3 => content.clone().prop_map(Body::Content), 2 => Just(Body::Deleted)];
     let past = || prop::collection::vec(any::<Index>(), 0..4);
     let mode = prop::sample::select(vec![0o644, 0o755, 0o400]);
@@ -107,16 +108,23 @@ fn placed(messages: Vec<(u8, u64, u64, Vec<Draft>)>, rings: bool) -> Vec<Placed>
             Draft::Birth { parent, name, past: picks, content, mode } => {
                 let parents = if rings { &dots[..] } else { &dots[..at] };
                 let parent = parent.filter(|_| !parents.is_empty()).map(|pick| *pick.get(parents));
-                Change::Birth { parent, name, past: past(picks), content, mode, modified_ns: 0 }
+                Change::Birth { parent, name, past: past(picks), content, mode, modified_ns: modified(order.dot()) }
             }
             Draft::Version { node, past: picks, body } => {
-                Change::Version { node: *node.get(&dots), past: past(picks), body, modified_ns: 0 }
+                Change::Version { node: *node.get(&dots), past: past(picks), body, modified_ns: modified(order.dot()) }
             }
             Draft::Mode { node, mode } => Change::Mode { node: *node.get(&dots), mode },
         };
         (order, change)
     };
     drafts.into_iter().enumerate().map(change).collect()
+}
+
+/// A time by which a version is known, in no order.
+fn modified(dot: Dot) -> i64 {
+    let author = i64::from(dot.author.as_bytes()[0]);
+    let place = i64::try_from(dot.place.counter * 10 + u64::from(dot.place.index)).unwrap();
+    if author == 2 { -place } else { author * 1_000 + place }
 }
 
 /// A history, and the same changes in another order, some of them twice.

@@ -195,6 +195,8 @@ impl Device {
 
     fn project_round(&mut self, wishes: &Flat, displaced: &mut Vec<(Content, Vec<Dot>)>) -> bool {
         let paths: BTreeSet<String> = wishes.keys().cloned().chain(self.base.below("")).collect();
+        // What can be put at once is put before anything is taken away.
+        let first = self.puts(wishes);
         let mut changed = false;
         for late in [false, true] {
             let ordered: Vec<&String> = if late { paths.iter().rev().collect() } else { paths.iter().collect() };
@@ -203,7 +205,7 @@ impl Device {
                 let wish = wishes.get(path);
                 let step = step(self.base.entry(directory, &name), wish.map(|(_, shown)| shown));
                 if step.is_late(wish.map(|(_, shown)| shown)) == late && self.is_directory(directory) {
-                    changed |= self.take_step(path, step, wish, displaced);
+                    changed |= self.take_step(path, step, wishes, &first, displaced);
                 }
             }
         }
@@ -215,9 +217,11 @@ impl Device {
         &mut self,
         path: &str,
         step: Step,
-        wish: Option<&(Option<Name>, Shown)>,
+        wishes: &Flat,
+        first: &BTreeSet<String>,
         displaced: &mut Vec<(Content, Vec<Dot>)>,
     ) -> bool {
+        let wish = wishes.get(path);
         let (directory, name) = path::split(path).unwrap();
         let old = self.base.entry(directory, &name).cloned().unwrap_or_default();
         let stands = self.disk.get(path).cloned();
@@ -244,6 +248,7 @@ impl Device {
             }
             Step::Remove if !self.base.is_empty(path) => return false,
             Step::Remove => {
+                assert!(self.puts(wishes).is_disjoint(first), "`{path}` is taken away before all is put");
                 standing = None;
                 self.disk.remove(path);
             }
@@ -271,6 +276,16 @@ impl Device {
         let grace_until = self.grace(&old, standing.as_ref());
         self.base.set(directory, &name, BaseEntry { standing, conflict_of, grace_until, ..BaseEntry::default() });
         true
+    }
+
+    /// Where something can be put that does not stand yet, perhaps from what stands elsewhere.
+    fn puts(&self, wishes: &Flat) -> BTreeSet<String> {
+        let is_put = |(path, (_, shown)): &(&String, &(Option<Name>, Shown))| {
+            let (directory, name) = path::split(path).unwrap();
+            let step = step(self.base.entry(directory, &name), Some(shown));
+            matches!(step, Step::PutFile | Step::PutLink | Step::MakeDirectory) && self.is_directory(directory)
+        };
+        wishes.iter().filter(is_put).map(|(path, _)| path.clone()).collect()
     }
 
     /// Until when the first write there supersedes nothing.

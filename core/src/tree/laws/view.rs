@@ -74,6 +74,10 @@ proptest! {
                 prop_assert!(entry.shown.dots.is_sorted());
                 prop_assert_eq!(entry.shown.dots.iter().copied().collect::<BTreeSet<_>>(), dots);
                 prop_assert_eq!(entry.shown.nodes.iter().copied().collect::<BTreeSet<_>>(), nodes);
+                // Local changes go to the node of the latest version, and its time is shown.
+                let own = living.iter().filter(|(content, ..)| *content == entry.shown.content);
+                let (_, order, node) = own.max_by_key(|(_, order, _)| *order).unwrap();
+                prop_assert_eq!((entry.shown.nodes[0], entry.shown.modified_ns), (*node, modified(order.dot())));
             }
         }
     }

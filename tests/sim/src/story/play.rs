@@ -154,10 +154,8 @@ impl Stage {
             }
             self.world.pass(ROUND_MS);
         }
-        let states: Vec<String> = self.sites.iter().map(|site| format!("{:?}", self.world[*site].root())).collect();
-        self.world.judge().must(Invariant::Convergence, false, || {
-            format!("the folders are not equal, or something is still to be done: {}", self.difference(&states))
-        });
+        let unrest = self.unrest().unwrap_or_default();
+        self.world.judge().must(Invariant::Convergence, false, || unrest);
     }
 
     fn look_after(&mut self) {
@@ -194,27 +192,27 @@ impl Stage {
     }
 
     fn is_at_rest(&self) -> bool {
-        let first = &self.world[self.sites[0]];
-        let (tree, digest) = (first.tree(), first.status().digest);
-        self.sites.iter().all(|site| {
-            let site = &self.world[*site];
-            let root = site.root();
-            site.status().quiet
-                && site.status().digest == digest
-                && site.tree() == tree
-                && root.held == 0
-                && root.pending == root.waiting
-        })
+        self.unrest().is_none()
     }
 
-    fn difference(&self, states: &[String]) -> String {
-        let first = self.world[self.sites[0]].tree();
-        for (number, site) in self.sites.iter().enumerate().skip(1) {
-            if let Some(path) = first.difference(&self.world[*site].tree()) {
-                return format!("device 0 and device {number} differ at `{path}`");
+    /// What is not as it should be at rest.
+    fn unrest(&self) -> Option<String> {
+        let first = &self.world[self.sites[0]];
+        let (tree, digest) = (first.tree(), first.status().digest);
+        self.sites.iter().enumerate().find_map(|(number, site)| {
+            let site = &self.world[*site];
+            let (status, root, own) = (site.status(), site.root(), site.tree());
+            if let Some(path) = tree.difference(&own).or_else(|| own.difference(&tree)) {
+                return Some(format!("`{path}` is not on device {number} as on device 0"));
             }
-        }
-        states.join("; ")
+            let what = [
+                (status.digest != digest, "has other messages than device 0"),
+                (!status.quiet, "is not quiet"),
+                (root.held > 0, "holds deletions back"),
+                (root.pending != root.waiting, "has something to do and does not do it"),
+            ];
+            what.into_iter().find(|(is, _)| *is).map(|(_, what)| format!("device {number} {what}: {root:?}"))
+        })
     }
 
     /// A world at rest stays so, and says nothing.
