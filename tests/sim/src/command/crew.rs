@@ -24,8 +24,10 @@ pub fn is_interrupted() -> bool {
 /// Which stories to play, and how.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
-    /// The seed of the first.
+    /// The seed of run 0.
     pub base: u64,
+    /// The number of the first run.
+    pub first: u64,
     /// How many.
     pub runs: u64,
     /// How many acts each has.
@@ -77,7 +79,7 @@ struct Finished {
 /// begin in their order, and each that began ends: of all before the first broken one, none is left out.
 pub fn play(plan: Plan, mut goes_on: impl FnMut(&Tally) -> bool) -> Tally {
     let start = Instant::now();
-    let (next, is_over) = (AtomicU64::new(0), AtomicBool::new(false));
+    let (next, is_over) = (AtomicU64::new(plan.first), AtomicBool::new(false));
     let mut tally = Tally::default();
     std::thread::scope(|scope| {
         let (sender, receiver) = mpsc::channel();
@@ -105,7 +107,7 @@ pub fn play(plan: Plan, mut goes_on: impl FnMut(&Tally) -> bool) -> Tally {
 fn work(plan: Plan, next: &AtomicU64, is_over: &AtomicBool, sender: &mpsc::Sender<Finished>) {
     while !is_over.load(Ordering::Relaxed) {
         let run = next.fetch_add(1, Ordering::Relaxed);
-        if run >= plan.runs {
+        if run >= plan.first.saturating_add(plan.runs) {
             return;
         }
         let (start, pair) = (Instant::now(), Pair::of_run(plan.base, run));

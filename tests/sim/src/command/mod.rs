@@ -4,6 +4,9 @@ mod crew;
 mod drawn;
 mod failure;
 mod figures;
+mod hunt;
+mod idle;
+mod mutants;
 mod options;
 mod place;
 mod progress;
@@ -63,11 +66,14 @@ fn obey(cli: &Cli) -> Result<Verdict> {
     if let (Some(workload), Some(schedule)) = (cli.workload, cli.schedule) {
         return replay::pair(cli, Pair { workload, schedule }, options);
     }
-    let kept = if cli.fresh { Verdict::Well } else { replay::kept(options)? };
     let jobs = cli.jobs.map_or_else(|| available_parallelism().map_or(1, NonZeroUsize::get), NonZeroUsize::get);
     let base = cli.seed.unwrap_or_else(seeds::fresh_base);
     let options = Options { with_work: false, ..options };
-    let plan = Plan { base, runs: cli.runs, acts: cli.acts, jobs, options };
+    let plan = Plan { base, first: 0, runs: cli.runs, acts: cli.acts, jobs, options };
+    if cli.asks_for_mutants() {
+        return hunt::hunt(cli, Plan { options: Options::default(), ..plan });
+    }
+    let kept = if cli.fresh { Verdict::Well } else { replay::kept(options)? };
     eprintln!("{} runs of {} acts from seed {base}, {jobs} at once", plan.runs, plan.acts);
     let drawn = drawn::play(cli, plan)?;
     Ok(if kept == Verdict::Wrong { kept } else { drawn })

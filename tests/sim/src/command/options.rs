@@ -33,17 +33,26 @@ pub struct Cli {
     #[arg(long, value_name = "INVARIANT", value_parser = invariant)]
     pub without: Option<Invariant>,
     /// Plant this fault in every engine.
-    #[arg(long, value_name = "FAULT", value_parser = fault)]
+    #[arg(long, value_name = "FAULT", value_parser = fault, conflicts_with_all = ["mutants", "idle"])]
     pub plant: Option<Planted>,
+    /// Plant each of these faults in turn, or all there are, and see after how many stories a promise breaks.
+    #[arg(long, value_name = "FAULT", num_args = 0.., value_parser = fault)]
+    pub mutants: Option<Vec<Planted>>,
+    /// Then see for each promise whether a fault lives when it is not checked, as no check is idle.
+    #[arg(long)]
+    pub idle: bool,
+    /// Write the tables of --mutants and --idle to this file.
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
     /// Print one JSON object at the end.
     #[arg(long)]
     pub json: bool,
 
     /// Play the one story in this file and tell it.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["workload", "schedule"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["workload", "schedule", "mutants", "idle"])]
     pub replay: Option<PathBuf>,
     /// Play the one story of this pair of seeds and tell it: what people do.
-    #[arg(long, value_name = "SEED", requires = "schedule")]
+    #[arg(long, value_name = "SEED", requires = "schedule", conflicts_with_all = ["mutants", "idle"])]
     pub workload: Option<u64>,
     /// What befalls them.
     #[arg(long, value_name = "SEED", requires = "workload")]
@@ -66,6 +75,16 @@ pub struct Cli {
 }
 
 impl Cli {
+    /// Whether planted faults shall be found.
+    pub fn asks_for_mutants(&self) -> bool {
+        self.mutants.is_some() || self.idle
+    }
+
+    /// The faults to plant.
+    pub fn mutants(&self) -> &[Planted] {
+        self.mutants.as_deref().filter(|faults| !faults.is_empty()).unwrap_or(Planted::ALL)
+    }
+
     /// What else decides how a story is played, as flags of another command.
     pub fn same_options(&self) -> String {
         let plant = self.plant.map_or(String::new(), |fault| format!(" --plant {}", fault.name()));
