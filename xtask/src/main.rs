@@ -1,4 +1,4 @@
-//! The workspace's own commands: `cargo xtask test`, `tidy`, `wasm`, `js`, `swift`, `kotlin`, `bench`, `fuzz`.
+//! The workspace's own commands: `cargo xtask test`, `sim`, `fuzz`, `tidy`, `wasm`, `js`, `swift`, `kotlin`, `bench`.
 //!
 //! Each toolchain is taken in the ordinary way first and by a fallback second; one that cannot be had is a failure.
 
@@ -10,6 +10,7 @@ mod kotlin;
 mod report;
 mod rust;
 mod shell;
+mod sim;
 mod swift;
 mod test;
 mod tidy;
@@ -18,6 +19,7 @@ mod uniffi;
 mod wasm;
 mod workspace;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -37,6 +39,13 @@ enum Command {
     Test {
         /// Which languages; all if none is named.
         languages: Vec<test::Language>,
+    },
+    /// Plays stories of people and troubles on groups of devices; `cargo xtask sim --help` tells more.
+    #[command(disable_help_flag = true)]
+    Sim {
+        /// What the simulator is asked.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        flags: Vec<OsString>,
     },
     /// Checks what compilers and linters don't: file lengths, the boundary, bare builds, machine paths, invariants.
     Tidy,
@@ -70,7 +79,7 @@ enum Command {
 
 fn main() -> ExitCode {
     match run(Cli::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
@@ -78,15 +87,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<()> {
+fn run(command: Command) -> Result<ExitCode> {
     match command {
-        Command::Test { languages } => test::test(&languages),
-        Command::Tidy => tidy::tidy(),
-        Command::Wasm { debian } => wasm::build(debian),
-        Command::Js => test::test(&[test::Language::Js]),
-        Command::Swift { debian } => test::swift(debian),
-        Command::Kotlin => test::test(&[test::Language::Kotlin]),
-        Command::Bench { rows, json } => bench::bench(&rows, json),
-        Command::Fuzz(options) => fuzz::fuzz(&options),
+        Command::Test { languages } => test::test(&languages)?,
+        Command::Sim { flags } => return sim::sim(&flags),
+        Command::Tidy => tidy::tidy()?,
+        Command::Wasm { debian } => wasm::build(debian)?,
+        Command::Js => test::test(&[test::Language::Js])?,
+        Command::Swift { debian } => test::swift(debian)?,
+        Command::Kotlin => test::test(&[test::Language::Kotlin])?,
+        Command::Bench { rows, json } => bench::bench(&rows, json)?,
+        Command::Fuzz(options) => fuzz::fuzz(&options)?,
     }
+    Ok(ExitCode::SUCCESS)
 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::report::Report;
-use crate::{js, kotlin, rust, swift, tidy, wasm};
+use crate::{js, kotlin, rust, sim, swift, tidy, wasm};
 
 /// A language that has tests of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -66,6 +66,7 @@ fn test_rust(report: &mut Report) {
     }
     let count = report.phase("rust: test", rust::test);
     report.count(Language::Rust, count);
+    report.phase("rust: simulator", sim::test);
     report.phase("rust: tidy", tidy::tidy);
 }
 

@@ -5,11 +5,13 @@
 
 mod deletions;
 mod ledger;
+mod promise;
 mod versions;
 mod work;
 
 use std::{cell::RefCell, fmt, rc::Rc};
 
+use serde::{Deserialize, Serialize};
 use syncline_core::{
     api::{CommitItem, CommitResult, LinkId, Now, Outcome, ReplicaId, Work},
     log::Heads,
@@ -20,7 +22,8 @@ use self::{deletions::Deletions, ledger::Ledger, versions::Versions};
 use crate::Tree;
 
 /// The promises of DESIGN §10, by their numbers there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Invariant {
     /// 1. Every byte-version that a user made is live, or was replaced by someone to whose disk it had been shown.
     NoLoss,
@@ -114,6 +117,8 @@ struct State {
     /// An invariant that is not checked, to see whether another check finds what it finds.
     ignored: Option<Invariant>,
     found: Option<Violation>,
+    /// The world does not come to an end, and whoever asked does not care.
+    gave_up: bool,
     ledger: Ledger,
     deletions: Deletions,
     versions: Versions,
@@ -125,6 +130,7 @@ impl Judge {
         let state = State {
             ignored,
             found: None,
+            gave_up: false,
             ledger: Ledger::default(),
             deletions: Deletions::default(),
             versions: Versions::default(),
@@ -144,6 +150,20 @@ impl Judge {
         let text = violation.to_string();
         self.state.borrow_mut().found.get_or_insert(violation);
         panic!("{text}");
+    }
+
+    /// Ends a world that would go on for ever, where the promise that it rests is not checked.
+    ///
+    /// # Panics
+    /// Always: that is how a world ends before its time. [`has_given_up`](Judge::has_given_up) then tells why.
+    pub(crate) fn give_up(&self) -> ! {
+        self.state.borrow_mut().gave_up = true;
+        panic!("the world does not come to rest");
+    }
+
+    /// The world was ended because it would go on for ever.
+    pub(crate) fn has_given_up(&self) -> bool {
+        self.state.borrow().gave_up
     }
 
     /// The promise that was broken.

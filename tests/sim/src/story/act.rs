@@ -1,11 +1,12 @@
 //! What people do to their folders.
 
+use serde::{Deserialize, Serialize};
 use syncline_core::api::Command;
 
 use crate::{Disk, Item, ROOT, SiteId, Tree, World};
 
 /// Something that someone does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Act {
     /// What.
     pub kind: ActKind,
@@ -20,7 +21,7 @@ pub struct Act {
 }
 
 /// Kinds of acts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum ActKind {
     /// Writes a new text to one of a few names.
     Write,

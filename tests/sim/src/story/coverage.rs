@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use syncline_core::api::{CommitResult, Failure, HashResult, Outcome, ProbeResult, ReadResult, StageResult, Work};
 
-/// Counts by kind: acts, troubles, work and its outcomes, notices.
+/// Counts by kind: acts, troubles, work and its failures, notices, faults that struck.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Coverage {
     counts: BTreeMap<String, u64>,
@@ -13,7 +13,12 @@ pub struct Coverage {
 impl Coverage {
     /// It happened once more.
     pub fn count(&mut self, kind: impl Into<String>) {
-        *self.counts.entry(kind.into()).or_default() += 1;
+        self.count_many(kind, 1);
+    }
+
+    /// It happened so many times more.
+    pub fn count_many(&mut self, kind: impl Into<String>, times: u64) {
+        *self.counts.entry(kind.into()).or_default() += times;
     }
 
     /// A piece of work was done; counts how it and its items ended.

@@ -8,6 +8,7 @@ mod act;
 mod coverage;
 mod draw;
 mod play;
+mod record;
 mod shrink;
 mod trouble;
 
@@ -16,14 +17,17 @@ pub use self::{
     coverage::Coverage,
     draw::draw,
     play::{Options, Played, play},
-    shrink::shrink,
+    record::Record,
+    shrink::{shrink, shrink_while},
     trouble::{Trouble, TroubleKind},
 };
+
+use serde::{Deserialize, Serialize};
 
 use crate::WatcherTraits;
 
 /// A group of devices and what happens to it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Story {
     /// The seed of what chance decides in it, below the level of turns.
     pub seed: u64,
@@ -38,7 +42,7 @@ pub struct Story {
 }
 
 /// Which devices are joined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Shape {
     /// Each to every other.
     Mesh,
@@ -62,7 +66,7 @@ impl Shape {
 }
 
 /// One turn: a trouble, then something that someone does, then some time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Turn {
     /// What befalls the group before.
     pub trouble: Option<Trouble>,
@@ -73,7 +77,7 @@ pub struct Turn {
 }
 
 /// How a world goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
     /// What happens next is drawn, instead of what was asked for first.
     pub is_drawn: bool,

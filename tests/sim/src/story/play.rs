@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use syncline_core::api::{Command, Membership, RootState};
 
 use super::{Coverage, Story, Turn};
-use crate::{Invariant, Item, Judge, Order, ROOT, SiteId, Tree, Violation, World};
+use crate::{Invariant, Item, Judge, Order, ROOT, SiteId, Tree, Violation, World, tree};
 
 /// The most steps between two turns: far more than any honest work takes.
 const STEPS_MAX: u64 = 300_000;
@@ -38,6 +38,8 @@ pub struct Options {
     pub ignored: Option<Invariant>,
     /// Every piece of work that devices do is told.
     pub with_work: bool,
+    /// The judge is told of a file that nobody wrote: a check of the checks, for every story must then fail.
+    pub with_canary: bool,
 }
 
 /// Plays a story to its end.
@@ -47,6 +49,9 @@ pub fn play(story: &Story, options: Options) -> Played {
     let mut played = Played { violation: None, told: Vec::new(), coverage: Coverage::default(), events: 0 };
     let ended = catch_unwind(AssertUnwindSafe(|| {
         let mut stage = Stage::new(story, judge.clone(), options.with_work);
+        if options.with_canary {
+            stage.put_canary();
+        }
         let ended = catch_unwind(AssertUnwindSafe(|| stage.play(story)));
         stage.sum_up(&mut played);
         ended
@@ -56,7 +61,7 @@ pub fn play(story: &Story, options: Options) -> Played {
         let message = message.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
         let message = message.unwrap_or_else(|| "something panicked".into());
         let violation = judge.found().unwrap_or(Violation { invariant: Invariant::NoPanic, message });
-        if ignored != Some(violation.invariant) {
+        if ignored != Some(violation.invariant) && !judge.has_given_up() {
             played.violation = Some(violation);
         }
     }
@@ -91,6 +96,12 @@ impl Stage {
             world.link(*a, *b);
         }
         Stage { world, sites, edges, coverage: Coverage::default() }
+    }
+
+    fn put_canary(&self) {
+        let now = self.world[self.sites[0]].clock().now();
+        let canary = tree([("canary", "a text that nobody wrote")]);
+        self.world.judge().people_changed(0, now, &Tree::default(), &canary);
     }
 
     fn play(&mut self, story: &Story) {
@@ -234,6 +245,9 @@ impl Stage {
         played.coverage = std::mem::take(&mut self.coverage);
         for site in &self.sites {
             played.coverage.add(self.world[*site].coverage());
+            for (kind, count) in self.world[*site].faults().kinds().filter(|(_, count)| *count > 0) {
+                played.coverage.count_many(format!("fault {kind}"), count);
+            }
             played.events += self.world[*site].counts().events;
         }
     }

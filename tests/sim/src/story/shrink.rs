@@ -7,26 +7,39 @@ use crate::{Invariant, Violation, WatcherTraits};
 ///
 /// Turns are taken away, then troubles, acts and time are made simpler, again and again until nothing helps.
 pub fn shrink(story: &Story, invariant: Invariant, tries: u32) -> Story {
-    let mut shrinker = Shrinker { best: story.clone(), invariant, tries };
+    let mut left = tries;
+    shrink_while(story, Options::default(), invariant, || {
+        let goes_on = left > 0;
+        left = left.saturating_sub(1);
+        goes_on
+    })
+}
+
+/// The same for a story that fails when it is played with these options; before each try, `goes_on` is asked whether
+/// there shall be another one.
+pub fn shrink_while(story: &Story, options: Options, invariant: Invariant, goes_on: impl FnMut() -> bool) -> Story {
+    let mut shrinker = Shrinker { best: story.clone(), options, invariant, goes_on, is_over: false };
     loop {
         let before = shrinker.best.clone();
         shrinker.take_turns_away();
         shrinker.take_devices_away();
         shrinker.mend_watchers();
         shrinker.simplify_turns();
-        if shrinker.best == before || shrinker.tries == 0 {
+        if shrinker.best == before || shrinker.is_over {
             return shrinker.best;
         }
     }
 }
 
-struct Shrinker {
+struct Shrinker<F> {
     best: Story,
+    options: Options,
     invariant: Invariant,
-    tries: u32,
+    goes_on: F,
+    is_over: bool,
 }
 
-impl Shrinker {
+impl<F: FnMut() -> bool> Shrinker<F> {
     fn take_turns_away(&mut self) {
         let mut length = self.best.turns.len().div_ceil(2);
         while length > 0 {
@@ -79,11 +92,15 @@ impl Shrinker {
 
     /// Keeps a story if it is another one and still fails.
     fn attempt(&mut self, smaller: Story) -> bool {
-        if smaller == self.best || self.tries == 0 {
+        if smaller == self.best || self.is_over {
             return false;
         }
-        self.tries -= 1;
-        let fails = matches!(play(&smaller, Options::default()).violation, Some(Violation { invariant, .. }) if invariant == self.invariant);
+        self.is_over = !(self.goes_on)();
+        if self.is_over {
+            return false;
+        }
+        let violation = play(&smaller, self.options).violation;
+        let fails = matches!(violation, Some(Violation { invariant, .. }) if invariant == self.invariant);
         if fails {
             self.best = smaller;
         }

@@ -1,11 +1,12 @@
 //! What befalls devices and what lies between them.
 
+use serde::{Deserialize, Serialize};
 use syncline_core::api::{Command, Event};
 
 use crate::{Asleep, Crash, Fault, ROOT, Reading, SiteId, World};
 
 /// Something that goes wrong, or is mended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trouble {
     /// What.
     pub kind: TroubleKind,
@@ -18,7 +19,7 @@ pub struct Trouble {
 }
 
 /// Kinds of troubles.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum TroubleKind {
     /// An engine's process ends at once.
     Crash,

@@ -463,6 +463,9 @@ impl World {
 
     fn check_rest(&self, in_time: bool, limit: &str) {
         self.judge.must(Invariant::Quiescence, in_time, || format!("no rest within {limit}: {}", self.describe()));
+        if !in_time {
+            self.judge.give_up();
+        }
     }
 
     fn describe(&self) -> String {

@@ -1,11 +1,12 @@
 //! What a device tells its engine of changes in its folder, and what it fails to tell.
 
+use serde::{Deserialize, Serialize};
 use syncline_core::api::{Event, Hint, RootId};
 
 use crate::disk::{Disk, parent};
 
 /// How a watcher errs. Each rate is "one in so many", and none with 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct WatcherTraits {
     /// Hints that never come.
     pub lost_one_in: u32,

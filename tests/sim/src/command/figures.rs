@@ -1,0 +1,78 @@
+//! What happened in many stories, in a table, and what never did.
+
+use indicatif::HumanCount;
+use syncline_sim::story::{ActKind, Coverage, TroubleKind};
+
+use super::crew::Tally;
+
+/// So many runs are enough for every kind of thing to happen.
+pub const RUNS_ENOUGH: u64 = 2_000;
+
+/// What else must happen, beside every act and trouble.
+const EXPECTED: &[&str] = &[
+    "work Load",
+    "work Save",
+    "work List",
+    "work Probe",
+    "work Hash",
+    "work Read",
+    "work Stage",
+    "work Commit",
+    "work Discard",
+];
+
+/// The kinds of things that many stories should hold and these do not.
+pub fn missing(coverage: &Coverage) -> Vec<String> {
+    let acts = ActKind::ALL.into_iter().map(|kind| format!("act {kind:?}"));
+    let troubles = TroubleKind::ALL.into_iter().map(|kind| format!("trouble {kind:?}"));
+    let others = EXPECTED.iter().map(ToString::to_string);
+    acts.chain(troubles).chain(others).filter(|kind| coverage.of(kind) == 0).collect()
+}
+
+/// How much was played and how fast.
+pub fn summary(tally: &Tally, jobs: usize) -> String {
+    let (runs, events) = (HumanCount(tally.runs), HumanCount(tally.events));
+    let (seconds, slowest) = (tally.time.as_secs_f64(), tally.slowest.as_secs_f64());
+    let (pace, each) = (tally.pace(), tally.pace() / jobs as f64);
+    let event_pace = HumanCount(tally.event_pace() as u64);
+    format!(
+        "{runs} runs, {events} events in {seconds:.1} s: {pace:.1} runs/s, {each:.1} runs/s per job, \
+         {event_pace} events/s, the slowest run {slowest:.2} s"
+    )
+}
+
+/// A block of counts for each kind of kinds.
+pub fn table(coverage: &Coverage) -> String {
+    let mut text = String::new();
+    let mut last = "";
+    for (kind, count) in coverage.counts() {
+        let (group, name) = kind.split_once(' ').unwrap_or(("", kind));
+        if group != last {
+            text += &format!("\n{group}\n");
+            last = group;
+        }
+        text += &format!("{:>16}  {name}\n", HumanCount(count).to_string());
+    }
+    text
+}
+
+/// How often each promise was broken.
+pub fn by_invariant(tally: &Tally) -> String {
+    let mut counts = Coverage::default();
+    tally.broken.iter().for_each(|broken| counts.count(broken.violation.invariant.name()));
+    counts.counts().map(|(name, count)| format!("{:>16}  {name}\n", HumanCount(count).to_string())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_never_happened_is_named() {
+        let mut coverage = Coverage::default();
+        assert!(missing(&coverage).contains(&"act Write".to_owned()));
+        coverage.count("act Write");
+        assert!(!missing(&coverage).contains(&"act Write".to_owned()));
+        assert!(missing(&coverage).contains(&"trouble Crash".to_owned()));
+    }
+}

@@ -1,0 +1,112 @@
+//! What can be asked for.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::Parser;
+use syncline_core::planted::Planted;
+use syncline_sim::Invariant;
+
+/// Lets groups of devices live through drawn stories of people and troubles, and checks that nothing is ever lost.
+///
+/// Exit status: 0 if all is well, 1 if a promise is broken, a planted fault lives or a kind of thing never happened, 2 if
+/// it was asked for what does not exist.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask sim", bin_name = "cargo xtask sim", version = None)]
+pub struct Cli {
+    /// How many stories to play; with --mutants, how many at most for each fault.
+    #[arg(long, default_value_t = 2_000)]
+    pub runs: u64,
+    /// The seed of the first run; the others follow it. Drawn and printed if none is given.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// How many stories to play at once; as many as there are cores if none is given.
+    #[arg(long)]
+    pub jobs: Option<NonZeroUsize>,
+    /// How many acts each story has.
+    #[arg(long, default_value_t = 200)]
+    pub acts: u16,
+    /// End with the first broken promise.
+    #[arg(long)]
+    pub first: bool,
+    /// Do not check this promise.
+    #[arg(long, value_name = "INVARIANT", value_parser = invariant)]
+    pub without: Option<Invariant>,
+    /// Plant this fault in every engine.
+    #[arg(long, value_name = "FAULT", value_parser = fault, conflicts_with_all = ["mutants", "idle"])]
+    pub plant: Option<Planted>,
+    /// Plant each of these faults in turn, or all there are, and see after how many stories a promise breaks.
+    #[arg(long, value_name = "FAULT", num_args = 0.., value_parser = fault)]
+    pub mutants: Option<Vec<Planted>>,
+    /// Then see for each promise whether a fault lives when it is not checked, as no check is idle.
+    #[arg(long)]
+    pub idle: bool,
+    /// Write the tables of --mutants and --idle to this file.
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
+    /// Print one JSON object at the end.
+    #[arg(long)]
+    pub json: bool,
+
+    /// Play the one story in this file and tell it.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["workload", "schedule", "mutants", "idle"])]
+    pub replay: Option<PathBuf>,
+    /// Play the one story of this pair of seeds and tell it: what people do.
+    #[arg(long, value_name = "SEED", requires = "schedule", conflicts_with_all = ["mutants", "idle"])]
+    pub workload: Option<u64>,
+    /// What befalls them.
+    #[arg(long, value_name = "SEED", requires = "workload")]
+    pub schedule: Option<u64>,
+    /// Tell every piece of work that the devices did, too.
+    #[arg(long)]
+    pub detail: bool,
+    /// Tell a failing story of a pair of seeds as it was drawn, instead of making it small first.
+    #[arg(long, requires = "workload")]
+    pub whole: bool,
+    /// Keep the story under this name, to be played in every test from now on.
+    #[arg(long, value_name = "NAME", requires = "about", value_parser = file_name)]
+    pub keep: Option<String>,
+    /// What the kept story shows, in a line.
+    #[arg(long, requires = "keep")]
+    pub about: Option<String>,
+    /// Do not play the kept stories before the drawn ones.
+    #[arg(long)]
+    pub fresh: bool,
+}
+
+impl Cli {
+    /// Whether planted faults shall be found.
+    pub fn asks_for_mutants(&self) -> bool {
+        self.mutants.is_some() || self.idle
+    }
+
+    /// The faults to plant.
+    pub fn mutants(&self) -> &[Planted] {
+        self.mutants.as_deref().filter(|faults| !faults.is_empty()).unwrap_or(Planted::ALL)
+    }
+
+    /// What else decides how a story is played, as flags of another command.
+    pub fn same_options(&self) -> String {
+        let plant = self.plant.map_or(String::new(), |fault| format!(" --plant {}", fault.name()));
+        let without = self.without.map_or(String::new(), |invariant| format!(" --without {}", invariant.name()));
+        plant + &without
+    }
+}
+
+fn invariant(name: &str) -> Result<Invariant, String> {
+    let names = || Invariant::ALL.map(Invariant::name).join(", ");
+    Invariant::from_name(name).ok_or_else(|| format!("expected one of {}", names()))
+}
+
+fn fault(name: &str) -> Result<Planted, String> {
+    let names = || Planted::ALL.iter().map(|fault| fault.name()).collect::<Vec<_>>().join(", ");
+    Planted::from_name(name).ok_or_else(|| format!("expected one of {}", names()))
+}
+
+fn file_name(name: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    match !name.is_empty() && name.chars().all(fits) {
+        true => Ok(name.to_owned()),
+        false => Err("expected lower-case letters, digits and hyphens".to_owned()),
+    }
+}
