@@ -110,7 +110,7 @@ impl Engine {
         let monotonic = self.shared.now.monotonic.max(now.monotonic);
         self.shared.now = Now { monotonic, unix: now.unix };
         self.dispatch(event);
-        if self.phase == Phase::Running {
+        if self.is_working() {
             self.turn();
         }
         core::mem::take(&mut self.shared.actions)
@@ -160,7 +160,7 @@ impl Engine {
 
     /// When the host must send [`Event::Wake`]; a time that has passed means at once.
     pub fn deadline(&self) -> Option<Monotonic> {
-        if self.phase != Phase::Running {
+        if !self.is_working() {
             return None;
         }
         if self.wants_turn() {
@@ -205,8 +205,13 @@ impl Engine {
             && self.peers.values().all(Peer::is_idle)
     }
 
+    /// It runs, and what happens can be saved.
+    fn is_working(&self) -> bool {
+        self.phase == Phase::Running && !self.shared.saver.has_failed()
+    }
+
     fn wants_turn(&self) -> bool {
-        self.roots.iter().any(Root::wants_turn)
+        self.is_working() && self.roots.iter().any(Root::wants_turn)
     }
 
     fn is_indexed(&self) -> bool {

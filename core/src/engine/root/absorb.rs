@@ -1,6 +1,6 @@
 //! From what was found at a path to changes of the log. A message and the base entries it came from are one save.
 
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::Root;
@@ -10,7 +10,7 @@ use crate::engine::shared::Shared;
 use crate::log::{Dot, DotSet};
 use crate::planted::{Planted, planted};
 use crate::tree::absorb::{Found, Meaning, meaning};
-use crate::tree::base::{BaseEntry, Standing};
+use crate::tree::base::{BaseEntry, Intent, Standing};
 use crate::tree::merged::NodeId;
 use crate::tree::view::{self, ViewEntry};
 use crate::tree::{Body, Change, Name, conflict, path};
@@ -57,11 +57,15 @@ impl Root {
         {
             next.conflict_of = intent.conflict_of;
         }
-        if matches!(meaning, Meaning::Adopted(_)) {
+        let is_adopted = matches!(meaning, Meaning::Adopted(_));
+        if is_adopted {
             next.conflict_of =
                 view.iter().find(|entry| entry.name == *name).and_then(|entry| entry.conflict_of.clone());
         }
         next.standing = self.take(shared, directory, name, meaning, found.as_ref(), stat);
+        if is_adopted && let Some(standing) = &next.standing {
+            self.expect_gone_elsewhere(&full, standing);
+        }
         next.stat = stat;
         next.grace_until = kept_grace;
         next.retained = false;
@@ -75,6 +79,22 @@ impl Root {
         self.projection.mark(directory, name);
         if became_directory {
             self.projection.sweep(full);
+        }
+    }
+
+    /// Someone put a file where the view has it, maybe by moving it from where it stood before. That it is gone from
+    /// there then is what was to be done anyway.
+    fn expect_gone_elsewhere(&mut self, path: &str, adopted: &Standing) {
+        let Content::File { hash, .. } = &adopted.content else { return };
+        let others: Vec<String> = self.base.holders(hash).filter(|other| *other != path).cloned().collect();
+        for (directory, name) in others.iter().filter_map(|other| path::split(other)) {
+            let Some(entry) = self.base.entry(directory, &name) else { continue };
+            let shows =
+                entry.standing.as_ref().is_some_and(|old| old.dots.iter().any(|dot| adopted.dots.contains(dot)));
+            let is_wanted = self.claim_view(directory, &name).iter().any(|entry| entry.name == name);
+            if shows && !is_wanted && entry.intent.is_none() {
+                self.base.set_intent(directory, &name, Some(Intent { standing: None, conflict_of: None }));
+            }
         }
     }
 

@@ -371,7 +371,8 @@ impl Act {
     }
 
     fn treat_copy(&self, disk: &mut Disk, tree: &Tree) -> Option<String> {
-        let copies: Vec<&str> = tree.copies().into_iter().filter(|path| is_file(tree.at(path))).collect();
+        let is_copy = |path: &&str| is_file(tree.at(path)) && !parent(path).contains(" (conflict ");
+        let copies: Vec<&str> = tree.copies().into_iter().filter(is_copy).collect();
         let copy = *copies.get(usize::from(self.at) % copies.len().max(1))?;
         let plain = crate::judge::family(copy);
         match self.kind {
