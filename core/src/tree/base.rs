@@ -151,7 +151,7 @@ impl Base {
     }
 
     /// The entries of a directory behind a name, up to and including another; from the start or to the end where there
-    /// is none.
+    /// is none. Those whose directory is only retained are among them.
     pub fn children_between(&self, directory: &str, after: Option<&str>, last: Option<&str>) -> Vec<Name> {
         let lower = after.map_or(Bound::Unbounded, Bound::Excluded);
         let upper = last.map_or(Bound::Unbounded, Bound::Included);
@@ -161,7 +161,7 @@ impl Base {
             return Vec::new();
         }
         let names = self.directories.get(directory).into_iter().flat_map(|names| names.range::<str, _>((lower, upper)));
-        names.filter(|(_, entry)| entry.standing.is_some()).map(|(name, _)| name.clone()).collect()
+        names.filter(|(_, entry)| entry.standing.is_some() || entry.retained).map(|(name, _)| name.clone()).collect()
     }
 
     /// Nothing stands in a directory.
@@ -203,15 +203,18 @@ impl Base {
         from.take_while(move |(hash, _)| *hash == content).map(|(_, path)| path)
     }
 
-    /// All paths below a directory at which something stands, children before their directories.
+    /// All paths below a directory at which something stands or is retained, children before their directories.
     pub fn below(&self, directory: &str) -> Vec<String> {
         let mut found = Vec::new();
         let mut queue = alloc::vec![directory.to_string()];
         while let Some(directory) = queue.pop() {
             for (name, entry) in self.children(&directory) {
-                let Some(standing) = &entry.standing else { continue };
+                let content = entry.standing.as_ref().map(|standing| &standing.content);
+                if content.is_none() && !entry.retained {
+                    continue;
+                }
                 let path = join(&directory, name);
-                if standing.content == Content::Directory {
+                if content.is_none_or(|content| *content == Content::Directory) {
                     queue.push(path.clone());
                 }
                 found.push(path);
@@ -345,14 +348,15 @@ mod tests {
                     standing.iter().filter(|(.., standing)| holds(standing)).map(|(path, ..)| *path).collect();
                 prop_assert_eq!(base.holders(&hash).collect::<Vec<_>>(), expected);
             }
-            // What is reached through directories that stand, each before the directory that it lies in.
+            // What is reached through directories that stand or are retained, each before the directory that it lies in.
             let below = base.below("");
-            let stands = |path: &str| split(path).and_then(|(above, name)| base.standing(above, &name));
-            let is_reached = |path: &str| {
-                let above = path.match_indices('/').map(|(at, _)| &path[..at]);
-                above.into_iter().all(|above| stands(above).is_some_and(|standing| standing.content == Content::Directory))
+            let is_directory = |path: &str| {
+                let entry = model.get(path);
+                let is_other = |standing: &Standing| standing.content != Content::Directory;
+                entry.is_some_and(|entry| !entry.standing.as_ref().is_some_and(is_other))
             };
-            let reached = standing.iter().map(|(path, ..)| (*path).clone()).filter(|path| is_reached(path));
+            let is_reached = |path: &str| path.match_indices('/').all(|(at, _)| is_directory(&path[..at]));
+            let reached = model.keys().filter(|path| is_reached(path)).cloned();
             prop_assert_eq!(below.iter().cloned().collect::<BTreeSet<_>>(), reached.collect::<BTreeSet<_>>());
             for (at, path) in below.iter().enumerate() {
                 let (above, _) = split(path).unwrap();
@@ -365,9 +369,11 @@ mod tests {
                     .collect();
                 prop_assert_eq!(base.is_empty(directory), own.is_empty());
                 let (after, last) = bounds;
-                let between = own.iter().map(|(name, _)| name.clone()).filter(|name| name.as_str() > after && name.as_str() <= last);
+                let known = model.keys().filter_map(|path| split(path)).filter(|(above, _)| *above == directory);
+                let known: Vec<Name> = known.map(|(_, name)| name).collect();
+                let between = known.iter().filter(|name| name.as_str() > after && name.as_str() <= last).cloned();
                 prop_assert_eq!(base.children_between(directory, Some(after), Some(last)), between.collect::<Vec<_>>());
-                prop_assert_eq!(base.children_between(directory, None, None).len(), own.len());
+                prop_assert_eq!(base.children_between(directory, None, None).len(), known.len());
                 for plain in [name("a"), name("a.md")] {
                     let copies = own.iter().filter(|(_, entry)| entry.conflict_of.as_ref() == Some(&plain));
                     let copies: Vec<Name> = copies.map(|(name, _)| name.clone()).filter(|name| name.starts_with('a')).collect();

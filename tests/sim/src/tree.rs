@@ -142,10 +142,10 @@ impl Tree {
         all.into_iter().collect()
     }
 
-    /// The first path at which another folder differs.
-    pub fn difference(&self, other: &Tree) -> Option<&str> {
-        let differs = |path: &&String| self.items.get(*path) != other.items.get(*path);
-        self.items.keys().find(differs).map(String::as_str)
+    /// The paths at which another folder differs.
+    pub fn differences(&self, other: &Tree) -> BTreeSet<String> {
+        let paths = self.items.keys().chain(other.items.keys());
+        paths.filter(|path| self.items.get(*path) != other.items.get(*path)).cloned().collect()
     }
 
     /// How many items there are.

@@ -35,11 +35,16 @@ impl Engine {
         let Some(root) = self.roots.get_mut(index) else { return };
         let mut frames: BTreeMap<LinkId, Vec<Hash>> = BTreeMap::new();
         for want in root.take_manifest_wants() {
-            let able = self.peers.iter_mut().find(|(_, peer)| peer.can_ask(&want.content, now));
+            let is_free = |peer: &Peer| peer.manifests.get(&want.content).is_none_or(|(root, _)| *root == index);
+            let able = self.peers.iter_mut().find(|(_, peer)| peer.can_ask(&want.content, now) && is_free(peer));
             match able {
                 Some((link, peer)) => {
-                    frames.entry(*link).or_default().push(want.content);
-                    peer.manifests.insert(want.content, (index, want));
+                    let content = want.content;
+                    match peer.manifests.insert(content, (index, want)) {
+                        // What was asked for a file that was given up since comes to the one that wants it now.
+                        Some((_, given_up)) => root.want_manifest_again(given_up),
+                        None => frames.entry(*link).or_default().push(content),
+                    }
                 }
                 None => root.want_manifest_again(want),
             }
@@ -59,12 +64,20 @@ impl Engine {
         let mut frames: BTreeMap<LinkId, Vec<Want>> = BTreeMap::new();
         for want in root.take_chunk_wants() {
             // Among those who may have it, the one with the least to do.
-            let able = self.peers.iter_mut().filter(|(_, peer)| peer.can_ask(&want.content, now));
+            let is_free = |peer: &Peer| {
+                let asked = peer.chunks.get(&(want.content, want.offset));
+                asked.is_none_or(|(root, other)| {
+                    *root == index && (other.size, other.length) == (want.size, want.length)
+                })
+            };
+            let able = self.peers.iter_mut().filter(|(_, peer)| peer.can_ask(&want.content, now) && is_free(peer));
             match able.min_by_key(|(_, peer)| peer.chunks.len()) {
                 Some((link, peer)) => {
                     let ChunkWant { content, size, offset, length, .. } = want;
-                    frames.entry(*link).or_default().push(Want { content, size, offset, length });
-                    peer.chunks.insert((want.content, want.offset), (index, want));
+                    match peer.chunks.insert((content, offset), (index, want)) {
+                        Some((_, given_up)) => root.want_chunk_again(given_up),
+                        None => frames.entry(*link).or_default().push(Want { content, size, offset, length }),
+                    }
                 }
                 None => root.want_chunk_again(want),
             }

@@ -29,18 +29,15 @@ impl Root {
         if found.is_some() || self.base.standing(directory, name).is_some() {
             self.was_read(&full);
         }
+        if found.as_ref().is_some_and(|found| found.content == Content::Directory)
+            && self.stays_retained(directory, name)
+        {
+            self.resolve_doubt(shared, &full);
+            let entry = self.base.entry(directory, name).cloned().unwrap_or_default();
+            return self.base.set(directory, name, BaseEntry { stat, intent: None, ..entry });
+        }
         if !directory.is_empty() && found.is_some() && !self.make_known(shared, directory) {
             self.retry_later(shared.now.monotonic, &full, Cause::Reading);
-            return;
-        }
-        let entry = self.base.entry(directory, name);
-        if let (Some(entry), Some(found)) = (entry, &found)
-            && entry.retained
-            && entry.standing.is_none()
-            && found.content == Content::Directory
-        {
-            let entry = BaseEntry { stat, ..entry.clone() };
-            self.base.set(directory, name, entry);
             return;
         }
         self.resolve_doubt(shared, &full);
@@ -96,6 +93,14 @@ impl Root {
                 self.base.set_intent(directory, &name, Some(Intent { standing: None, conflict_of: None }));
             }
         }
+    }
+
+    /// A directory that was deleted elsewhere stands here for what it holds, and nobody wants it again.
+    fn stays_retained(&self, directory: &str, name: &Name) -> bool {
+        let is_retained = |entry: &BaseEntry| entry.retained && entry.standing.is_none();
+        let is_wanted = |entry: ViewEntry| entry.name == *name && entry.shown.content == Content::Directory;
+        self.base.entry(directory, name).is_some_and(is_retained)
+            && !self.claim_view(directory, name).into_iter().any(is_wanted)
     }
 
     /// A directory that stands on disk but not in base is absorbed before what lies in it: one that was retained comes

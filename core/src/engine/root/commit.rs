@@ -5,16 +5,16 @@ use alloc::vec::Vec;
 
 use super::project::{ReadyChange, gains_own};
 use super::scan::save_manifest;
-use super::{Cause, ListJob, Root, RootPurpose};
+use super::{Cause, ListJob, Phase, Root, RootPurpose};
 use crate::api::{CommitItem, CommitResult, Content, Failure, NoticeCode, Put, Stat, Work};
 use crate::engine::keys;
 use crate::engine::limits::{COMMIT_ITEMS_MAX, COMMITS_MAX, GRACE_MS};
 use crate::engine::saver::After;
 use crate::engine::shared::Shared;
-use crate::log::{Dot, DotSet};
+use crate::log::Dot;
 use crate::planted::{Planted, planted};
 use crate::tree::base::{BaseEntry, Intent, Standing};
-use crate::tree::{path, view};
+use crate::tree::path;
 
 /// Changes that are made together.
 pub struct CommitBatch {
@@ -94,9 +94,11 @@ impl Root {
             .iter()
             .map(|change| {
                 let entry = self.base.entry(&change.directory, &change.name);
+                let goes = change.put == Put::Nothing;
+                let stands = |entry: &&BaseEntry| entry.standing.is_some() || entry.retained && goes;
                 CommitItem {
                     path: path::join(&change.directory, &change.name),
-                    expect: entry.filter(|entry| entry.standing.is_some()).and_then(|entry| entry.stat),
+                    expect: entry.filter(stands).and_then(|entry| entry.stat),
                     put: change.put.clone(),
                     conflict_of: change.conflict_of.as_ref().map(|plain| path::join(&change.directory, plain)),
                 }
@@ -211,6 +213,9 @@ impl Root {
         }
         if is_removed && let Some((parent, name)) = path::split(directory) {
             self.projection.mark(parent, &name);
+            if self.base.entry(parent, &name).is_some_and(|entry| entry.retained) {
+                self.scan.add(ListJob { directory: directory.clone(), recursive: false, after: None });
+            }
         }
     }
 
@@ -280,20 +285,14 @@ impl Root {
     }
 
     /// Nothing is left in a directory that was only kept for what it held: it goes, too.
-    pub(super) fn let_go(&mut self, shared: &mut Shared, directory: &str) {
+    pub(super) fn let_go(&mut self, directory: &str) {
         let Some((parent, name)) = path::split(directory) else { return };
-        let Some(entry) = self.base.entry(parent, &name).filter(|entry| entry.retained && entry.standing.is_none())
-        else {
-            return;
-        };
-        let Some(stat) = entry.stat else { return };
-        let parents = view::directories_at(&self.merged, parent);
-        let nodes = parents.iter().flat_map(|parent| self.merged.claimants(*parent, &name)).collect();
-        let (content, dots, shown) = (Content::Directory, Vec::new(), DotSet::default());
-        let standing = Some(Standing { content, mode: stat.mode, nodes, dots, shown });
-        let entry = BaseEntry { standing, retained: false, ..entry.clone() };
-        self.base.set(parent, &name, entry);
-        self.store_base(shared, parent, &name);
-        self.projection.mark(parent, &name);
+        let entry = self.base.entry(parent, &name);
+        let is_retained = entry.is_some_and(|entry| entry.retained && entry.standing.is_none() && entry.stat.is_some());
+        if is_retained && self.phase == Phase::Following && !self.busy.contains(directory) {
+            let (directory, put) = (parent.to_string(), Put::Nothing);
+            let change = ReadyChange { directory, name, conflict_of: None, wish: None, put, manifest: Vec::new() };
+            self.begin_change(path::join(&change.directory, &change.name), change);
+        }
     }
 }

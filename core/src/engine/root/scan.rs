@@ -148,7 +148,7 @@ impl Root {
             Oddities::default()
         };
         if entries.is_empty() && job.after.is_none() {
-            self.let_go(shared, &job.directory);
+            self.let_go(&job.directory);
         }
         let last = if more || planted(Planted::ListingTailUnseen) {
             entries.last().map(|entry| entry.name.clone())

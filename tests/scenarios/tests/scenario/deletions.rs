@@ -201,6 +201,52 @@ fn a_directory_with_entries_that_are_not_kept_is_retained() {
     assert!(world[a].tree().is_empty(), "what is retained does not come back: {:?}", world[a].tree());
 }
 
+/// A directory in a directory, both deleted elsewhere, stays on one device for a socket in it.
+fn retained() -> (World, SiteId, SiteId) {
+    let (mut world, a, b) = World::pair(1, tree([("d/e/x", "x"), ("y", "y")]), Tree::default());
+    world[b].disk().special("d/e/socket");
+    world.rescan(b);
+    world[a].disk().remove("d");
+    world.rescan(a);
+    world.pass(1_000);
+    world.rescan(b);
+    assert_eq!(world[b].tree().at("d/e"), Some(&directory()));
+    assert_eq!(world[a].tree(), tree([("y", "y")]), "what is retained does not come back");
+    (world, a, b)
+}
+
+#[test]
+fn what_a_retained_directory_stayed_for_goes_with_all_that_stayed_for_it() {
+    let (mut world, _, b) = retained();
+    world[b].disk().remove("d/e/socket");
+    world.rescan(b);
+    world.assert_all(&tree([("y", "y")]));
+}
+
+#[test]
+fn a_retained_directory_that_someone_needs_again_is_one_of_all() {
+    let (mut world, a, _) = retained();
+    world[a].disk().write("d/e/z", "z");
+    world.rescan(a);
+    world.pass(10_000);
+    for site in world.sites().collect::<Vec<_>>() {
+        assert_eq!(world[site].tree().at("d/e/z"), Some(&"z".into()), "{:?}", world[site].tree());
+        assert_eq!((world[site].root().pending, world[site].root().waiting), (0, 0));
+    }
+}
+
+#[test]
+fn a_directory_made_where_a_retained_one_was_removed_is_a_new_one() {
+    let (mut world, _, b) = retained();
+    world[b].disk().remove("d");
+    world.rescan(b);
+    world.pass(1_000);
+    world[b].disk().mkdir("d");
+    world.rescan(b);
+    world.pass(1_000);
+    world.assert_all(&tree([("y", "y")]).with("d", directory()));
+}
+
 #[test]
 fn t12_a_look_that_fails_as_a_whole_is_no_absence_and_is_taken_again() {
     let (mut world, a, b) = World::pair(1, tree([("gone", "x"), ("stays", "y")]), Tree::default());

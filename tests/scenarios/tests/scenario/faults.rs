@@ -215,3 +215,26 @@ fn a_content_that_nobody_connected_has_holds_nothing_else_back() {
     world.meet(a, b);
     world.assert_equal();
 }
+
+#[test]
+fn t14_what_was_asked_for_twice_and_is_nowhere_any_more_holds_nothing_back() {
+    let (mut world, a, b) = World::pair(1, tree([("gone", "g")]), Tree::default());
+    world[a].hold(|work| matches!(work, Work::Read { .. }));
+    world[a].disk().write("a", "bytes that only one device has");
+    world.rescan(a);
+    world[a].disk().rename("a", "b");
+    world.rescan(a);
+    world.pass(1_000);
+    world.crash(a);
+    world[a].host().store.lose();
+    world[a].disk().remove("b");
+    world[a].let_go();
+    world.start(a);
+    world.meet(a, b);
+    assert_eq!((world[b].root().pending, world[b].root().waiting), (1, 1), "{:?}", world[b].root());
+    assert!(world[b].status().quiet);
+    world[a].disk().remove("gone");
+    world.rescan(a);
+    world.pass(1_000);
+    assert!(world[b].tree().is_empty(), "{:?}", world[b].tree());
+}

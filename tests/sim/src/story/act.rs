@@ -384,15 +384,17 @@ impl Act {
                 disk.remove(copy);
                 Some(format!("deletes `{copy}`"))
             }
-            ActKind::KeepCopy if tree.at(&plain).is_none_or(|item| is_file(Some(item))) => {
+            ActKind::KeepCopy if can_hold(tree, &plain) && tree.at(&plain).is_none_or(|item| is_file(Some(item))) => {
+                disk.mkdir(parent(&plain));
                 disk.rename(copy, &plain);
                 Some(format!("puts `{copy}` in the place of `{plain}`"))
             }
             ActKind::RenameCopy => {
                 let to = format!("{}.kept", plain);
-                if tree.at(&to).is_some() {
+                if tree.at(&to).is_some() || !can_hold(tree, &to) {
                     return None;
                 }
+                disk.mkdir(parent(&to));
                 disk.rename(copy, &to);
                 Some(format!("renames `{copy}` to `{to}`"))
             }

@@ -198,11 +198,13 @@ impl Stage {
     /// What is not as it should be at rest.
     fn unrest(&self) -> Option<String> {
         let first = &self.world[self.sites[0]];
-        let (tree, digest) = (first.tree(), first.status().digest);
+        let (tree, digest, waiting) = (first.tree(), first.status().digest, first.root().waiting);
         self.sites.iter().enumerate().find_map(|(number, site)| {
             let site = &self.world[*site];
             let (status, root, own) = (site.status(), site.root(), site.tree());
-            if let Some(path) = tree.difference(&own).or_else(|| own.difference(&tree)) {
+            // Where bytes are wanted that nobody has any more, each device keeps what stands there.
+            let mut differing = tree.differences(&own).into_iter();
+            if let Some(path) = differing.nth((waiting + root.waiting) as usize) {
                 return Some(format!("`{path}` is not on device {number} as on device 0"));
             }
             let what = [
