@@ -202,6 +202,11 @@ impl Judge {
         self.state.borrow_mut().ledger.admit_outsiders();
     }
 
+    /// This author is no device of the world, and will be heard.
+    pub(crate) fn admit(&self, author: ReplicaId) {
+        self.state.borrow_mut().ledger.admit(author);
+    }
+
     /// How long a path must have been missing before its deletion is sent, in milliseconds.
     pub(crate) fn set_debounce(&self, milliseconds: u64) {
         self.state.borrow_mut().deletions.debounce_ms = milliseconds;

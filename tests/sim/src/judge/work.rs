@@ -7,8 +7,11 @@ use super::{Invariant, Violation, broken};
 /// The most bytes of one read.
 const READ_BYTES_MAX: u32 = 4 << 20;
 
-/// Containment: whatever peers say, no work names a path outside the root or Syncline's own files in it, or gives more
-/// than permission bits.
+/// The most bytes of a link's target.
+const TARGET_BYTES_MAX: usize = 4_095;
+
+/// Containment: whatever peers say, no work names a path outside the root or Syncline's own files in it, gives more
+/// than permission bits, or makes a link that no system can hold.
 pub(super) fn check(site: usize, work: &Work) -> Result<(), Violation> {
     paths(work).into_iter().try_for_each(|path| check_path(site, path))?;
     match work {
@@ -49,6 +52,12 @@ fn check_path(site: usize, path: &str) -> Result<(), Violation> {
 }
 
 fn check_commit(site: usize, item: &CommitItem) -> Result<(), Violation> {
+    if let Put::Symlink { target } = &item.put
+        && (target.contains(&0) || target.len() > TARGET_BYTES_MAX)
+    {
+        let text = format!("work on device {site} makes a link at `{}` to what no link can lead to", item.path);
+        return broken(Invariant::Containment, text);
+    }
     let mode = match &item.put {
         Put::File { mode, .. } | Put::Directory { mode } | Put::Mode { mode } => *mode,
         Put::Symlink { .. } | Put::Nothing => 0,

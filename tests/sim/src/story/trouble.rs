@@ -79,11 +79,13 @@ pub enum TroubleKind {
     Sleep,
     /// It wakes up.
     Wake,
+    /// Someone connects to a device and sends what no honest member sends.
+    Stranger,
 }
 
 impl TroubleKind {
     /// All of them.
-    pub const ALL: [TroubleKind; 29] = [
+    pub const ALL: [TroubleKind; 30] = [
         TroubleKind::Crash,
         TroubleKind::PowerLoss,
         TroubleKind::Start,
@@ -113,6 +115,7 @@ impl TroubleKind {
         TroubleKind::ClockDrift,
         TroubleKind::Sleep,
         TroubleKind::Wake,
+        TroubleKind::Stranger,
     ];
 
     /// It ends a trouble: it can be drawn whenever any trouble can.
@@ -165,6 +168,10 @@ impl Trouble {
                 Some(format!("device {device} wakes up"))
             }
             TroubleKind::Sleep | TroubleKind::Wake => None,
+            TroubleKind::Stranger => {
+                let told = world.visit(site, &mut self.chance())?;
+                Some(format!("a stranger connects to device {device} and sends {told}"))
+            }
             _ => self.strike_disk(world, site).map(|told| format!("on device {device} {told}")),
         }
     }
