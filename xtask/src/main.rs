@@ -1,9 +1,10 @@
-//! The workspace's own commands: `cargo xtask test`, `sim`, `tidy`, `wasm`, `js`, `swift`, `kotlin`, `bench`.
+//! The workspace's own commands: `cargo xtask test`, `sim`, `fuzz`, `tidy`, `wasm`, `js`, `swift`, `kotlin`, `bench`.
 //!
 //! Each toolchain is taken in the ordinary way first and by a fallback second; one that cannot be had is a failure.
 
 mod bench;
 mod count;
+mod fuzz;
 mod js;
 mod kotlin;
 mod report;
@@ -72,6 +73,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Tries inputs on every decoder and on the engine, until one breaks a promise or the time is over.
+    Fuzz(fuzz::Options),
 }
 
 fn main() -> ExitCode {
@@ -94,6 +97,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Swift { debian } => test::swift(debian)?,
         Command::Kotlin => test::test(&[test::Language::Kotlin])?,
         Command::Bench { rows, json } => bench::bench(&rows, json)?,
+        Command::Fuzz(options) => fuzz::fuzz(&options)?,
     }
     Ok(ExitCode::SUCCESS)
 }

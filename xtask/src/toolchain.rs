@@ -48,16 +48,28 @@ pub fn add_compiler(version: &str) -> Result<()> {
 /// # Errors
 /// It does not build.
 pub fn cargo_deny() -> Result<OsString> {
-    if answers("cargo-deny", &["--version"]) {
-        return Ok("cargo-deny".into());
+    cargo_tool("cargo-deny")
+}
+
+/// The `cargo-fuzz` to run, likewise.
+///
+/// # Errors
+/// It does not build.
+pub fn cargo_fuzz() -> Result<OsString> {
+    cargo_tool("cargo-fuzz")
+}
+
+fn cargo_tool(name: &str) -> Result<OsString> {
+    if answers(name, &["--version"]) {
+        return Ok(name.into());
     }
-    let folder = workspace::cache()?.join("cargo-deny");
-    let program = folder.join("bin/cargo-deny");
+    let folder = workspace::cache()?.join(name);
+    let program = folder.join("bin").join(name);
     if !program.is_file() {
-        println!("cargo-deny is missing: it is built into the cache, which takes minutes");
-        let mut install = command("cargo", ["install", "cargo-deny", "--locked", "--root"]);
+        println!("{name} is missing: it is built into the cache, which takes minutes");
+        let mut install = command("cargo", ["install", name, "--locked", "--root"]);
         install.arg(&folder);
-        run(install).context("expected cargo-deny, it could not be installed")?;
+        run(install).with_context(|| format!("expected {name}, it could not be installed"))?;
     }
     Ok(program.into())
 }

@@ -35,11 +35,19 @@ pub fn push(listing: &mut Vec<u8>, name: &str, stat: &Stat) {
 /// Reads a packed listing.
 ///
 /// # Errors
-/// A listing that ends in the middle of an entry or holds what no entry is.
+/// A listing that ends in the middle of an entry, holds what no entry is, or says it in another form than
+/// [`push`] does.
 pub fn entries(mut listing: &[u8]) -> Result<Vec<Entry>, InvalidListing> {
     let mut entries = Vec::new();
+    let mut again = Vec::new();
     while !listing.is_empty() {
-        let (entry, rest) = postcard::take_from_bytes(listing).map_err(|_| InvalidListing)?;
+        let (entry, rest): (Entry, _) = postcard::take_from_bytes(listing).map_err(|_| InvalidListing)?;
+        again.clear();
+        push(&mut again, &entry.name, &entry.stat);
+        // What is left behind the entry's only form must be what is left behind the entry.
+        if listing.strip_prefix(again.as_slice()) != Some(rest) {
+            return Err(InvalidListing);
+        }
         entries.push(entry);
         listing = rest;
     }
@@ -50,3 +58,33 @@ pub fn entries(mut listing: &[u8]) -> Result<Vec<Entry>, InvalidListing> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the packed listing is malformed")]
 pub struct InvalidListing;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::EntryKind;
+
+    #[test]
+    fn a_listing_is_read_as_it_was_written_and_in_no_other_form() {
+        let stat = Stat {
+            kind: EntryKind::File,
+            size: 5,
+            mode: 0o644,
+            modified_ns: -1,
+            changed_ns: 0,
+            file_id: 9,
+            settled: true,
+        };
+        let mut listing = Vec::new();
+        push(&mut listing, "a", &stat);
+        push(&mut listing, "b", &stat);
+        let names: Vec<_> = entries(&listing).unwrap().into_iter().map(|entry| entry.name).collect();
+        assert_eq!(names, ["a", "b"]);
+        assert_eq!(entries(&listing[..listing.len() - 1]), Err(InvalidListing));
+
+        // The size, 5, as a longer number.
+        let at = listing.iter().position(|byte| *byte == 5).unwrap();
+        listing.splice(at..=at, [0x85, 0]);
+        assert_eq!(entries(&listing), Err(InvalidListing));
+    }
+}

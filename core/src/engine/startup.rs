@@ -46,11 +46,11 @@ impl Engine {
     fn restore(&mut self, Pair { key, value }: Pair) -> Option<()> {
         match keys::parse(&key) {
             keys::Key::Base(root, path) => match self.root_of(root) {
-                Some(root) => root.restore_base(&path, &value).ok(),
+                Some(root) => root.restore_base(&path, &value),
                 None => Some(()),
             },
             keys::Key::Intents => match keys::intents_root(&key).and_then(|root| self.root_of(root)) {
-                Some(root) => root.restore_intents(key, &value).ok(),
+                Some(root) => root.restore_intents(key, &value),
                 None => Some(()),
             },
             keys::Key::Incarnation => {

@@ -34,7 +34,7 @@ impl Root {
             // What the only copy of wanted bytes stands on is not replaced before they are staged.
             let must_wait = changes.len() >= COMMIT_ITEMS_MAX || self.is_needed(&change.directory, &change.name);
             if must_wait {
-                self.projection.ready.push(change);
+                self.leave_waiting(shared, change);
                 continue;
             }
             let standing = change.wish.as_ref().map(|wish| {
@@ -64,6 +64,24 @@ impl Root {
             return self.commit(shared, batch);
         }
         shared.saver.then(After::Commit { root: self.index, batch });
+    }
+
+    /// A change that cannot be made yet. If its path was found in another state meanwhile, it is given up: the bytes that
+    /// it waits for may be gone, and the look at them would wait for it.
+    fn leave_waiting(&mut self, shared: &mut Shared, change: ReadyChange) {
+        let full = path::join(&change.directory, &change.name);
+        if !self.again.contains(&full) {
+            self.projection.ready.push(change);
+            return;
+        }
+        if let Put::File { stage, content, .. } = &change.put {
+            let discard = Work::Discard { root: self.id, stages: alloc::vec![*stage] };
+            shared.perform_for(self.index, RootPurpose::Discard, discard);
+            if let Content::File { hash, .. } = content {
+                self.landed(hash);
+            }
+        }
+        self.free(&full);
     }
 
     /// The intents are on disk: makes the changes.

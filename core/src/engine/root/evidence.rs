@@ -64,6 +64,7 @@ impl Root {
     /// Looks at one path, whatever stands there.
     pub(super) fn look(&mut self, path: String) {
         if self.busy.contains(&path) {
+            self.fetches.contest(&path);
             self.again.insert(path);
         } else {
             self.busy.insert(path.clone());
@@ -137,9 +138,13 @@ impl Root {
         self.evidence.confirmed.extend(missing);
     }
 
+    /// Nobody looked: whatever the failure says, it says nothing of any path.
     pub(super) fn look_failed(&mut self, shared: &mut Shared, paths: Vec<String>, failure: &Failure) {
-        let results = paths.iter().map(|_| ProbeResult::Failed { failure: failure.clone() }).collect();
-        self.sort_out(shared, paths, results, true);
+        self.evidence.probing = self.evidence.probing.saturating_sub(1);
+        for path in paths {
+            self.unreadable(shared, &path, failure);
+            self.free(&path);
+        }
     }
 
     /// Takes what stands; returns the paths that are missing and should not be.

@@ -137,35 +137,34 @@ impl Root {
         }
     }
 
-    /// Takes a base entry, or the root's own record, from the store.
-    pub fn restore_base(&mut self, path: &str, value: &[u8]) -> Result<(), postcard::Error> {
+    /// Takes a base entry, or the root's own record, from the store; none if it makes no sense.
+    pub fn restore_base(&mut self, path: &str, value: &[u8]) -> Option<()> {
         if path.is_empty() {
-            let record: RootRecord = postcard::from_bytes(value)?;
+            let record: RootRecord = postcard::from_bytes(value).ok()?;
             if record.scanned {
                 self.phase = Phase::Scanning;
             }
-            return Ok(());
+            return Some(());
         }
-        let mut entry: BaseEntry = postcard::from_bytes(value)?;
-        if let Some((directory, name)) = path::split(path) {
-            entry.intent = self.base.entry(directory, &name).and_then(|entry| entry.intent.clone());
-            self.base.set(directory, &name, entry);
-        }
-        Ok(())
+        let mut entry: BaseEntry = postcard::from_bytes(value).ok()?;
+        let (directory, name) = path::split(path).filter(|_| is_workable(path))?;
+        entry.intent = self.base.entry(directory, &name).and_then(|entry| entry.intent.clone());
+        self.base.set(directory, &name, entry);
+        Some(())
     }
 
-    /// Takes a journal of intents from the store: changes that may or may not have been made.
-    pub fn restore_intents(&mut self, key: Vec<u8>, value: &[u8]) -> Result<(), postcard::Error> {
-        let intents: Vec<(String, Intent)> = postcard::from_bytes(value)?;
+    /// Takes a journal of intents from the store, changes that may or may not have been made; none if it makes no
+    /// sense.
+    pub fn restore_intents(&mut self, key: Vec<u8>, value: &[u8]) -> Option<()> {
+        let intents: Vec<(String, Intent)> = postcard::from_bytes(value).ok()?;
         for (path, intent) in intents {
-            if let Some((directory, name)) = path::split(&path)
-                && !planted(Planted::IntentsIgnored)
-            {
+            let (directory, name) = path::split(&path).filter(|_| is_workable(&path))?;
+            if !planted(Planted::IntentsIgnored) {
                 self.base.set_intent(directory, &name, Some(intent));
             }
         }
         self.old_intents.push(key);
-        Ok(())
+        Some(())
     }
 
     /// Everything is read from the store.
@@ -212,7 +211,7 @@ impl Root {
         if hints.is_empty() {
             self.scan.add(ListJob::below(String::new()));
         }
-        for hint in hints.into_iter().filter(|hint| is_listable(&hint.directory)) {
+        for hint in hints.into_iter().filter(|hint| is_workable(&hint.directory)) {
             self.scan.add(ListJob { directory: hint.directory, recursive: hint.recursive, after: None });
         }
     }
@@ -296,7 +295,8 @@ impl Root {
         match self.phase {
             Phase::Scanning => self.evidence.wants_turn(),
             Phase::Following => {
-                self.evidence.wants_turn() || self.is_clean && (self.wants_projection() || self.late_is_due())
+                let projects = self.wants_projection() || self.late_is_due() || self.fetches.is_contested();
+                self.evidence.wants_turn() || self.is_clean && projects
             }
             Phase::Assuming => true,
             _ => false,
@@ -432,6 +432,7 @@ impl Root {
     /// Ends what was done about a path: it is compared with the view again, and looked at if something was seen there.
     fn free(&mut self, path: &str) {
         self.busy.remove(path);
+        self.projection.reconsider_kept();
         if let Some((directory, name)) = path::split(path)
             && !planted(Planted::BusyPathForgotten)
         {
@@ -464,8 +465,34 @@ impl Root {
     }
 }
 
-/// A directory that may be listed: made of names, and not Syncline's own.
-fn is_listable(directory: &str) -> bool {
-    let is_path = directory.is_empty() || directory.split('/').all(|name| Name::new(name).is_ok());
-    is_path && !scan::is_reserved(directory)
+/// A path that work may name: the root itself, or made of names, within the limits, and not in Syncline's own folder.
+fn is_workable(path: &str) -> bool {
+    let is_path = path.is_empty() || path.split('/').all(|name| Name::new(name).is_ok());
+    is_path && path::depth(path) <= DEPTH_MAX && path.len() <= PATH_BYTES_MAX && !scan::is_reserved(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root() -> Root {
+        let id = RootId::from_bytes([7; 16]);
+        Root::new(0, &RootConfig { id, membership: Membership::Founder, allow_deletions: false })
+    }
+
+    #[test]
+    fn a_store_that_names_places_outside_the_root_is_refused() {
+        let entry = postcard::to_allocvec(&BaseEntry { retained: true, ..BaseEntry::default() }).unwrap();
+        let intent = || Intent { standing: None, conflict_of: None };
+        let journal = |path: &str| postcard::to_allocvec(&vec![(path, intent())]).unwrap();
+        let long = "x/".repeat(DEPTH_MAX) + "x";
+        for path in ["..", "../x", "/etc", "a//b", "a/../b", ".syncline", ".SYNCLINE/store", "a\0b", "a/", &long] {
+            assert_eq!(root().restore_base(path, &entry), None, "{path:?}");
+            assert_eq!(root().restore_intents(vec![1], &journal(path)), None, "{path:?}");
+        }
+        for path in ["a", "a/b", "a/.syncline", "..."] {
+            assert_eq!(root().restore_base(path, &entry), Some(()), "{path:?}");
+            assert_eq!(root().restore_intents(vec![1], &journal(path)), Some(()), "{path:?}");
+        }
+    }
 }

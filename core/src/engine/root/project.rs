@@ -26,6 +26,8 @@ pub struct Projection {
     /// Conflict copies that are not as they should be yet, and the plain names whose claims decide about them: nothing
     /// else may tell where a copy belongs that does not stand.
     copies: BTreeMap<String, Name>,
+    /// Names at which the last copy of a version stands that belongs elsewhere now.
+    kept: BTreeSet<(String, Name)>,
     /// Directories of which every claim is to be compared.
     sweeps: PathQueue,
     /// Changes that can be made as soon as their intents are saved.
@@ -64,6 +66,11 @@ impl Projection {
             self.dirty.insert((directory.to_string(), plain.clone()));
         }
         self.dirty.insert((directory.to_string(), name.clone()));
+    }
+
+    /// Something ended: what was kept may go now.
+    pub fn reconsider_kept(&mut self) {
+        self.dirty.append(&mut self.kept);
     }
 
     /// Takes note of what becomes of a conflict copy.
@@ -224,7 +231,7 @@ impl Root {
         let entries = view::entries(&self.merged, parents, name);
         let mut wishes = Vec::with_capacity(entries.len());
         let stands = self.base.entry(directory, name).is_some_and(|entry| self.is_removable(entry));
-        if entries.is_empty() && (stands || self.fetches.is_fetching(&path::join(directory, name))) {
+        if entries.is_empty() && (stands || self.fetches.is_fetching_plain(&path::join(directory, name))) {
             wishes.push((name.clone(), None, None));
         }
         let under_way = self.projection.copies_of(directory, name);
@@ -267,6 +274,7 @@ impl Root {
         let entry = self.base.entry(directory, name);
         let step = step(entry, wish.as_ref());
         if step.changes_what_stands() && self.holds_the_last(&full, entry, wish.as_ref()) {
+            self.projection.kept.insert((directory.to_string(), conflict_of.unwrap_or_else(|| name.clone())));
             return;
         }
         if step.is_late(wish.as_ref()) && !late {
@@ -335,6 +343,7 @@ impl Root {
         let grown = shown.content == Content::Directory;
         self.base.set(directory, name, BaseEntry { standing, conflict_of, ..old });
         self.store_base(shared, directory, name);
+        self.projection.reconsider_kept();
         if grown {
             self.projection.sweep(path::join(directory, name));
         }

@@ -16,6 +16,7 @@ use crate::engine::limits::{
 use crate::engine::shared::Shared;
 use crate::planted::{Planted, planted};
 use crate::tree::absorb::Found;
+use crate::tree::base::BaseEntry;
 use crate::tree::{Name, path};
 
 /// A directory to list.
@@ -219,6 +220,9 @@ impl Root {
             self.release(&path);
         }
         if self.busy.contains(&path) {
+            if !self.is_known(directory, name, &stat) {
+                self.fetches.contest(&path);
+            }
             if !planted(Planted::AgainDropped) {
                 self.again.insert(path);
             }
@@ -243,6 +247,16 @@ impl Root {
         }
         self.busy.insert(path.clone());
         self.scan.to_hash.push_back((path, stat.size));
+    }
+
+    /// Nothing shows that another thing stands at a path than base says; of a directory the kind is enough.
+    fn is_known(&self, directory: &str, name: &Name, stat: &Stat) -> bool {
+        let Some(BaseEntry { standing: Some(standing), stat: known, .. }) = self.base.entry(directory, name) else {
+            return false;
+        };
+        let is_directory = stat.kind == EntryKind::Directory;
+        let is_same = known.is_some_and(|known| Stat { settled: stat.settled, ..known } == *stat);
+        is_directory == (standing.content == Content::Directory) && (is_directory || is_same)
     }
 
     pub(super) fn hashed(&mut self, shared: &mut Shared, paths: Vec<String>, results: Vec<HashResult>) {

@@ -1,5 +1,6 @@
 //! Concurrent versions of one name.
 
+use syncline_core::api::Work;
 use syncline_scenarios::model::copy_name;
 use syncline_sim::{SiteId, Tree, World, tree};
 
@@ -205,4 +206,32 @@ fn a_conflict_that_was_resolved_does_not_come_back() {
     delete(&mut world, a, &copy_name("a.md", "left"));
     world.meet(a, b);
     world.assert_all(&tree([("a.md", "left and right")]));
+}
+
+#[test]
+fn a_conflict_copy_whose_bytes_arrive_elsewhere_at_the_same_time_comes_to_stand() {
+    let (mut world, a, b) = parted(Tree::default());
+    write(&mut world, a, "b", "text");
+    world.pass(1_000);
+    world[b].disk().write("b", "");
+    write(&mut world, b, "a", "text");
+    world.meet(a, b);
+    // Without an extension the copy's name comes behind the plain one, also in the order in which claims are compared.
+    let copy = copy_name("b.", "text");
+    world.assert_all(&tree([("a", "text"), ("b", ""), (copy.trim_end_matches('.'), "text")]));
+}
+
+#[test]
+fn an_edit_of_the_only_bytes_that_a_conflict_copy_needs_is_not_left_waiting() {
+    let (mut world, a, b) = parted(tree([("f.md", "old")]));
+    write(&mut world, b, "f.md", "right");
+    write(&mut world, a, "f.md", "left, and later");
+    // No watcher tells of this, and nobody asks for the bytes before the device itself wants them for a copy.
+    world[b].disk().write("f.md", "edited right");
+    world[b].hold(|work| matches!(work, Work::Read { .. }));
+    world.link(a, b);
+    world.settle();
+    world[b].let_go();
+    world.settle();
+    world.assert_all(&tree([("f.md", "edited right"), (&copy_name("f.md", "left, and later"), "left, and later")]));
 }

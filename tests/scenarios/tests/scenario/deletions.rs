@@ -1,6 +1,6 @@
 //! What counts as a deletion, and what does not.
 
-use syncline_core::api::{Command, NoticeCode, RootState};
+use syncline_core::api::{Command, Failure, NoticeCode, Outcome, RootState, Work};
 use syncline_sim::{Fault, ROOT, SiteId, Tree, World, directory, tree};
 
 fn notes(count: usize) -> Tree {
@@ -199,4 +199,21 @@ fn a_directory_with_entries_that_are_not_kept_is_retained() {
     world.link(a, b);
     world.settle();
     assert!(world[a].tree().is_empty(), "what is retained does not come back: {:?}", world[a].tree());
+}
+
+#[test]
+fn t12_a_look_that_fails_as_a_whole_is_no_absence_and_is_taken_again() {
+    let (mut world, a, b) = World::pair(1, tree([("gone", "x"), ("stays", "y")]), Tree::default());
+    world.pass(1_000);
+    world[b].disk().remove("gone");
+    world[b].hold(|work| matches!(work, Work::Probe { .. }));
+    world.rescan(b);
+    let (task, _) = world[b].pending().next().expect("a look at what is missing");
+    world.complete(b, task, Outcome::Failed { failure: Failure::Missing });
+    world.pass(1_000);
+    assert_eq!(world[a].tree().at("gone"), Some(&"x".into()), "nobody looked at the path");
+    world[b].let_go();
+    world.rescan(b);
+    world.pass(10_000);
+    world.assert_all(&tree([("stays", "y")]));
 }

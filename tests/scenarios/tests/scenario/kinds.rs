@@ -1,5 +1,7 @@
 //! Files, directories, links and their permission bits, one in place of the other.
 
+use syncline_core::api::Work;
+use syncline_scenarios::model::copy_name;
 use syncline_sim::{Item, Tree, World, directory, symlink, tree};
 
 /// What can stand at a path, the last one with something in it.
@@ -124,4 +126,21 @@ fn a_directory_that_its_owner_may_not_write_still_gets_its_entries() {
     world.rescan(b);
     world.rescan(a);
     world.assert_all(&folder);
+}
+
+#[test]
+fn a_directory_where_a_files_bytes_are_awaited_is_taken_without_them() {
+    let (mut world, a, b) = World::pair(1, Tree::default(), Tree::default());
+    world[a].hold(|work| matches!(work, Work::Read { .. }));
+    world.pass(1_000);
+    world[a].disk().write("d", "file");
+    world[b].disk().write("d/e/f", "inner");
+    world.rescan(a);
+    world.rescan(b);
+    assert!(world[b].root().files == 1, "what stands in the directory is known: {:?}", world[b].root());
+    world[a].let_go();
+    // What was asked for stands elsewhere there by now: it is asked for again a minute later.
+    world.pass(70_000);
+    let copy = copy_name("d.", "file");
+    world.assert_all(&tree([("d/e/f", "inner"), (copy.trim_end_matches('.'), "file")]));
 }

@@ -40,6 +40,8 @@ struct Act {
     /// Of an ending: it surely reached what stood there. Of a making: it surely was one, and not what stood there
     /// before, back before anyone looked, nor what a device forgot that it had.
     is_certain: bool,
+    /// Of an ending: an edit would have ended nothing.
+    in_grace: bool,
 }
 
 /// What people did in one world.
@@ -75,8 +77,9 @@ impl Versions {
             if let Some(old) = old.filter(|old| new.as_ref() != Some(old)) {
                 let is_edit = after.at(path).is_some();
                 // Of two equal files of one name, the one that stays may be meant to stay.
-                let is_certain = !(is_edit && self.may_be_in_grace(site, path, now)) && !stays(&old);
-                let ending = Act { at: self.acts, site, path: path.to_string(), is_certain };
+                let in_grace = self.may_be_in_grace(site, path, now);
+                let is_certain = !(is_edit && in_grace) && !stays(&old);
+                let ending = Act { at: self.acts, site, path: path.to_string(), is_certain, in_grace };
                 self.past(path, old).endings.push(ending);
             }
         }
@@ -166,10 +169,18 @@ impl Versions {
     fn make(&mut self, site: usize, path: &str, text: Text, by_hand: bool) {
         self.acts += 1;
         let at = self.acts;
+        // Removed and made anew before anyone looked is an edit.
+        for past in self.pasts.range_mut((family(path), (Kind::File, Vec::new()))..) {
+            if past.0.0 != family(path) {
+                break;
+            }
+            let removals = past.1.endings.iter_mut().filter(|ending| ending.in_grace && ending.site == site);
+            removals.filter(|ending| ending.path == path).for_each(|ending| ending.is_certain = false);
+        }
         let past = self.past(path, text);
         let is_back = past.endings.iter().any(|ending| ending.site == site && ending.path == path);
         let is_certain = !is_back && (by_hand || past.makings.is_empty());
-        past.makings.push(Act { at, site, path: path.to_string(), is_certain });
+        past.makings.push(Act { at, site, path: path.to_string(), is_certain, in_grace: false });
     }
 
     fn past(&mut self, path: &str, text: Text) -> &mut Past {
@@ -200,13 +211,16 @@ fn text(item: &Item) -> Option<Text> {
     }
 }
 
-/// The plain path that a path belongs to: its own, unless it is named as a conflict copy.
+/// The plain path that a path belongs to: its own, without any marks of conflict copies. (Who forgot what a copy is takes
+/// it for a file of its own, which then can have copies; and a copy that becomes a directory takes the plain name.)
 pub(crate) fn family(path: &str) -> String {
-    let marked = path.rfind(" (conflict ").and_then(|start| {
-        let end = start + path[start..].find(')')?;
-        (!path[start..].contains('/')).then(|| format!("{}{}", &path[..start], &path[end + 1..]))
-    });
-    marked.unwrap_or_else(|| path.to_string())
+    let mut plain = path.to_string();
+    while let Some(start) = plain.find(" (conflict ")
+        && let Some(length) = plain[start..].find(')')
+    {
+        plain.replace_range(start..=start + length, "");
+    }
+    plain
 }
 
 fn show((kind, bytes): &Text) -> String {
@@ -276,6 +290,7 @@ mod tests {
     #[test]
     fn a_copy_belongs_to_its_plain_path() {
         assert_eq!(family("d/a (conflict 01234567).md"), "d/a.md");
+        assert_eq!(family("d/a (conflict 01234567) (conflict 89abcdef).md"), "d/a.md");
         assert_eq!(family("d/a.md"), "d/a.md");
     }
 }

@@ -146,7 +146,7 @@ impl Act {
                 return None;
             }
             if self.kind == ActKind::Restore {
-                world.judge().restored(usize::from(self.device));
+                world.judge().restored(usize::from(self.device) % world.sites().count());
             }
             world.command(site, command);
             return Some(told.into());

@@ -122,10 +122,12 @@ impl Stage {
             self.tell(&told);
         }
         if let Some(act) = turn.act {
-            let site = self.sites[usize::from(act.device) % self.sites.len()];
+            // A device that was taken away leaves its acts to the others.
+            let device = usize::from(act.device) % self.sites.len();
+            let site = self.sites[device];
             if let Some(told) = act.perform(&mut self.world, site) {
                 self.coverage.count(format!("act {:?}", act.kind));
-                self.tell(&format!("on device {}, someone {told}", act.device));
+                self.tell(&format!("on device {device}, someone {told}"));
             }
         }
         self.world.set_order(if turn.run.is_drawn { Order::Drawn } else { Order::Asked });

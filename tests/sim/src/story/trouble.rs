@@ -210,7 +210,8 @@ impl Trouble {
     }
 
     fn strike_network(&self, world: &mut World, site: SiteId, other: SiteId) -> Option<String> {
-        let (a, b) = (self.device, self.other);
+        let count = world.sites().count();
+        let (a, b) = (usize::from(self.device) % count, usize::from(self.other) % count);
         let is_linked = world.is_linked(site, other);
         match self.kind {
             TroubleKind::Latency => {

@@ -44,6 +44,8 @@ pub struct Fetches {
     distrusted: Vec<(LinkId, Hash)>,
     /// Given up with chunks still at the host: discarded when those are back.
     cancelled: BTreeMap<StageId, usize>,
+    /// Paths at which something else was seen than what a file is being brought together for.
+    contested: Vec<String>,
 }
 
 struct Job {
@@ -136,9 +138,24 @@ impl Fetches {
         if self.only_wait() { self.jobs.len() } else { 0 }
     }
 
-    /// A file is being brought together for this path.
-    pub fn is_fetching(&self, path: &str) -> bool {
-        self.by_path.contains_key(path)
+    /// Something else was seen at a path, or may stand there: a file that is being brought together for it is given up,
+    /// for it could not be put in place, and nothing is found out about what stands there before.
+    pub fn contest(&mut self, path: &str) {
+        if self.by_path.contains_key(path) {
+            self.contested.push(path.to_string());
+        }
+    }
+
+    /// Files are to be given up.
+    pub fn is_contested(&self) -> bool {
+        !self.contested.is_empty()
+    }
+
+    /// A file is being brought together for this path, and not as a conflict copy: that is for the plain name's claim
+    /// to decide about.
+    pub fn is_fetching_plain(&self, path: &str) -> bool {
+        let job = self.by_path.get(path).and_then(|stage| self.jobs.get(stage));
+        job.is_some_and(|job| job.conflict_of.is_none())
     }
 
     /// No more files may be begun now.
@@ -307,6 +324,12 @@ impl Root {
 
     /// Hands out chunks, as many as may be in flight, and batches that came together.
     pub(in crate::engine::root) fn fetch_turn(&mut self, shared: &mut Shared) {
+        for path in core::mem::take(&mut self.fetches.contested) {
+            if let Some(stage) = self.fetches.by_path.get(&path).copied() {
+                self.cancel_fetch(shared, stage);
+                self.free(&path);
+            }
+        }
         while self.fetches.in_flight_bytes < FETCH_BYTES_MAX
             && let Some(stage) = self.fetches.unscheduled.front().copied()
         {

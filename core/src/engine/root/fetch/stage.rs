@@ -131,6 +131,7 @@ impl Root {
             self.cancel_fetch(shared, stage);
             if !planted(Planted::CancelledFetchStaysBusy) {
                 self.busy.remove(full);
+                self.projection.reconsider_kept();
             }
         }
     }
@@ -141,7 +142,7 @@ impl Root {
         self.free(&full);
     }
 
-    fn cancel_fetch(&mut self, shared: &mut Shared, stage: StageId) -> Option<String> {
+    pub(super) fn cancel_fetch(&mut self, shared: &mut Shared, stage: StageId) -> Option<String> {
         let job = self.fetches.forget(stage)?;
         self.fetches.to_stage.retain(|(chunk, _)| chunk.stage != stage);
         self.release_waiting(&job.content);
