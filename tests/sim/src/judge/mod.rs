@@ -183,6 +183,11 @@ impl Judge {
         self.report(broken);
     }
 
+    /// All that an engine asked for and that is not done yet.
+    pub(crate) fn burdened<'a>(&self, site: usize, under_way: impl Iterator<Item = &'a Work>) {
+        self.report(work::check_burden(site, under_way));
+    }
+
     /// A device carried out a piece of work.
     pub(crate) fn performed(&self, site: usize, now: Now, work: &Work, outcome: &Outcome) {
         let state = &mut *self.state.borrow_mut();

@@ -1,7 +1,7 @@
 //! What befalls devices and what lies between them.
 
 use serde::{Deserialize, Serialize};
-use syncline_core::api::{Command, Event};
+use syncline_core::api::{Command, Event, Work};
 
 use crate::{Asleep, Crash, Fault, ROOT, Reading, SiteId, World};
 
@@ -125,6 +125,9 @@ impl TroubleKind {
     }
 }
 
+/// How many things may happen until a crash has found its moment.
+const STEPS_AWAITED_MAX: usize = 200;
+
 impl Trouble {
     /// Lets it happen; returns it in a sentence, or none if it makes no difference now.
     pub(super) fn strike(&self, world: &mut World) -> Option<String> {
@@ -184,10 +187,12 @@ impl Trouble {
         let runs = world[site].is_running();
         match self.kind {
             TroubleKind::Crash if runs => {
+                self.await_work(world, site);
                 world.crash_by(site, Crash::Process, &mut self.chance());
                 Some("ends at once".into())
             }
             TroubleKind::PowerLoss => {
+                self.await_work(world, site);
                 world.lose_power(site, &mut self.chance());
                 Some("ends, for the device goes off".into())
             }
@@ -206,6 +211,24 @@ impl Trouble {
                 Some("forgets all that it knew, and starts".into())
             }
             _ => None,
+        }
+    }
+
+    /// Half of all crashes wait a while for the moment at which they do most harm: when the folder is about to be
+    /// changed, or when something is about to be saved.
+    fn await_work(&self, world: &mut World, site: SiteId) {
+        let is_wanted = |work: &Work| match self.amount % 4 {
+            0 => matches!(work, Work::Commit { .. }),
+            1 => matches!(work, Work::Save { .. }),
+            _ => true,
+        };
+        if self.amount % 4 > 1 {
+            return;
+        }
+        for _ in 0..STEPS_AWAITED_MAX {
+            if world[site].pending().any(|(_, work)| is_wanted(work)) || !world.step() {
+                return;
+            }
         }
     }
 
