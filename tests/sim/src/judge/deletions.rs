@@ -41,12 +41,7 @@ impl Deletions {
 
     /// A device wrote that something with this plain path is deleted.
     pub fn check(&mut self, site: usize, plain: &str) -> Result<(), Violation> {
-        let directory_end = plain.rfind('/').map_or(0, |slash| slash + 1);
-        let start = (site, plain[..directory_end].to_string());
-        let paths = self
-            .paths
-            .range_mut(start.clone()..)
-            .take_while(|((of, path), _)| *of == site && path.starts_with(&start.1));
+        let paths = self.paths.range_mut((site, String::new())..).take_while(|((of, _), _)| *of == site);
         let mut evidence = paths.filter(|((_, path), looks)| looks.confirmed && family(path) == family(plain));
         match evidence.next() {
             Some((_, looks)) => {

@@ -53,6 +53,9 @@ pub(super) struct Versions {
     /// When the engine last changed a path of a device, by its wall clock.
     synced: BTreeMap<(usize, String), u64>,
     unsure_clocks: BTreeSet<usize>,
+    known: BTreeSet<usize>,
+    /// Devices that lost their memory: what is removed there may be something that they have yet to learn of again.
+    forgetful: BTreeSet<usize>,
 }
 
 impl Versions {
@@ -78,7 +81,7 @@ impl Versions {
                 let is_edit = after.at(path).is_some();
                 // Of two equal files of one name, the one that stays may be meant to stay.
                 let in_grace = self.may_be_in_grace(site, path, now);
-                let is_certain = !(is_edit && in_grace) && !stays(&old);
+                let is_certain = !(is_edit && in_grace) && !stays(&old) && !self.forgetful.contains(&site);
                 let ending = Act { at: self.acts, site, path: path.to_string(), is_certain, in_grace };
                 self.past(path, old).endings.push(ending);
             }
@@ -95,6 +98,9 @@ impl Versions {
     /// and not yet told is forgotten.
     pub fn forgot(&mut self, site: usize, folder: &Tree) {
         self.restored(site);
+        if !self.known.insert(site) {
+            self.forgetful.insert(site);
+        }
         for (path, item) in folder.items() {
             if let Some(text) = text(item) {
                 self.make(site, path, text, false);
@@ -132,10 +138,7 @@ impl Versions {
         histories: &[&[u8]],
     ) -> Result<(), Violation> {
         for (key @ (name, text), past) in &self.pasts {
-            let last_ending = past.endings.iter().map(|ending| ending.at).max().unwrap_or(0);
-            let Some(lost) = past.makings.iter().find(|making| making.is_certain && making.at > last_ending) else {
-                continue;
-            };
+            let Some(lost) = past.makings.iter().find(|making| past.must_live(making)) else { continue };
             if !standing.contains_key(key) {
                 let kept = histories.contains(&text.1.as_slice());
                 let end = if kept { "stands only in a history" } else { "is gone" };
@@ -194,6 +197,13 @@ impl Versions {
 }
 
 impl Past {
+    /// Nobody ended a making: not later, and no one else at all, for who removed the same text from the same name may
+    /// tell of it only after this one was made.
+    fn must_live(&self, making: &Act) -> bool {
+        let may_end = |ending: &Act| ending.at > making.at || ending.site != making.site;
+        making.is_certain && !self.endings.iter().any(may_end)
+    }
+
     /// Someone ended a making who surely had been shown it: its maker, or anyone if it was the only one.
     fn is_ended(&self, making: &Act) -> bool {
         self.endings.iter().any(|ending| {
