@@ -1,6 +1,6 @@
 //! Playing many drawn stories.
 
-use std::sync::Mutex;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Result;
@@ -10,6 +10,7 @@ use super::crew::{self, Broken, Plan, Tally, is_interrupted};
 use super::failure::{Failure, choose};
 use super::options::Cli;
 use super::progress::Progress;
+use super::seeds::Pair;
 use super::{Verdict, figures};
 
 /// So many failures are made small; the others are counted.
@@ -34,43 +35,37 @@ pub fn play(cli: &Cli, plan: Plan) -> Result<Verdict> {
         !(cli.first && told > 0)
     });
     progress.end();
-    let reports = reports(cli, plan, &tally)?;
+    report_all(cli, plan, &tally)?;
     let missing = if tally.runs >= figures::RUNS_ENOUGH { figures::missing(&tally.coverage) } else { Vec::new() };
     if cli.json {
         println!("{:#}", to_json(plan, &tally, &missing));
     } else {
-        print(plan, &tally, &missing, &reports);
+        print(plan, &tally, &missing);
     }
     Ok(if tally.broken.is_empty() && missing.is_empty() { Verdict::Well } else { Verdict::Wrong })
 }
 
-/// Failures that were made small, several at once.
-fn reports(cli: &Cli, plan: Plan, tally: &Tally) -> Result<Vec<String>> {
+/// Makes failing stories small, several at once, and tells each when it is.
+fn report_all(cli: &Cli, plan: Plan, tally: &Tally) -> Result<()> {
     let chosen = choose(&tally.broken, if cli.first { 1 } else { SHRUNK_MAX });
-    if chosen.is_empty() {
-        return Ok(Vec::new());
+    if chosen.is_empty() || is_interrupted() {
+        return Ok(());
     }
     eprintln!("making {} of {} failing stories small", chosen.len(), tally.broken.len());
-    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..plan.jobs.min(chosen.len()) {
-            scope.spawn(|| {
-                while let Some((index, broken)) = take(&chosen, &next) {
-                    let report = report(cli, plan, broken);
-                    // No holder of the lock panics.
-                    done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((index, report));
-                }
-            });
+    let next = AtomicUsize::new(0);
+    let work = || -> Result<()> {
+        while let Some(broken) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let report = report(cli, plan, broken)?;
+            if !cli.json {
+                println!("{report}");
+            }
         }
-    });
-    let mut done = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    done.sort_by_key(|(index, _)| *index);
-    done.into_iter().map(|(_, report)| report).collect()
-}
-
-fn take<'a>(chosen: &'a [Broken], next: &AtomicUsize) -> Option<(usize, &'a Broken)> {
-    let index = next.fetch_add(1, Ordering::Relaxed);
-    chosen.get(index).map(|broken| (index, broken))
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..plan.jobs.min(chosen.len())).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().try_for_each(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    })
 }
 
 fn report(cli: &Cli, plan: Plan, broken: &Broken) -> Result<String> {
@@ -83,11 +78,8 @@ fn report(cli: &Cli, plan: Plan, broken: &Broken) -> Result<String> {
     Ok(format!("== run {}, {pair}\n{report}drawn: cargo xtask sim {whole}{}\n", broken.run, cli.same_options()))
 }
 
-fn print(plan: Plan, tally: &Tally, missing: &[String], reports: &[String]) {
+fn print(plan: Plan, tally: &Tally, missing: &[String]) {
     println!("{}", figures::table(&tally.coverage));
-    for report in reports {
-        println!("{report}");
-    }
     println!("{}", figures::summary(tally, plan.jobs));
     if is_interrupted() {
         println!("ended before all {} runs were played", plan.runs);
@@ -97,6 +89,12 @@ fn print(plan: Plan, tally: &Tally, missing: &[String], reports: &[String]) {
     }
     if !missing.is_empty() {
         println!("never happened in {} runs: {}", tally.runs, missing.join(", "));
+    }
+    if is_interrupted() {
+        for broken in choose(&tally.broken, SHRUNK_MAX) {
+            let Pair { workload, schedule } = broken.pair;
+            println!("broken: cargo xtask sim --workload {workload} --schedule {schedule} --acts {}", plan.acts);
+        }
     }
     println!("again: cargo xtask sim --runs {} --seed {} --acts {}", plan.runs, plan.base, plan.acts);
 }

@@ -19,6 +19,7 @@ pub(super) struct Ledger {
     told: BTreeMap<(usize, LinkId), Heads>,
     told_by_earlier: BTreeMap<usize, Heads>,
     has_outsiders: bool,
+    outsiders: BTreeSet<ReplicaId>,
     authors: BTreeSet<ReplicaId>,
 }
 
@@ -44,6 +45,7 @@ impl Ledger {
             }
             match self.messages.get_mut(&(author, counter)) {
                 Some(known) if known.bytes == *bytes => known.is_public = true,
+                None if self.outsiders.contains(&author) => {}
                 None if self.has_outsiders && !self.authors.contains(&author) => {}
                 _ => {
                     let text = format!("message {counter} of {author} was taken, which that replica never wrote");
@@ -57,6 +59,11 @@ impl Ledger {
     /// From now on authors may be heard who are no device of the world: they sign as members do.
     pub fn admit_outsiders(&mut self) {
         self.has_outsiders = true;
+    }
+
+    /// From now on this author may be heard, who is no device of the world.
+    pub fn admit(&mut self, author: ReplicaId) {
+        self.outsiders.insert(author);
     }
 
     /// A device says on a link what it holds: not less than it said there before, nor than an earlier engine of this

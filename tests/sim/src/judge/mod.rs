@@ -183,6 +183,11 @@ impl Judge {
         self.report(broken);
     }
 
+    /// All that an engine asked for and that is not done yet.
+    pub(crate) fn burdened<'a>(&self, site: usize, under_way: impl Iterator<Item = &'a Work>) {
+        self.report(work::check_burden(site, under_way));
+    }
+
     /// A device carried out a piece of work.
     pub(crate) fn performed(&self, site: usize, now: Now, work: &Work, outcome: &Outcome) {
         let state = &mut *self.state.borrow_mut();
@@ -200,6 +205,11 @@ impl Judge {
     /// Members that are no device of the world will be heard.
     pub(crate) fn admit_outsiders(&self) {
         self.state.borrow_mut().ledger.admit_outsiders();
+    }
+
+    /// This author is no device of the world, and will be heard.
+    pub(crate) fn admit(&self, author: ReplicaId) {
+        self.state.borrow_mut().ledger.admit(author);
     }
 
     /// How long a path must have been missing before its deletion is sent, in milliseconds.

@@ -7,8 +7,40 @@ use super::{Invariant, Violation, broken};
 /// The most bytes of one read.
 const READ_BYTES_MAX: u32 = 4 << 20;
 
-/// Containment: whatever peers say, no work names a path outside the root or Syncline's own files in it, or gives more
-/// than permission bits.
+/// The most bytes of a link's target.
+const TARGET_BYTES_MAX: usize = 4_095;
+
+/// The most readings of files, and the most listings, that one device is asked for and has not done yet.
+const READINGS_MAX: usize = 8;
+const LISTINGS_MAX: usize = 16;
+
+/// The most looks at paths under way: those of one turn, and second looks at what was missing, which fall due together
+/// when a device wakes up or was slow.
+const LOOKS_MAX: usize = 64;
+
+/// Bounds: however much there is to do, only so much is asked for at once. Judges all work under way of a device.
+pub(super) fn check_burden<'a>(site: usize, under_way: impl Iterator<Item = &'a Work>) -> Result<(), Violation> {
+    let (mut readings, mut listings, mut looks) = (0, 0, 0);
+    for work in under_way {
+        match work {
+            Work::Hash { .. } => readings += 1,
+            Work::List { .. } => listings += 1,
+            Work::Probe { .. } => looks += 1,
+            _ => {}
+        }
+    }
+    let counts =
+        [("reads of files", readings, READINGS_MAX), ("listings", listings, LISTINGS_MAX), ("looks", looks, LOOKS_MAX)];
+    match counts.into_iter().find(|(_, count, most)| count > most) {
+        Some((what, count, most)) => {
+            broken(Invariant::Bounds, format!("device {site} is asked for {count} {what} at once, more than {most}"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Containment: whatever peers say, no work names a path outside the root or Syncline's own files in it, gives more
+/// than permission bits, or makes a link that no system can hold.
 pub(super) fn check(site: usize, work: &Work) -> Result<(), Violation> {
     paths(work).into_iter().try_for_each(|path| check_path(site, path))?;
     match work {
@@ -49,6 +81,12 @@ fn check_path(site: usize, path: &str) -> Result<(), Violation> {
 }
 
 fn check_commit(site: usize, item: &CommitItem) -> Result<(), Violation> {
+    if let Put::Symlink { target } = &item.put
+        && (target.contains(&0) || target.len() > TARGET_BYTES_MAX)
+    {
+        let text = format!("work on device {site} makes a link at `{}` to what no link can lead to", item.path);
+        return broken(Invariant::Containment, text);
+    }
     let mode = match &item.put {
         Put::File { mode, .. } | Put::Directory { mode } | Put::Mode { mode } => *mode,
         Put::Symlink { .. } | Put::Nothing => 0,

@@ -73,6 +73,8 @@ pub enum ActKind {
     RenameCopy,
     /// Writes a file of several chunks.
     WriteBig,
+    /// Writes many small files at once.
+    Unpack,
     /// Changes something in the middle of a big file.
     EditBig,
     /// Says yes to deletions that are held.
@@ -85,7 +87,7 @@ pub enum ActKind {
 
 impl ActKind {
     /// All of them.
-    pub const ALL: [ActKind; 29] = [
+    pub const ALL: [ActKind; 30] = [
         ActKind::Write,
         ActKind::WriteSame,
         ActKind::Edit,
@@ -111,6 +113,7 @@ impl ActKind {
         ActKind::KeepCopy,
         ActKind::RenameCopy,
         ActKind::WriteBig,
+        ActKind::Unpack,
         ActKind::EditBig,
         ActKind::Allow,
         ActKind::Restore,
@@ -131,6 +134,9 @@ const MODES: [u16; 4] = [0o644, 0o600, 0o755, 0o700];
 /// How many bytes a big file has: a handful of chunks.
 const BIG_BYTES: usize = 400_000;
 
+/// How many files are unpacked at once: more than what is looked at or deleted one by one.
+const UNPACKED_FILES: usize = 70;
+
 impl Act {
     /// Does it; returns it in a sentence, and the directories in which something changed. None if there is nothing that
     /// it could be done to.
@@ -146,7 +152,7 @@ impl Act {
                 return None;
             }
             if self.kind == ActKind::Restore {
-                world.judge().restored(usize::from(self.device));
+                world.judge().restored(usize::from(self.device) % world.sites().count());
             }
             world.command(site, command);
             return Some(told.into());
@@ -173,7 +179,7 @@ impl Act {
                 self.put_elsewhere(disk, tree)
             }
             ActKind::Delete | ActKind::DeleteDirectory | ActKind::DeleteMost => self.delete(disk, tree),
-            ActKind::MakeDirectory | ActKind::Swap | ActKind::Chmod => self.shape(disk, tree),
+            ActKind::MakeDirectory | ActKind::Swap | ActKind::Chmod | ActKind::Unpack => self.shape(disk, tree),
             ActKind::EditCopy | ActKind::DeleteCopy | ActKind::KeepCopy | ActKind::RenameCopy => {
                 self.treat_copy(disk, tree)
             }
@@ -344,6 +350,19 @@ impl Act {
                 }
                 disk.mkdir(path);
                 Some(format!("makes the directory `{path}`"))
+            }
+            ActKind::Unpack => {
+                let path = DIRECTORIES[usize::from(self.at) % DIRECTORIES.len()];
+                if !can_hold(tree, &format!("{path}/x")) {
+                    return None;
+                }
+                for part in 0..UNPACKED_FILES {
+                    let file = format!("{path}/part {part}");
+                    if tree.at(&file).is_none_or(|item| is_file(Some(item))) {
+                        disk.write(&file, format!("part {part} of {}", self.text()));
+                    }
+                }
+                Some(format!("unpacks {UNPACKED_FILES} files into `{path}`"))
             }
             ActKind::Chmod => {
                 let path = self.pick(tree, self.at, |item| is_directory(item) || is_file(Some(item)))?;

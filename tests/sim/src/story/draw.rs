@@ -42,7 +42,8 @@ impl Habits {
     fn act(&self, chance: &mut fastrand::Rng, devices: u8, number: u16) -> Act {
         let mut kind = self.kinds[chance.usize(..self.kinds.len())];
         // Rare, for each costs as much as a hundred others.
-        if matches!(kind, ActKind::WriteBig | ActKind::EditBig | ActKind::DeleteMost) && chance.u8(..8) > 0 {
+        let is_costly = matches!(kind, ActKind::WriteBig | ActKind::Unpack | ActKind::EditBig | ActKind::DeleteMost);
+        if is_costly && chance.u8(..8) > 0 {
             kind = ActKind::Write;
         }
         Act { kind, device: chance.u8(..devices), at: chance.u8(..self.places), to: chance.u8(..self.places), number }

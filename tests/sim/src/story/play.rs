@@ -111,6 +111,7 @@ impl Stage {
         self.tell("the troubles end");
         self.wind_down();
         self.check_silence();
+        self.check_staging();
         self.check_rest();
     }
 
@@ -122,10 +123,12 @@ impl Stage {
             self.tell(&told);
         }
         if let Some(act) = turn.act {
-            let site = self.sites[usize::from(act.device) % self.sites.len()];
+            // A device that was taken away leaves its acts to the others.
+            let device = usize::from(act.device) % self.sites.len();
+            let site = self.sites[device];
             if let Some(told) = act.perform(&mut self.world, site) {
                 self.coverage.count(format!("act {:?}", act.kind));
-                self.tell(&format!("on device {}, someone {told}", act.device));
+                self.tell(&format!("on device {device}, someone {told}"));
             }
         }
         self.world.set_order(if turn.run.is_drawn { Order::Drawn } else { Order::Asked });
@@ -231,6 +234,16 @@ impl Stage {
         self.world.judge().must(Invariant::Quiescence, before == after, || {
             format!("at rest devices go on saving, sending or writing: {before:?} became {after:?}")
         });
+    }
+
+    /// Nothing is left beside the folders that no one waits for.
+    fn check_staging(&mut self) {
+        for (number, site) in self.sites.clone().into_iter().enumerate() {
+            let (waits, staged) = (self.world[site].root().waiting > 0, self.world[site].disk().staged());
+            self.world.judge().must(Invariant::Bounds, waits || staged == 0, || {
+                format!("device {number} keeps {staged} staged files that nothing needs")
+            });
+        }
     }
 
     fn check_rest(&self) {

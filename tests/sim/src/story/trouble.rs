@@ -1,7 +1,7 @@
 //! What befalls devices and what lies between them.
 
 use serde::{Deserialize, Serialize};
-use syncline_core::api::{Command, Event};
+use syncline_core::api::{Command, Event, Work};
 
 use crate::{Asleep, Crash, Fault, ROOT, Reading, SiteId, World};
 
@@ -79,11 +79,13 @@ pub enum TroubleKind {
     Sleep,
     /// It wakes up.
     Wake,
+    /// Someone connects to a device and sends what no honest member sends.
+    Stranger,
 }
 
 impl TroubleKind {
     /// All of them.
-    pub const ALL: [TroubleKind; 29] = [
+    pub const ALL: [TroubleKind; 30] = [
         TroubleKind::Crash,
         TroubleKind::PowerLoss,
         TroubleKind::Start,
@@ -113,6 +115,7 @@ impl TroubleKind {
         TroubleKind::ClockDrift,
         TroubleKind::Sleep,
         TroubleKind::Wake,
+        TroubleKind::Stranger,
     ];
 
     /// It ends a trouble: it can be drawn whenever any trouble can.
@@ -121,6 +124,9 @@ impl TroubleKind {
         matches!(self, Start | Join | Flow | MendNetwork | MendDisk | Wake)
     }
 }
+
+/// How many things may happen until a crash has found its moment.
+const STEPS_AWAITED_MAX: usize = 200;
 
 impl Trouble {
     /// Lets it happen; returns it in a sentence, or none if it makes no difference now.
@@ -165,6 +171,10 @@ impl Trouble {
                 Some(format!("device {device} wakes up"))
             }
             TroubleKind::Sleep | TroubleKind::Wake => None,
+            TroubleKind::Stranger => {
+                let told = world.visit(site, &mut self.chance())?;
+                Some(format!("a stranger connects to device {device} and sends {told}"))
+            }
             _ => self.strike_disk(world, site).map(|told| format!("on device {device} {told}")),
         }
     }
@@ -177,10 +187,12 @@ impl Trouble {
         let runs = world[site].is_running();
         match self.kind {
             TroubleKind::Crash if runs => {
+                self.await_work(world, site);
                 world.crash_by(site, Crash::Process, &mut self.chance());
                 Some("ends at once".into())
             }
             TroubleKind::PowerLoss => {
+                self.await_work(world, site);
                 world.lose_power(site, &mut self.chance());
                 Some("ends, for the device goes off".into())
             }
@@ -202,8 +214,27 @@ impl Trouble {
         }
     }
 
+    /// Half of all crashes wait a while for the moment at which they do most harm: when the folder is about to be
+    /// changed, or when something is about to be saved.
+    fn await_work(&self, world: &mut World, site: SiteId) {
+        let is_wanted = |work: &Work| match self.amount % 4 {
+            0 => matches!(work, Work::Commit { .. }),
+            1 => matches!(work, Work::Save { .. }),
+            _ => true,
+        };
+        if self.amount % 4 > 1 {
+            return;
+        }
+        for _ in 0..STEPS_AWAITED_MAX {
+            if world[site].pending().any(|(_, work)| is_wanted(work)) || !world.step() {
+                return;
+            }
+        }
+    }
+
     fn strike_network(&self, world: &mut World, site: SiteId, other: SiteId) -> Option<String> {
-        let (a, b) = (self.device, self.other);
+        let count = world.sites().count();
+        let (a, b) = (usize::from(self.device) % count, usize::from(self.other) % count);
         let is_linked = world.is_linked(site, other);
         match self.kind {
             TroubleKind::Latency => {

@@ -9,6 +9,7 @@ mod network;
 mod pipe;
 mod site;
 mod store;
+mod stranger;
 mod tap;
 mod watcher;
 

@@ -58,6 +58,11 @@ impl World {
     /// [`take_sent`](World::take_sent).
     pub fn open(&mut self, site: SiteId) -> LinkId {
         self.judge.admit_outsiders();
+        self.open_pipe(site)
+    }
+
+    /// The same, and nobody is admitted for it.
+    pub(super) fn open_pipe(&mut self, site: SiteId) -> LinkId {
         self.links += 1;
         let link = LinkId(self.links);
         self.outside.insert(link, VecDeque::new());

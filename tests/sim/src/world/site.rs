@@ -311,9 +311,10 @@ impl Site {
         }
         let Some(engine) = &mut self.engine else { return Vec::new() };
         self.counts.events += 1;
+        let is_saved = matches!(event, Event::Completed { outcome: Outcome::Saved, .. });
         let actions = engine.handle(self.clock.now(), event);
         self.check_bounds(&actions);
-        let mut outside = Vec::new();
+        let (mut outside, mut says_applied) = (Vec::new(), false);
         for action in actions {
             match action {
                 Action::Perform { task, work } => self.take_work(task, work),
@@ -323,7 +324,7 @@ impl Site {
                     self.judge.must(Invariant::CrashSafety, !self.silenced, || {
                         format!("device {number} sends something though a save failed")
                     });
-                    self.tap.hear(&self.judge, number, link, &bytes, &self.host.store);
+                    says_applied |= self.tap.hear(&self.judge, number, link, &bytes, &self.host.store);
                     self.counts.sends += 1;
                     self.counts.sent_bytes += bytes.len() as u64;
                     outside.push(Outside::Send { link, bytes });
@@ -335,6 +336,9 @@ impl Site {
                 }
                 Action::Stopped => self.stopped = true,
             }
+        }
+        if says_applied && is_saved {
+            self.check_applied();
         }
         outside
     }
@@ -481,6 +485,7 @@ impl Site {
             self.host.disk.strike(|faults| faults.delayed += 1);
         }
         self.pending.push_back(Pending { task, work, due_ms: self.clock.elapsed_ms() + late_ms });
+        self.judge.burdened(number, self.pending.iter().map(|pending| &pending.work));
     }
 
     /// Each path holds the old bytes or the new, whole.
@@ -493,6 +498,14 @@ impl Site {
                 format!("device {} has other bytes at `{}` than its version says", self.number, item.path)
             });
         }
+    }
+
+    /// What is said to stand in the call in which it was saved must stand now: nothing of it can have stood before.
+    fn check_applied(&self) {
+        let pending = self.root().pending;
+        self.judge.must(Invariant::CrashSafety, pending == 0, || {
+            format!("device {} says that all stands on its disk while {pending} paths wait", self.number)
+        });
     }
 
     /// A host that finds it easy does not do cancelled work, and still answers.

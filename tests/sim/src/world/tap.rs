@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use syncline_core::{
     api::LinkId,
-    link::Frame,
+    link::{Acknowledgement, Frame},
     log::{Heads, Message, message_key},
 };
 
@@ -21,22 +21,25 @@ pub(crate) struct Tap {
 }
 
 impl Tap {
-    /// Checks a packet that is about to go out.
-    pub fn hear(&mut self, judge: &Judge, site: usize, link: LinkId, packet: &[u8], store: &Store) {
+    /// Checks a packet that is about to go out; true if it says that what is held stands on disk.
+    pub fn hear(&mut self, judge: &Judge, site: usize, link: LinkId, packet: &[u8], store: &Store) -> bool {
         let (header, part) = packet.split_first().expect("a packet has a header");
         let frame = self.parts.entry((link, header & !LAST)).or_default();
         frame.extend_from_slice(part);
         if header & LAST != 0 {
             let frame = std::mem::take(frame);
-            let unsaved = unsaved(&Frame::decode(&frame).expect("an engine sends frames"), store);
+            let decoded = Frame::decode(&frame).expect("an engine sends frames");
+            let unsaved = unsaved(&decoded, store);
             judge.must(Invariant::CrashSafety, unsaved.is_none(), || {
                 let what = unsaved.unwrap_or_default();
                 format!("device {site} sends or acknowledges {what}, which is not saved")
             });
-            if let Ok(Frame::Heads { heads, .. }) = Frame::decode(&frame) {
-                judge.check_heads(site, link, &heads);
+            if let Frame::Heads { heads, .. } = &decoded {
+                judge.check_heads(site, link, heads);
             }
+            return matches!(decoded, Frame::Acknowledge { kind: Acknowledgement::Applied, .. });
         }
+        false
     }
 
     /// Nothing is under way any more.
