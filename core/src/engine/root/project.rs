@@ -277,6 +277,7 @@ impl Root {
                 self.note_conflict_name(shared, directory, name, conflict_of);
             }
             (Step::Relabel, Some(shown)) => self.relabel(shared, directory, name, &shown.clone(), conflict_of),
+            (Step::Remove, _) if self.is_awaited(directory, name, conflict_of.as_ref()) => {}
             (Step::Remove, _) if self.base.is_empty(&full) && !self.is_needed(directory, name) => {
                 let change = ReadyChange { wish: None, ..change(crate::api::Put::Nothing) };
                 self.begin_change(full, change);
@@ -325,6 +326,18 @@ impl Root {
             self.base.set(directory, name, entry);
             self.store_base(shared, directory, name);
         }
+    }
+
+    /// A conflict copy stays while its bytes are to stand elsewhere in its claim and do not yet, be it that nothing can be
+    /// begun there now: what frees that path compares the claim again.
+    fn is_awaited(&self, directory: &str, name: &Name, plain: Option<&Name>) -> bool {
+        let (Some(plain), Some(stands)) = (plain, self.base.standing(directory, name)) else { return false };
+        let parents = view::directories_at(&self.merged, directory);
+        let wanted = |entry: &ViewEntry| {
+            let there = self.base.standing(directory, &entry.name);
+            entry.shown.content == stands.content && there.is_none_or(|there| there.content != stands.content)
+        };
+        view::entries(&self.merged, &parents, plain).iter().any(wanted)
     }
 
     /// The last copy here of bytes that the view still wants elsewhere in the claim stays until they stand there.
