@@ -23,7 +23,7 @@ pub use self::{
     hasher::hasher,
     link::{packets_target as packets, session},
     log::log,
-    seeds::seeds,
+    seeds::{drawn_day, seeds},
     texts::{name, stamp},
 };
 

@@ -37,6 +37,47 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
     }
 }
 
+/// A day of two devices, drawn: what people do, what becomes of messages, and what fails.
+pub fn drawn_day(chance: &mut fastrand::Rng) -> Vec<u8> {
+    let failures = [Failure::Missing, Failure::Denied, Failure::NoSpace, Failure::Changed, Failure::Corrupt];
+    let calm = chance.bool();
+    let steps = std::iter::repeat_with(|| {
+        let side = chance.u8(..2);
+        let kind = if calm { chance.u8(..11) } else { chance.u8(..19) };
+        match kind {
+            0..=3 => PairStep::Change { site: side, edit: drawn_edit(chance) },
+            4 => PairStep::Rescan { site: side },
+            5 | 6 => PairStep::Work { site: side, count: chance.u8(1..20) },
+            7 | 8 => PairStep::Deliver { to: side, count: chance.u8(1..6) },
+            9 => PairStep::Settle,
+            10 => PairStep::Pass { milliseconds: chance.u16(1..2_000) },
+            11 => PairStep::Flip { to: side, at: chance.u16(..400), bits: 1 << chance.u8(..8) },
+            12 => PairStep::Truncate { to: side, length: chance.u16(..300) },
+            13 => PairStep::Drop { to: side },
+            14 => PairStep::Duplicate { to: side },
+            15 => PairStep::Swap { to: side },
+            16 => PairStep::Fail { site: side, task: chance.u8(..4), failure: failures[chance.usize(..5)].clone() },
+            17 => PairStep::Relink,
+            _ => PairStep::Restart { site: side },
+        }
+    });
+    let steps: Vec<_> = steps.take(60).collect();
+    script::write(&steps)
+}
+
+fn drawn_edit(chance: &mut fastrand::Rng) -> Edit {
+    let path = chance.u8(..12);
+    match chance.u8(..10) {
+        0..=3 => Edit::Write { path, bytes: vec![chance.u8(..4); chance.usize(..4)] },
+        4 => Edit::Large { path, seed: chance.u8(..2), kib: chance.u16(..300) },
+        5 => Edit::Remove { path },
+        6 => Edit::Rename { from: path, to: chance.u8(..12) },
+        7 => Edit::Directory { path },
+        8 => Edit::Symlink { path, target: vec![chance.u8(..3); 2] },
+        _ => Edit::Mode { path, mode: chance.u16(..0o1000) },
+    }
+}
+
 fn sets() -> Vec<Vec<u8>> {
     let author = |number| ReplicaId::from_bytes([number; 16]);
     let mut heads = Heads::new();

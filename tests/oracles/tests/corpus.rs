@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use syncline_oracles::{TARGETS, Target, seeds};
+use syncline_oracles::{TARGETS, Target, drawn_day, seeds};
 
 /// A corpus smaller than this shows little.
 const FILES_MIN: usize = 10;
@@ -36,8 +36,8 @@ macro_rules! targets {
 
 // How many inputs besides the corpus: as many as take about a second.
 targets! {
-    engine: 100,
-    engine_pair: 30,
+    engine: 1_000,
+    engine_pair: 200,
     frame: 5_000,
     hasher: 20,
     introduction: 500,
@@ -50,7 +50,7 @@ targets! {
     session: 1_000,
     sets: 5_000,
     stamp: 5_000,
-    store: 100,
+    store: 300,
 }
 
 #[test]
@@ -94,6 +94,20 @@ fn check(name: &str, inputs: u64) {
         let input = if number % 4 == 0 { random(&mut chance) } else { changed(&known, &mut chance) };
         judge(target, &input, || format!("input {number}: {}", hex(&input)));
     }
+}
+
+#[test]
+fn days_of_two_devices_end_in_agreement() {
+    let target = TARGETS.iter().find(|target| target.name == "engine_pair").expect("a target");
+    for seed in 0..days() {
+        let input = drawn_day(&mut fastrand::Rng::with_seed(seed));
+        judge(target, &input, || format!("day {seed}: {}", hex(&input)));
+    }
+}
+
+/// `SYNCLINE_DAYS` asks for more.
+fn days() -> u64 {
+    std::env::var("SYNCLINE_DAYS").ok().and_then(|days| days.parse().ok()).unwrap_or(200)
 }
 
 /// Gives an input to an oracle, and names it if that panics.

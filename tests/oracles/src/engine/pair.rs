@@ -9,7 +9,7 @@ use syncline_sim::{Clock, ROOT};
 use super::device::{Device, Edit, config};
 use crate::script;
 
-/// Rounds in which two honest devices must come to rest.
+/// Rounds in which two honest devices must come to rest, or to wait for a time.
 const ROUNDS_MAX: usize = 20_000;
 
 /// Deadlines that are waited for before two devices count as at rest.
@@ -213,8 +213,9 @@ impl Pair {
 
     /// Nothing goes wrong until both rest, or wait for the same thing again and again: a full disk, say.
     fn settle(&mut self) {
-        let mut waits = 0;
-        for _ in 0..ROUNDS_MAX {
+        let (mut waits, mut rounds) = (0, 0);
+        while rounds < ROUNDS_MAX {
+            rounds += 1;
             if (0..2).any(|site| self.work(site)) {
                 continue;
             }
@@ -228,7 +229,7 @@ impl Pair {
                 Some(deadline) if waits < WAITS_MAX => self.pass(deadline.0.saturating_sub(now.0)),
                 _ => return,
             }
-            waits += 1;
+            (waits, rounds) = (waits + 1, 0);
         }
         let pending: Vec<_> = self.devices.iter().map(|device| device.pending.first()).collect();
         panic!("no rest after {ROUNDS_MAX} rounds: {pending:?}");

@@ -1,8 +1,8 @@
 //! Files, directories, links and their permission bits, one in place of the other.
 
-use syncline_core::api::Work;
+use syncline_core::api::{Command, Work};
 use syncline_scenarios::model::copy_name;
-use syncline_sim::{Item, Tree, World, directory, symlink, tree};
+use syncline_sim::{Item, ROOT, Tree, World, directory, symlink, tree};
 
 /// What can stand at a path, the last one with something in it.
 fn kinds() -> [Tree; 4] {
@@ -143,4 +143,27 @@ fn a_directory_where_a_files_bytes_are_awaited_is_taken_without_them() {
     world.pass(70_000);
     let copy = copy_name("d.", "file");
     world.assert_all(&tree([("d/e/f", "inner"), (copy.trim_end_matches('.'), "file")]));
+}
+
+#[test]
+fn a_copy_stays_until_its_bytes_stand_at_the_name_that_became_free() {
+    for size in [10, 200_000] {
+        let (mut world, a, b) = World::pair(1, Tree::default(), Tree::default());
+        world.unlink(a, b);
+        world.settle();
+        world.pass(1_000);
+        world[a].disk().write("d/e", "inner");
+        world[b].disk().write("d", vec![7; size]);
+        world.rescan(a);
+        world.rescan(b);
+        world.meet(a, b);
+        assert_eq!(world[a].tree().copies().len(), 1);
+        world[a].disk().remove("d");
+        // Seen twice, so that the name is looked at once more when its deletion is known.
+        world.command(a, Command::Rescan { root: ROOT });
+        world.command(a, Command::Rescan { root: ROOT });
+        world.settle();
+        world.meet(a, b);
+        world.assert_all(&tree([("d", vec![7; size])]));
+    }
 }
