@@ -220,6 +220,7 @@ impl Disk {
         }
         if !self.opened.contains_key(&number) {
             self.inodes.remove(&number);
+            self.forget_writes(number);
             self.free.push(number);
         }
     }

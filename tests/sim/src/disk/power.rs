@@ -89,6 +89,11 @@ impl Disk {
         self.recent.push_back(Recent { number, at_ms: self.clock.elapsed_ms(), before });
     }
 
+    /// The number of a file that is gone, which the next one may get.
+    pub(super) fn forget_writes(&mut self, number: u64) {
+        self.recent.retain(|recent| recent.number != number);
+    }
+
     fn forget_settled(&mut self) {
         let now = self.clock.elapsed_ms();
         while self.recent.front().is_some_and(|recent| recent.at_ms + UNSYNCED_MS < now) {

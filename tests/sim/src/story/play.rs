@@ -152,7 +152,9 @@ impl Stage {
         for round in 0..ROUNDS_MAX {
             self.look_after();
             self.world.settle();
-            if round > 0 && self.is_at_rest() {
+            // What waits for bytes may get them from a neighbour who waits for them, too.
+            let waits = self.sites.iter().any(|site| self.world[*site].root().waiting > 0);
+            if round > 0 && self.is_at_rest() && (!waits || round + 1 == ROUNDS_MAX) {
                 return;
             }
             self.world.pass(ROUND_MS);
