@@ -95,7 +95,7 @@ impl Root {
             .map(|change| {
                 let entry = self.base.entry(&change.directory, &change.name);
                 let goes = change.put == Put::Nothing;
-                let stands = |entry: &&BaseEntry| entry.standing.is_some() || entry.retained && goes;
+                let stands = |entry: &&BaseEntry| entry.standing.is_some() || entry.is_only_retained() && goes;
                 CommitItem {
                     path: path::join(&change.directory, &change.name),
                     expect: entry.filter(stands).and_then(|entry| entry.stat),
@@ -288,7 +288,7 @@ impl Root {
     pub(super) fn let_go(&mut self, directory: &str) {
         let Some((parent, name)) = path::split(directory) else { return };
         let entry = self.base.entry(parent, &name);
-        let is_retained = entry.is_some_and(|entry| entry.retained && entry.standing.is_none() && entry.stat.is_some());
+        let is_retained = entry.is_some_and(|entry| entry.is_only_retained() && entry.stat.is_some());
         if is_retained && self.phase == Phase::Following && !self.busy.contains(directory) {
             let (directory, put) = (parent.to_string(), Put::Nothing);
             let change = ReadyChange { directory, name, conflict_of: None, wish: None, put, manifest: Vec::new() };

@@ -273,6 +273,10 @@ impl Root {
         }
         let entry = self.base.entry(directory, name);
         let step = step(entry, wish.as_ref());
+        // Where a directory is retained, nothing else can stand before it is let go.
+        if matches!(step, Step::PutFile | Step::PutLink) && entry.is_some_and(BaseEntry::is_only_retained) {
+            return;
+        }
         if step.changes_what_stands() && self.holds_the_last(&full, entry, wish.as_ref()) {
             self.projection.kept.insert((directory.to_string(), conflict_of.unwrap_or_else(|| name.clone())));
             return;
