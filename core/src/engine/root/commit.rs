@@ -30,13 +30,7 @@ impl Root {
         }
         let mut changes = Vec::new();
         let mut intents: Vec<(String, Intent)> = Vec::new();
-        for change in core::mem::take(&mut self.projection.ready) {
-            // What the only copy of wanted bytes stands on is not replaced before they are staged.
-            let must_wait = changes.len() >= COMMIT_ITEMS_MAX || self.is_needed(&change.directory, &change.name);
-            if must_wait {
-                self.leave_waiting(shared, change);
-                continue;
-            }
+        for change in self.take_ready(shared) {
             let standing = change.wish.as_ref().map(|wish| {
                 let mut standing = Standing::of(wish, self.merged.closure(&wish.dots));
                 if let Put::Directory { mode } = change.put {
@@ -66,14 +60,46 @@ impl Root {
         shared.saver.then(After::Commit { root: self.index, batch });
     }
 
+    /// Takes the changes that can be made together now.
+    fn take_ready(&mut self, shared: &mut Shared) -> Vec<ReadyChange> {
+        let mut taken: Vec<ReadyChange> = Vec::new();
+        for change in core::mem::take(&mut self.projection.ready) {
+            // What the only copy of wanted bytes stands on is not replaced before they are staged.
+            if taken.len() >= COMMIT_ITEMS_MAX || self.is_needed(&change.directory, &change.name) {
+                self.leave_waiting(shared, change);
+            } else {
+                taken.push(change);
+            }
+        }
+        loop {
+            let wishes = taken.iter().filter_map(|change| change.wish.as_ref());
+            let coming: Vec<Dot> = wishes.flat_map(|wish| &wish.dots).copied().collect();
+            let loses_none = |change: &ReadyChange| {
+                let entry = self.base.entry(&change.directory, &change.name);
+                let full = path::join(&change.directory, &change.name);
+                !self.holds_the_last(&full, entry, change.wish.as_ref(), &coming)
+            };
+            let (made, lossy): (Vec<_>, Vec<_>) = taken.into_iter().partition(loses_none);
+            if lossy.is_empty() {
+                return made;
+            }
+            lossy.into_iter().for_each(|change| self.give_up_change(shared, change));
+            taken = made;
+        }
+    }
+
     /// A change that cannot be made yet. If its path was found in another state meanwhile, it is given up: the bytes that
     /// it waits for may be gone, and the look at them would wait for it.
     fn leave_waiting(&mut self, shared: &mut Shared, change: ReadyChange) {
-        let full = path::join(&change.directory, &change.name);
-        if !self.again.contains(&full) {
+        if self.again.contains(&path::join(&change.directory, &change.name)) {
+            self.give_up_change(shared, change);
+        } else {
             self.projection.ready.push(change);
-            return;
         }
+    }
+
+    fn give_up_change(&mut self, shared: &mut Shared, change: ReadyChange) {
+        let full = path::join(&change.directory, &change.name);
         if let Put::File { stage, content, .. } = &change.put {
             let discard = Work::Discard { root: self.id, stages: alloc::vec![*stage] };
             shared.perform_for(self.index, RootPurpose::Discard, discard);
@@ -252,6 +278,11 @@ impl Root {
                 if !directory.is_empty() {
                     self.look(directory.clone());
                 }
+            }
+            // What came into it meanwhile is known by now, and goes or stays by itself.
+            Failure::NotEmpty if !self.base.is_empty(&full) => {
+                self.free(&full);
+                self.projection.sweep(full);
             }
             Failure::NotEmpty => self.retain(shared, change),
             failure => {

@@ -216,6 +216,10 @@ impl Root {
         if !view::entries(&self.merged, &parents, copy).is_empty() {
             return;
         }
+        if self.goes_round(directory, plain, copy) {
+            // Those that go round begin together.
+            return self.projection.mark(directory, plain);
+        }
         let copies = view::entries(&self.merged, &parents, plain);
         let shown = copies.into_iter().find(|entry| entry.name == *copy).map(|entry| entry.shown);
         self.project_path(shared, directory, copy, Some(plain.clone()), shown, late);
@@ -277,9 +281,10 @@ impl Root {
         if matches!(step, Step::PutFile | Step::PutLink) && entry.is_some_and(BaseEntry::is_only_retained) {
             return;
         }
-        if step.changes_what_stands() && self.holds_the_last(&full, entry, wish.as_ref()) {
-            self.projection.kept.insert((directory.to_string(), conflict_of.unwrap_or_else(|| name.clone())));
-            return;
+        if step.changes_what_stands() && self.holds_the_last(&full, entry, wish.as_ref(), &[]) {
+            if !self.goes_round(directory, conflict_of.as_ref().unwrap_or(name), name) {
+                return self.keep(directory, conflict_of.as_ref().unwrap_or(name));
+            }
         }
         if step.is_late(wish.as_ref()) && !late {
             self.projection.late.insert((directory.to_string(), name.clone()));
@@ -311,7 +316,11 @@ impl Root {
                 self.begin_change(full, change(put));
             }
             (Step::Relabel, Some(shown)) => self.relabel(shared, directory, name, &shown.clone(), conflict_of),
-            (Step::Remove, _) if self.base.is_empty(&full) && !self.is_needed(directory, name) => {
+            (Step::Remove, _) if !self.base.is_empty(&full) => {}
+            (Step::Remove, _) if self.is_needed(directory, name) => {
+                self.keep(directory, conflict_of.as_ref().unwrap_or(name));
+            }
+            (Step::Remove, _) => {
                 let change = ReadyChange { wish: None, ..change(crate::api::Put::Nothing) };
                 self.begin_change(full, change);
             }
@@ -365,8 +374,49 @@ impl Root {
         }
     }
 
-    /// A version that lives stands nowhere else here: it stays until it stands where the view has it now.
-    fn holds_the_last(&self, path: &str, entry: Option<&BaseEntry>, wish: Option<&Shown>) -> bool {
+    /// What stands there must not go yet: it is reconsidered when anything ends.
+    fn keep(&mut self, directory: &str, claim: &Name) {
+        self.projection.kept.insert((directory.to_string(), claim.clone()));
+    }
+
+    /// The names of a claim have each other's files, and none can have its own before another gives it up: all are
+    /// brought together aside at once. Someone exchanged a file and its conflict copy.
+    fn goes_round(&self, directory: &str, claim: &Name, first: &Name) -> bool {
+        let parents = view::directories_at(&self.merged, directory);
+        let entries = view::entries(&self.merged, &parents, claim);
+        let is_free = |name: &Name| {
+            let full = path::join(directory, name);
+            let is_settled = !self.base.entry(directory, name).is_some_and(may_hide_a_write);
+            self.fetches.is_fetching(&full) || is_settled && !self.busy.contains(&full) && !self.is_blocked(&full)
+        };
+        let mut name = first;
+        for _ in &entries {
+            let is_own =
+                |entry: &&ViewEntry| entry.name == *name && matches!(entry.shown.content, Content::File { .. });
+            let Some(own) = entries.iter().find(is_own) else { return false };
+            let stands_at = |other: &Name| self.base.standing(directory, other).map(|standing| &standing.content);
+            let has_it = |other: &&ViewEntry| other.name != *name && stands_at(&other.name) == Some(&own.shown.content);
+            let Some(next) = entries.iter().find(has_it) else { return false };
+            if next.name == *first {
+                return true;
+            }
+            if !is_free(&next.name) {
+                return false;
+            }
+            name = &next.name;
+        }
+        false
+    }
+
+    /// A version that lives stands nowhere else here, and is not `coming` with what is changed now: it stays until it
+    /// stands where the view has it now.
+    pub(super) fn holds_the_last(
+        &self,
+        path: &str,
+        entry: Option<&BaseEntry>,
+        wish: Option<&Shown>,
+        coming: &[Dot],
+    ) -> bool {
         let Some(standing) = entry.and_then(|entry| entry.standing.as_ref()) else { return false };
         let Content::File { hash, .. } = &standing.content else { return false };
         if wish.is_some_and(|wish| wish.content == standing.content) {
@@ -377,7 +427,7 @@ impl Root {
             let standing = path::split(other).and_then(|(directory, name)| self.base.standing(directory, &name));
             standing.is_some_and(|standing| standing.dots.contains(dot))
         };
-        let mut living = standing.dots.iter().filter(|dot| self.merged.is_live(dot));
+        let mut living = standing.dots.iter().filter(|dot| self.merged.is_live(dot) && !coming.contains(dot));
         living.any(|dot| !others().any(|other| shows(other, dot)))
     }
 
