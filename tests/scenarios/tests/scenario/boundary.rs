@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use syncline_core::{
     Engine,
     api::{
-        Action, Command, EntryKind, Event, Failure, Hash, Hint, LinkId, Membership, NoticeCode, Now, Outcome, Pair, Seed,
-        Stat, TaskId, UnixMs, Work, listing,
+        Action, Command, EntryKind, Event, Failure, Hash, Hint, LinkId, Membership, NoticeCode, Now, Outcome, Pair,
+        Seed, Stat, TaskId, UnixMs, Work, listing,
     },
 };
 use syncline_sim::{Clock, Disk, Host, Order, ROOT, Trace, Tree, World, tree};
