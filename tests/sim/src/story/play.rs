@@ -116,11 +116,9 @@ impl Stage {
     }
 
     fn turn(&mut self, turn: &Turn) {
-        if let Some(trouble) = turn.trouble
-            && let Some(told) = trouble.strike(&mut self.world)
-        {
-            self.coverage.count(format!("trouble {:?}", trouble.kind));
-            self.tell(&told);
+        let is_patient = turn.trouble.is_some_and(|trouble| trouble.is_patient());
+        if !is_patient {
+            self.strike(turn);
         }
         if let Some(act) = turn.act {
             // A device that was taken away leaves its acts to the others.
@@ -132,12 +130,24 @@ impl Stage {
             }
         }
         self.world.set_order(if turn.run.is_drawn { Order::Drawn } else { Order::Asked });
+        if is_patient {
+            self.strike(turn);
+        }
         for _ in 0..turn.run.steps {
             if !self.world.step() {
                 break;
             }
         }
         self.world.pass(u64::from(turn.run.milliseconds));
+    }
+
+    fn strike(&mut self, turn: &Turn) {
+        if let Some(trouble) = turn.trouble
+            && let Some(told) = trouble.strike(&mut self.world)
+        {
+            self.coverage.count(format!("trouble {:?}", trouble.kind));
+            self.tell(&told);
+        }
     }
 
     /// Everything is mended, everyone is joined, and everyone looks, until all are equal.
