@@ -5,8 +5,10 @@ use std::{
     fmt,
 };
 
+use serde::Serialize;
+
 /// What stands at a path.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum Item {
     /// A file.
     File {

@@ -1,7 +1,9 @@
 //! The program around the simulator.
 
+mod crashes;
 mod crew;
 mod drawn;
+mod exhaustive;
 mod failure;
 mod figures;
 mod hunt;
@@ -13,6 +15,7 @@ mod progress;
 mod quiet;
 mod replay;
 mod seeds;
+mod several;
 
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
@@ -67,6 +70,12 @@ fn obey(cli: &Cli) -> Result<Verdict> {
         return replay::pair(cli, Pair { workload, schedule }, options);
     }
     let jobs = cli.jobs.map_or_else(|| available_parallelism().map_or(1, NonZeroUsize::get), NonZeroUsize::get);
+    if cli.crashes {
+        return crashes::play(cli, jobs);
+    }
+    if cli.exhaustive {
+        return exhaustive::play(cli, jobs);
+    }
     let base = cli.seed.unwrap_or_else(seeds::fresh_base);
     let options = Options { with_work: false, ..options };
     let plan = Plan { base, first: 0, runs: cli.runs, acts: cli.acts, jobs, options };

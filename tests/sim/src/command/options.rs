@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use syncline_core::planted::Planted;
 use syncline_sim::Invariant;
+use syncline_sim::mode::crashes::Moment;
 
 /// Lets groups of devices live through drawn stories of people and troubles, and checks that nothing is ever lost.
 ///
@@ -47,6 +48,25 @@ pub struct Cli {
     /// Print one JSON object at the end.
     #[arg(long)]
     pub json: bool,
+
+    /// Play one scripted day with a crash at every moment, one at a time.
+    #[arg(long, conflicts_with_all = ["mutants", "idle", "exhaustive"])]
+    pub crashes: bool,
+    /// With --crashes, only at this moment, as told by a broken promise.
+    #[arg(long = "at", value_name = "MOMENT", requires = "crashes")]
+    pub moment: Option<Moment>,
+    /// Play every history of small worlds, with more and more acts.
+    #[arg(long, conflicts_with_all = ["mutants", "idle"])]
+    pub exhaustive: bool,
+    /// With --exhaustive, how long.
+    #[arg(long, default_value_t = 10, requires = "exhaustive")]
+    pub minutes: u64,
+    /// With --exhaustive, only this history, as told by a broken promise.
+    #[arg(long, value_name = "MOVES", requires = "exhaustive")]
+    pub history: Option<String>,
+    /// How many devices it has.
+    #[arg(long, requires = "history")]
+    pub devices: Option<u8>,
 
     /// Play the one story in this file and tell it.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["workload", "schedule", "mutants", "idle"])]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Body, Disk};
-use crate::Item;
+use crate::{Item, chance::Pick};
 
 /// How long a write may wait in memory, in the world's milliseconds.
 const UNSYNCED_MS: u64 = 5_000;
@@ -119,7 +119,7 @@ impl Disk {
         };
         let fate = match chance.u32(..6) {
             0..3 => Fate::Kept,
-            3 => Fate::Undone(1 + chance.usize(..held.len())),
+            3 => Fate::Undone(1 + chance.pick(held.len())),
             4 if is_new && !is_renamed && index.is_none() => Fate::Vanished,
             _ => Fate::Torn,
         };
@@ -155,7 +155,7 @@ impl Disk {
         let Body::File(new) = &inode.body else { return };
         let (mut bytes, new_ns) = (new.clone(), inode.modified_ns);
         let whole = bytes.len();
-        bytes.truncate(chance.usize(..=whole));
+        bytes.truncate(chance.pick(whole + 1));
         match chance.u32(..3) {
             0 => bytes.resize(whole, 0),
             1 => bytes.extend_from_slice(old.get(bytes.len()..).unwrap_or_default()),

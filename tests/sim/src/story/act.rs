@@ -140,7 +140,7 @@ const UNPACKED_FILES: usize = 70;
 impl Act {
     /// Does it; returns it in a sentence, and the directories in which something changed. None if there is nothing that
     /// it could be done to.
-    pub(super) fn perform(&self, world: &mut World, site: SiteId) -> Option<String> {
+    pub(crate) fn perform(&self, world: &mut World, site: SiteId) -> Option<String> {
         let command = match self.kind {
             ActKind::Allow => Some((Command::AllowDeletions { root: ROOT }, "allows the deletions that are held")),
             ActKind::Restore => Some((Command::RestoreDeletions { root: ROOT }, "takes held deletions back")),

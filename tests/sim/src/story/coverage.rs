@@ -70,7 +70,8 @@ impl Coverage {
     }
 }
 
-fn work_kind(work: &Work) -> &'static str {
+/// The name of a kind of work.
+pub(crate) fn work_kind(work: &Work) -> &'static str {
     match work {
         Work::Load { .. } => "Load",
         Work::Save { .. } => "Save",

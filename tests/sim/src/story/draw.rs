@@ -1,8 +1,7 @@
 //! Drawing a story from two seeds.
 
 use super::{Act, ActKind, Run, Shape, Story, Trouble, TroubleKind, Turn};
-
-use crate::WatcherTraits;
+use crate::{WatcherTraits, chance::Pick};
 
 /// A story of so many acts: what people do comes from `workload`, everything else from `schedule`.
 ///
@@ -11,8 +10,8 @@ use crate::WatcherTraits;
 pub fn draw(workload: u64, schedule: u64, acts: u16) -> Story {
     let mut people = fastrand::Rng::with_seed(workload);
     let mut fate = fastrand::Rng::with_seed(schedule ^ 0x5eed_5eed_5eed_5eed);
-    let devices = [2, 2, 2, 3, 3, 3, 4, 4, 5, 8][people.usize(..10)];
-    let shape = [Shape::Mesh, Shape::Mesh, Shape::Chain, Shape::Star][fate.usize(..4)];
+    let devices = [2, 2, 2, 3, 3, 3, 4, 4, 5, 8][people.pick(10)];
+    let shape = [Shape::Mesh, Shape::Mesh, Shape::Chain, Shape::Star][fate.pick(4)];
     let habits = Habits::draw(&mut people);
     let weather = Weather::draw(&mut fate);
     let seed = fate.u64(..);
@@ -33,14 +32,14 @@ struct Habits {
 
 impl Habits {
     fn draw(chance: &mut fastrand::Rng) -> Habits {
-        let share = [0.2, 0.5, 1.0][chance.usize(..3)];
+        let share = [0.2, 0.5, 1.0][chance.pick(3)];
         let mut kinds: Vec<ActKind> = ActKind::ALL.into_iter().filter(|_| chance.f32() < share).collect();
         kinds.extend([ActKind::Write, ActKind::Edit, ActKind::Delete]);
-        Habits { kinds, places: [2, 4, 12][chance.usize(..3)] }
+        Habits { kinds, places: [2, 4, 12][chance.pick(3)] }
     }
 
     fn act(&self, chance: &mut fastrand::Rng, devices: u8, number: u16) -> Act {
-        let mut kind = self.kinds[chance.usize(..self.kinds.len())];
+        let mut kind = self.kinds[chance.pick(self.kinds.len())];
         // Rare, for each costs as much as a hundred others.
         let is_costly = matches!(kind, ActKind::WriteBig | ActKind::Unpack | ActKind::EditBig | ActKind::DeleteMost);
         if is_costly && chance.u8(..8) > 0 {
@@ -73,23 +72,23 @@ enum Pace {
 
 impl Weather {
     fn draw(chance: &mut fastrand::Rng) -> Weather {
-        let share = [0.0, 0.1, 0.3, 0.6, 1.0][chance.usize(..5)];
+        let share = [0.0, 0.1, 0.3, 0.6, 1.0][chance.pick(5)];
         let troubles = TroubleKind::ALL.into_iter().filter(|kind| !kind.is_cure());
         let kinds = troubles.filter(|_| chance.f32() < share).collect();
         Weather {
             kinds,
-            one_in: [3, 10, 30][chance.usize(..3)],
+            one_in: [3, 10, 30][chance.pick(3)],
             watchers: watchers(chance),
             is_drawn: chance.u8(..4) > 0,
-            pace: [Pace::Hurried, Pace::Steady, Pace::Slow][chance.usize(..3)],
+            pace: [Pace::Hurried, Pace::Steady, Pace::Slow][chance.pick(3)],
         }
     }
 
     fn trouble(&self, chance: &mut fastrand::Rng, devices: u8) -> Option<Trouble> {
         let cures = TroubleKind::ALL.into_iter().filter(|kind| kind.is_cure());
         let kind = match chance.u8(..self.one_in) {
-            0 if !self.kinds.is_empty() => self.kinds[chance.usize(..self.kinds.len())],
-            1 if !self.kinds.is_empty() => cures.clone().nth(chance.usize(..cures.count()))?,
+            0 if !self.kinds.is_empty() => self.kinds[chance.pick(self.kinds.len())],
+            1 if !self.kinds.is_empty() => cures.clone().nth(chance.pick(cures.count()))?,
             _ => return None,
         };
         Some(Trouble { kind, device: chance.u8(..devices), other: chance.u8(..devices), amount: chance.u16(..) })
@@ -97,9 +96,9 @@ impl Weather {
 
     fn run(&self, chance: &mut fastrand::Rng) -> Run {
         let (steps, milliseconds) = match self.pace {
-            Pace::Hurried => (chance.u16(..40), [0, 0, 30, 300][chance.usize(..4)]),
-            Pace::Steady => (chance.u16(..10), [100, 1_000, 10_000][chance.usize(..3)]),
-            Pace::Slow => (0, [10_000, 700_000][chance.usize(..2)]),
+            Pace::Hurried => (chance.u16(..40), [0, 0, 30, 300][chance.pick(4)]),
+            Pace::Steady => (chance.u16(..10), [100, 1_000, 10_000][chance.pick(3)]),
+            Pace::Slow => (0, [10_000, 700_000][chance.pick(2)]),
         };
         Run { is_drawn: self.is_drawn, steps, milliseconds }
     }
@@ -109,8 +108,8 @@ fn watchers(chance: &mut fastrand::Rng) -> WatcherTraits {
     if chance.bool() {
         return WatcherTraits::default();
     }
-    let mut one_in = || [0, 2, 5, 30][chance.usize(..4)];
+    let mut one_in = || [0, 2, 5, 30][chance.pick(4)];
     let (lost_one_in, doubled_one_in, merged_one_in, overflowed_one_in) = (one_in(), one_in(), one_in(), one_in());
-    let late_ms_max = [0, 50, 2_000][chance.usize(..3)];
+    let late_ms_max = [0, 50, 2_000][chance.pick(3)];
     WatcherTraits { lost_one_in, doubled_one_in, merged_one_in, overflowed_one_in, late_ms_max, echo: chance.bool() }
 }

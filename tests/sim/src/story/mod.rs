@@ -7,9 +7,11 @@
 mod act;
 mod coverage;
 mod draw;
+pub(crate) mod group;
 mod play;
 mod record;
 mod shrink;
+mod trace;
 mod trouble;
 
 pub use self::{
@@ -19,11 +21,13 @@ pub use self::{
     play::{Options, Played, play},
     record::Record,
     shrink::{shrink, shrink_while},
+    trace::trace,
     trouble::{Trouble, TroubleKind},
 };
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::coverage::work_kind;
 use crate::WatcherTraits;
 
 /// A group of devices and what happens to it.

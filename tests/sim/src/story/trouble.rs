@@ -137,9 +137,9 @@ impl Trouble {
     /// Lets it happen; returns it in a sentence, or none if it makes no difference now.
     pub(super) fn strike(&self, world: &mut World) -> Option<String> {
         let sites: Vec<SiteId> = world.sites().collect();
-        let site = sites[usize::from(self.device) % sites.len()];
+        let device = self.struck(world, &sites);
+        let site = sites[device];
         let other = sites[usize::from(self.other) % sites.len()];
-        let device = usize::from(self.device) % sites.len();
         match self.kind {
             TroubleKind::Crash
             | TroubleKind::PowerLoss
@@ -184,6 +184,20 @@ impl Trouble {
         }
     }
 
+    /// The device that it strikes: the first from its own on to which it makes a difference, so that devices that are
+    /// off do not stay so for most of a story.
+    fn struck(&self, world: &World, sites: &[SiteId]) -> usize {
+        let first = usize::from(self.device) % sites.len();
+        let differs = |site: SiteId| match self.kind {
+            TroubleKind::Start => must_start(world, site),
+            TroubleKind::Wake => world[site].is_asleep(),
+            TroubleKind::Crash | TroubleKind::PowerLoss | TroubleKind::Stop => world[site].is_running(),
+            _ => true,
+        };
+        let mut numbers = (first..sites.len()).chain(0..first);
+        numbers.find(|number| differs(sites[*number])).unwrap_or(first)
+    }
+
     fn chance(&self) -> fastrand::Rng {
         fastrand::Rng::with_seed(u64::from(self.amount))
     }
@@ -201,7 +215,7 @@ impl Trouble {
                 world.lose_power(site, &mut self.chance());
                 Some(format!("ends{when}, for the device goes off"))
             }
-            TroubleKind::Start if !runs || world[site].is_stopped() || world[site].status().failed => {
+            TroubleKind::Start if must_start(world, site) => {
                 world.restart(site);
                 Some("starts".into())
             }
@@ -338,4 +352,8 @@ impl Trouble {
             _ => None,
         }
     }
+}
+
+fn must_start(world: &World, site: SiteId) -> bool {
+    !world[site].is_running() || world[site].is_stopped() || world[site].status().failed
 }

@@ -3,7 +3,10 @@
 use syncline_core::api::{CommitItem, CommitResult, Failure, Outcome, Put, RootId, StageItem, Work};
 
 use super::{Host, host::Undone};
-use crate::disk::{Reach, Undo};
+use crate::{
+    chance::Pick,
+    disk::{Reach, Undo},
+};
 
 /// How an engine ends without being asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,9 +75,9 @@ impl Host {
             match fate {
                 0 => {}
                 1 => continue,
-                2 => bytes.truncate(chance.usize(..=whole)),
+                2 => bytes.truncate(chance.pick(whole + 1)),
                 _ => {
-                    bytes.truncate(chance.usize(..=whole));
+                    bytes.truncate(chance.pick(whole + 1));
                     bytes.resize(whole, 0);
                 }
             }
@@ -85,7 +88,7 @@ impl Host {
 
     /// The first chunks are there; where the power failed, the next one may be there in part.
     fn stage_in_part(&mut self, root: RootId, items: Vec<StageItem>, crash: Crash, chance: &mut fastrand::Rng) {
-        let whole = chance.usize(..=items.len());
+        let whole = chance.pick(items.len() + 1);
         let mut rest = items.into_iter();
         let first: Vec<_> = rest.by_ref().take(whole).collect();
         self.perform(Work::Stage { root, items: first });
@@ -97,7 +100,7 @@ impl Host {
             && let Ok(mut bytes) = self.chunk(&item)
         {
             let (whole, zeros) = (bytes.len(), chance.bool());
-            bytes.truncate(chance.usize(..=whole));
+            bytes.truncate(chance.pick(whole + 1));
             if zeros {
                 bytes.resize(whole, 0);
             }
@@ -114,14 +117,14 @@ impl Host {
         crash: Crash,
         chance: &mut fastrand::Rng,
     ) -> Unheard {
-        let ended = chance.usize(..=items.len());
+        let ended = chance.pick(items.len() + 1);
         let (mut made, mut results) = (Vec::new(), Vec::new());
         for (index, item) in items.into_iter().enumerate() {
             let reach = match crash {
                 Crash::Process if index > ended => Reach::Steps(0),
                 Crash::Power if chance.bool() => Reach::Steps(0),
                 Crash::Process if index < ended => Reach::Whole,
-                _ => [Reach::Steps(1), Reach::Steps(2), Reach::Whole][chance.usize(..3)],
+                _ => [Reach::Steps(1), Reach::Steps(2), Reach::Whole][chance.pick(3)],
             };
             if let Some(undo) = self.change_in_part(&item, reach) {
                 results.push(CommitResult::Committed { stat: undo.now });

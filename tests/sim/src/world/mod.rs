@@ -33,7 +33,7 @@ pub use self::{
     store::Store,
     watcher::WatcherTraits,
 };
-use crate::{Disk, Invariant, Judge, Torn, Tree};
+use crate::{Disk, Invariant, Judge, Torn, Tree, chance::Pick};
 
 /// The group's only folder.
 pub const ROOT: RootId = RootId::from_bytes([7; 16]);
@@ -265,27 +265,39 @@ impl World {
         let latest = self.clock.elapsed_ms() + REST_MS_MAX;
         loop {
             while self.step() {
-                self.check_rest(self.steps < steps, &format!("{} steps", self.steps_max));
+                self.check_rest(self.steps < steps, || format!("{} steps", self.steps_max));
             }
             match self.next_deadline() {
                 Some(deadline) if deadline <= self.clock.elapsed_ms() + PATIENCE_MS => self.move_to(deadline),
                 _ => return,
             }
-            self.check_rest(self.clock.elapsed_ms() < latest, &format!("{REST_MS_MAX} ms"));
+            self.check_rest(self.clock.elapsed_ms() < latest, || format!("{REST_MS_MAX} ms"));
         }
     }
 
     /// Runs for so many milliseconds.
     pub fn pass(&mut self, milliseconds: u64) {
+        self.pass_until(milliseconds, |_| false);
+    }
+
+    /// The same until the condition holds; false if the time is over before.
+    pub fn pass_until(&mut self, milliseconds: u64, condition: impl Fn(&World) -> bool) -> bool {
         let end = self.clock.elapsed_ms() + milliseconds;
         let steps = self.steps + self.steps_max;
         loop {
-            while self.step() {
-                self.check_rest(self.steps < steps, &format!("{} steps", self.steps_max));
+            if condition(self) {
+                return true;
+            }
+            if self.step() {
+                self.check_rest(self.steps < steps, || format!("{} steps", self.steps_max));
+                continue;
             }
             match self.next_deadline() {
                 Some(deadline) if deadline <= end => self.move_to(deadline),
-                _ => return self.move_to(end),
+                _ => {
+                    self.move_to(end);
+                    return false;
+                }
             }
         }
     }
@@ -303,7 +315,7 @@ impl World {
                     _ => return false,
                 }
             }
-            self.check_rest(self.steps < steps, &format!("{} steps", self.steps_max));
+            self.check_rest(self.steps < steps, || format!("{} steps", self.steps_max));
         }
     }
 
@@ -315,7 +327,7 @@ impl World {
         }
         let index = match self.order {
             Order::Asked => 0,
-            Order::Drawn => self.chance.usize(..self.choices.len()),
+            Order::Drawn => self.chance.pick(self.choices.len()),
         };
         self.steps += 1;
         match self.choices[index] {
@@ -462,8 +474,8 @@ impl World {
         self.clock.advance(elapsed_ms.saturating_sub(self.clock.elapsed_ms()));
     }
 
-    fn check_rest(&self, in_time: bool, limit: &str) {
-        self.judge.must(Invariant::Quiescence, in_time, || format!("no rest within {limit}: {}", self.describe()));
+    fn check_rest(&self, in_time: bool, limit: impl Fn() -> String) {
+        self.judge.must(Invariant::Quiescence, in_time, || format!("no rest within {}: {}", limit(), self.describe()));
         if !in_time {
             self.judge.give_up();
         }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use syncline_core::api::{Event, LinkId};
 
 use super::{SiteId, World, pipe::Pipe, site::Outside};
+use crate::chance::Pick;
 
 impl World {
     /// The largest message of pipes made from now on.
@@ -107,7 +108,7 @@ impl World {
         let (site, link) = (state.sites[1 - from], state.link);
         if let Some(mut bytes) = state.take(from) {
             if self.corrupting > 0 && self.chance.u64(..self.corrupting) == 0 && !bytes.is_empty() {
-                let index = self.chance.usize(..bytes.len());
+                let index = self.chance.pick(bytes.len());
                 bytes[index] ^= 1 << self.chance.u8(..8);
                 self.pipes[pipe].is_spoilt = true;
             }

@@ -11,7 +11,12 @@ use syncline_core::{
 };
 
 use super::{Asleep, Clock, Crash, Host, Narrative, WatcherTraits, host::Undone, tap::Tap, watcher::Watcher};
-use crate::{Disk, Faults, Invariant, Item, Judge, Torn, Tree, digest, story::Coverage};
+use crate::{
+    Disk, Faults, Invariant, Item, Judge, Torn, Trace, Tree,
+    chance::Pick,
+    digest,
+    story::{Coverage, work_kind},
+};
 
 /// The most actions that one call may return.
 const ACTIONS_MAX: usize = 1_024;
@@ -80,7 +85,8 @@ pub struct Site {
     missed: VecDeque<Event>,
     notices: Vec<Notice>,
     counts: Counts,
-    log: Option<Vec<u8>>,
+    trace: Option<Trace>,
+    last_work: Option<&'static str>,
     tap: Tap,
     coverage: Coverage,
     silenced: bool,
@@ -122,7 +128,8 @@ impl Site {
             missed: VecDeque::new(),
             notices: Vec::new(),
             counts: Counts::default(),
-            log: None,
+            trace: None,
+            last_work: None,
             tap: Tap::default(),
             coverage: Coverage::default(),
             silenced: false,
@@ -211,9 +218,9 @@ impl Site {
         self.host.faults()
     }
 
-    /// Writes down every action from now on.
-    pub fn record(&mut self) {
-        self.log = Some(Vec::new());
+    /// Adds every action to a trace from now on, or no more.
+    pub fn trace(&mut self, trace: Option<Trace>) {
+        self.trace = trace;
     }
 
     /// The notices so far, which are forgotten here.
@@ -257,7 +264,7 @@ impl Site {
     pub(crate) fn crash_by(&mut self, crash: Crash, chance: &mut fastrand::Rng) -> Vec<Torn> {
         let (mut pending, done) = (Vec::from(std::mem::take(&mut self.pending)), std::mem::take(&mut self.done));
         self.crash();
-        chance.shuffle(&mut pending);
+        chance.mix(&mut pending);
         for pending in pending {
             if let Some((work, outcome)) = self.host.interrupt(pending.work, crash, chance) {
                 self.judge.performed(self.number, self.clock.now(), &work, &outcome);
@@ -347,6 +354,7 @@ impl Site {
     pub(crate) fn perform(&mut self, index: usize) {
         let Some(Pending { task, work, .. }) = self.pending.remove(index) else { return };
         self.counts.performed += 1;
+        self.last_work = Some(work_kind(&work));
         match &work {
             Work::Save { .. } => self.counts.saves += 1,
             Work::Stage { items, .. } => self.counts.staged += items.len() as u64,
@@ -458,14 +466,14 @@ impl Site {
         self.notices.iter().any(|notice| notice.code == code)
     }
 
+    /// What kind of work was carried out last.
+    pub fn last_work(&self) -> Option<&'static str> {
+        self.last_work
+    }
+
     /// The work that waits to be carried out.
     pub fn pending(&self) -> impl Iterator<Item = (TaskId, &Work)> {
         self.pending.iter().map(|pending| (pending.task, &pending.work))
-    }
-
-    /// The actions written down since [`record`](Site::record), one behind the other, as postcard.
-    pub fn recorded(&self) -> &[u8] {
-        self.log.as_deref().unwrap_or_default()
     }
 
     fn take_work(&mut self, task: TaskId, work: Work) {
@@ -518,16 +526,15 @@ impl Site {
     }
 
     /// §2.5: however much there is to do, one call returns a bounded part of it.
-    fn check_bounds(&mut self, actions: &[Action]) {
+    fn check_bounds(&self, actions: &[Action]) {
         let number = self.number;
         self.judge.must(Invariant::Bounds, actions.len() <= ACTIONS_MAX, || {
             format!("one call on device {number} returned {} actions", actions.len())
         });
-        let Some(log) = &mut self.log else { return };
-        let bytes = postcard::to_stdvec(actions).expect("actions are plain data");
-        self.judge.must(Invariant::Bounds, bytes.len() <= ACTION_BYTES_MAX, || {
-            format!("one call on device {number} returned {} bytes of actions", bytes.len())
+        let Some(trace) = &self.trace else { return };
+        let bytes = trace.add(actions);
+        self.judge.must(Invariant::Bounds, bytes <= ACTION_BYTES_MAX, || {
+            format!("one call on device {number} returned {bytes} bytes of actions")
         });
-        log.extend_from_slice(&bytes);
     }
 }
