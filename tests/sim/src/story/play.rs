@@ -97,11 +97,9 @@ impl Stage {
     }
 
     fn turn(&mut self, turn: &Turn) {
-        if let Some(trouble) = turn.trouble
-            && let Some(told) = trouble.strike(&mut self.group.world)
-        {
-            self.coverage.count(format!("trouble {:?}", trouble.kind));
-            self.tell(&told);
+        let is_patient = turn.trouble.is_some_and(|trouble| trouble.is_patient());
+        if !is_patient {
+            self.strike(turn);
         }
         if let Some(act) = turn.act {
             // A device that was taken away leaves its acts to the others.
@@ -113,12 +111,24 @@ impl Stage {
             }
         }
         self.group.world.set_order(if turn.run.is_drawn { Order::Drawn } else { Order::Asked });
+        if is_patient {
+            self.strike(turn);
+        }
         for _ in 0..turn.run.steps {
             if !self.group.world.step() {
                 break;
             }
         }
         self.group.world.pass(u64::from(turn.run.milliseconds));
+    }
+
+    fn strike(&mut self, turn: &Turn) {
+        if let Some(trouble) = turn.trouble
+            && let Some(told) = trouble.strike(&mut self.group.world)
+        {
+            self.coverage.count(format!("trouble {:?}", trouble.kind));
+            self.tell(&told);
+        }
     }
 
     fn tell(&self, told: &str) {

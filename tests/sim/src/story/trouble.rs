@@ -125,16 +125,21 @@ impl TroubleKind {
     }
 }
 
-/// How many things may happen until a crash has found its moment.
-const STEPS_AWAITED_MAX: usize = 200;
+/// One of so many crashes waits for a change of the folder, another one for something to be saved.
+const PATIENT_ONE_IN: u16 = 4;
 
 impl Trouble {
+    /// It waits for the moment at which it does most harm, which comes after what someone does.
+    pub(super) fn is_patient(&self) -> bool {
+        matches!(self.kind, TroubleKind::Crash | TroubleKind::PowerLoss) && self.amount % PATIENT_ONE_IN < 2
+    }
+
     /// Lets it happen; returns it in a sentence, or none if it makes no difference now.
     pub(super) fn strike(&self, world: &mut World) -> Option<String> {
         let sites: Vec<SiteId> = world.sites().collect();
-        let site = sites[usize::from(self.device) % sites.len()];
+        let device = self.struck(world, &sites);
+        let site = sites[device];
         let other = sites[usize::from(self.other) % sites.len()];
-        let device = usize::from(self.device) % sites.len();
         match self.kind {
             TroubleKind::Crash
             | TroubleKind::PowerLoss
@@ -179,6 +184,20 @@ impl Trouble {
         }
     }
 
+    /// The device that it strikes: the first from its own on to which it makes a difference, so that devices that are
+    /// off do not stay so for most of a story.
+    fn struck(&self, world: &World, sites: &[SiteId]) -> usize {
+        let first = usize::from(self.device) % sites.len();
+        let differs = |site: SiteId| match self.kind {
+            TroubleKind::Start => must_start(world, site),
+            TroubleKind::Wake => world[site].is_asleep(),
+            TroubleKind::Crash | TroubleKind::PowerLoss | TroubleKind::Stop => world[site].is_running(),
+            _ => true,
+        };
+        let mut numbers = (first..sites.len()).chain(0..first);
+        numbers.find(|number| differs(sites[*number])).unwrap_or(first)
+    }
+
     fn chance(&self) -> fastrand::Rng {
         fastrand::Rng::with_seed(u64::from(self.amount))
     }
@@ -187,16 +206,16 @@ impl Trouble {
         let runs = world[site].is_running();
         match self.kind {
             TroubleKind::Crash if runs => {
-                self.await_work(world, site);
+                let when = self.await_work(world, site);
                 world.crash_by(site, Crash::Process, &mut self.chance());
-                Some("ends at once".into())
+                Some(format!("ends at once{when}"))
             }
             TroubleKind::PowerLoss => {
-                self.await_work(world, site);
+                let when = self.await_work(world, site);
                 world.lose_power(site, &mut self.chance());
-                Some("ends, for the device goes off".into())
+                Some(format!("ends{when}, for the device goes off"))
             }
-            TroubleKind::Start if !runs || world[site].is_stopped() || world[site].status().failed => {
+            TroubleKind::Start if must_start(world, site) => {
                 world.restart(site);
                 Some("starts".into())
             }
@@ -214,22 +233,24 @@ impl Trouble {
         }
     }
 
-    /// Half of all crashes wait a while for the moment at which they do most harm: when the folder is about to be
-    /// changed, or when something is about to be saved.
-    fn await_work(&self, world: &mut World, site: SiteId) {
-        let is_wanted = |work: &Work| match self.amount % 4 {
-            0 => matches!(work, Work::Commit { .. }),
-            1 => matches!(work, Work::Save { .. }),
-            _ => true,
+    /// A patient crash comes when the folder is about to be changed or something is about to be saved, or right after
+    /// it was; tells when.
+    fn await_work(&self, world: &mut World, site: SiteId) -> &'static str {
+        let wants_commit = self.amount.is_multiple_of(PATIENT_ONE_IN);
+        let comes = |world: &World| {
+            world[site].pending().any(|(_, work)| match work {
+                Work::Commit { .. } => wants_commit,
+                Work::Save { .. } => !wants_commit,
+                _ => false,
+            })
         };
-        if self.amount % 4 > 1 {
-            return;
+        if !self.is_patient() || !world[site].is_running() || !world.run_until(comes) {
+            return "";
         }
-        for _ in 0..STEPS_AWAITED_MAX {
-            if world[site].pending().any(|(_, work)| is_wanted(work)) || !world.step() {
-                return;
-            }
+        for _ in 0..self.chance().u8(..3) {
+            world.step();
         }
+        if wants_commit { " while its folder is changed" } else { " while something is saved" }
     }
 
     fn strike_network(&self, world: &mut World, site: SiteId, other: SiteId) -> Option<String> {
@@ -331,4 +352,8 @@ impl Trouble {
             _ => None,
         }
     }
+}
+
+fn must_start(world: &World, site: SiteId) -> bool {
+    !world[site].is_running() || world[site].is_stopped() || world[site].status().failed
 }

@@ -12,6 +12,7 @@ use syncline_core::{
 };
 
 use super::{ROOT, SiteId, World};
+use crate::chance::Pick;
 
 /// What a stranger tries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +91,7 @@ impl World {
         if !self[site].is_running() || self[site].is_stopped() || self[site].is_asleep() {
             return None;
         }
-        let trick = TRICKS[chance.usize(..TRICKS.len())];
+        let trick = TRICKS[chance.pick(TRICKS.len())];
         let devices: BTreeSet<ReplicaId> =
             self.sites.iter().filter(|site| site.is_running()).filter_map(|site| site.status().replica).collect();
         let devices: Vec<ReplicaId> = devices.into_iter().collect();
@@ -150,15 +151,15 @@ impl Stranger {
         devices: &[ReplicaId],
         chance: &mut fastrand::Rng,
     ) -> Option<&'static str> {
-        let device = (!devices.is_empty()).then(|| devices[chance.usize(..devices.len().max(1))]);
+        let device = (!devices.is_empty()).then(|| devices[chance.pick(devices.len().max(1))]);
         let told = match trick {
             Trick::Dots => {
-                let name = [".", ".."][chance.usize(..2)];
+                let name = [".", ".."][chance.pick(2)];
                 self.send(&[self.directory_with_link(name)]);
                 "a directory with a name of dots"
             }
             Trick::Reserved => {
-                let name = [".syncline", ".SYNCLINE", ".Syncline"][chance.usize(..3)];
+                let name = [".syncline", ".SYNCLINE", ".Syncline"][chance.pick(3)];
                 self.send(&[self.directory_with_link(name)]);
                 "a directory that has the name of Syncline's own"
             }
@@ -168,7 +169,7 @@ impl Stranger {
                 "a link to what no link can lead to"
             }
             Trick::Bits => {
-                let mode = [0o4755, 0o2755, 0o1777, u16::MAX][chance.usize(..4)];
+                let mode = [0o4755, 0o2755, 0o1777, u16::MAX][chance.pick(4)];
                 self.send(&[self.seal(vec![birth(None, "bad bits", Content::Directory, mode)])]);
                 "a directory with more than permissions"
             }
@@ -182,7 +183,7 @@ impl Stranger {
             }
             Trick::Signature => {
                 let mut bytes = self.seal(vec![birth(None, "unsigned", Content::Directory, 0o755)]);
-                let last = bytes.len() - 1 - chance.usize(..64);
+                let last = bytes.len() - 1 - chance.pick(64);
                 bytes[last] ^= 1 << chance.u8(..8);
                 self.send(&[bytes]);
                 "a message whose signature does not hold"
@@ -213,7 +214,7 @@ impl Stranger {
                 "claims to hold what nobody wrote"
             }
             Trick::Garbage => {
-                let mut bytes = vec![0; chance.usize(1..200)];
+                let mut bytes = vec![0; 1 + chance.pick(199)];
                 chance.fill(&mut bytes);
                 world.tell(self.site, Event::LinkData { link: self.link, bytes });
                 "bytes that are no frame"
