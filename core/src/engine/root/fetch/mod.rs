@@ -151,11 +151,6 @@ impl Fetches {
         !self.contested.is_empty()
     }
 
-    /// A file is being brought together for this path.
-    pub fn is_fetching(&self, path: &str) -> bool {
-        self.by_path.contains_key(path)
-    }
-
     /// A file is being brought together for this path, and not as a conflict copy: that is for the plain name's claim
     /// to decide about.
     pub fn is_fetching_plain(&self, path: &str) -> bool {
