@@ -66,27 +66,34 @@ impl Root {
     }
 
     /// The changes that can be made now, and the others. What the only copy of wanted bytes stands on is not replaced
-    /// before they are staged, nor the last file of a version that lives before it stands elsewhere or comes to stand
-    /// there at the same time, as where two files change places.
+    /// before they are staged, nor the last file of a version that lives before it stands elsewhere. Only where files wait
+    /// for each other, as where two change places, all of them are changed at once.
     fn next_changes(&mut self) -> (Vec<ReadyChange>, Vec<ReadyChange>) {
         let mut next = core::mem::take(&mut self.projection.ready);
         let mut waiting = next.split_off(next.len().min(COMMIT_ITEMS_MAX));
+        let (go, mut stay): (Vec<_>, Vec<_>) =
+            next.into_iter().partition(|change| self.can_be_made(change, &BTreeSet::new()));
+        if !go.is_empty() || self.projection.commits > 0 {
+            waiting.append(&mut stay);
+            return (go, waiting);
+        }
         loop {
             let dots = |change: &ReadyChange| change.wish.iter().flat_map(|wish| wish.dots.clone()).collect::<Vec<_>>();
-            let arriving: BTreeSet<Dot> = next.iter().flat_map(dots).collect();
-            let can_go = |change: &ReadyChange| {
-                let (directory, name) = (&change.directory, &change.name);
-                let entry = self.base.entry(directory, name);
-                let full = path::join(directory, name);
-                !self.is_needed(directory, name) && !self.holds_the_last(&full, entry, change.wish.as_ref(), &arriving)
-            };
-            let (go, stay): (Vec<_>, Vec<_>) = next.into_iter().partition(can_go);
-            next = go;
-            if stay.is_empty() {
-                return (next, waiting);
+            let arriving: BTreeSet<Dot> = stay.iter().flat_map(dots).collect();
+            let (go, rest): (Vec<_>, Vec<_>) = stay.into_iter().partition(|change| self.can_be_made(change, &arriving));
+            if rest.is_empty() {
+                return (go, waiting);
             }
-            waiting.extend(stay);
+            waiting.extend(rest);
+            stay = go;
         }
+    }
+
+    fn can_be_made(&self, change: &ReadyChange, arriving: &BTreeSet<Dot>) -> bool {
+        let (directory, name) = (&change.directory, &change.name);
+        let entry = self.base.entry(directory, name);
+        let full = path::join(directory, name);
+        !self.is_needed(directory, name) && !self.holds_the_last(&full, entry, change.wish.as_ref(), arriving)
     }
 
     /// A change that cannot be made yet. If its path was found in another state meanwhile, it is given up: the bytes that
