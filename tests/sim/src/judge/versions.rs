@@ -81,7 +81,7 @@ impl Versions {
                 let is_edit = after.at(path).is_some();
                 // Of two equal files of one name, the one that stays may be meant to stay.
                 let in_grace = self.may_be_in_grace(site, path, now);
-                let is_certain = !(is_edit && in_grace) && !stays(&old) && !self.forgetful.contains(&site);
+                let is_certain = !(stays(&old) || self.forgetful.contains(&site) || is_edit && in_grace);
                 let ending = Act { at: self.acts, site, path: path.to_string(), is_certain, in_grace };
                 self.past(path, old).endings.push(ending);
             }
