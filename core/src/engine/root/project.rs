@@ -281,10 +281,11 @@ impl Root {
         if matches!(step, Step::PutFile | Step::PutLink) && entry.is_some_and(BaseEntry::is_only_retained) {
             return;
         }
-        if step.changes_what_stands() && self.holds_the_last(&full, entry, wish.as_ref(), &[]) {
-            if !self.goes_round(directory, conflict_of.as_ref().unwrap_or(name), name) {
-                return self.keep(directory, conflict_of.as_ref().unwrap_or(name));
-            }
+        if step.changes_what_stands()
+            && self.holds_the_last(&full, entry, wish.as_ref(), &[])
+            && !self.goes_round(directory, conflict_of.as_ref().unwrap_or(name), name)
+        {
+            return self.keep(directory, conflict_of.as_ref().unwrap_or(name));
         }
         if step.is_late(wish.as_ref()) && !late {
             self.projection.late.insert((directory.to_string(), name.clone()));
