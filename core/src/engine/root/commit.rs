@@ -207,7 +207,8 @@ impl Root {
             _ => false,
         };
         let is_removed = standing.is_none();
-        let grew = matches!(change.put, Put::Directory { .. });
+        // With new bits a directory may have come to stand for more nodes, too.
+        let grew = standing.as_ref().is_some_and(|standing| standing.content == Content::Directory);
         // Someone here gave a conflict copy the same bytes: what stands is no stranger to this disk any more.
         let made_here = match (&old.standing, &standing) {
             (Some(old), Some(new)) => old.content == new.content && gains_own(shared, old, &new.dots),
