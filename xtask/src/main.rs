@@ -15,6 +15,7 @@ mod swift;
 mod test;
 mod tidy;
 mod toolchain;
+mod traces;
 mod uniffi;
 mod wasm;
 mod workspace;

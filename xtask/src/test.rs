@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::report::Report;
-use crate::{js, kotlin, rust, sim, swift, tidy, wasm};
+use crate::{js, kotlin, rust, sim, swift, tidy, traces, wasm};
 
 /// A language that has tests of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -74,6 +74,7 @@ fn test_js(report: &mut Report) {
     let built = report.phase("js: build", || wasm::build(false));
     let count = built.and_then(|()| report.phase("js: test", js::test));
     report.count(Language::Js, count);
+    report.phase("js: the simulator's traces", traces::test);
 }
 
 fn test_swift(report: &mut Report, debian: bool) {

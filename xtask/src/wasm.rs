@@ -8,17 +8,17 @@ use crate::shell::{capture, command, run};
 use crate::{js, toolchain, workspace};
 
 const TARGET: &str = "wasm32-unknown-unknown";
-const BUILD: [&str; 7] = ["build", "--package", "syncline-wasm", "--target", TARGET, "--profile", "wasm"];
+const BUILD: [&str; 6] = ["build", "--target", TARGET, "--profile", "wasm", "--package"];
 
 /// Builds js/dist: one module, small, with the glue and the declarations for every platform.
 ///
 /// # Errors
 /// No compiler for WebAssembly can be had, or a step fails.
 pub fn build(debian: bool) -> Result<()> {
-    let module = compile(debian)?;
+    let module = compile("syncline-wasm", debian)?;
     let folder = js::folder().join("dist");
     workspace::clear(&folder)?;
-    generate(&module, &folder)?;
+    generate(&module, &folder, "syncline")?;
     js::install()?;
     optimize(&folder.join("syncline_bg.wasm"))?;
     for licence in ["LICENSE-MIT", "LICENSE-APACHE"] {
@@ -27,21 +27,25 @@ pub fn build(debian: bool) -> Result<()> {
     Ok(())
 }
 
-fn compile(debian: bool) -> Result<PathBuf> {
+/// The compiled module of a package.
+///
+/// # Errors
+/// No compiler for WebAssembly can be had, or it fails.
+pub fn compile(package: &str, debian: bool) -> Result<PathBuf> {
     if debian {
-        return compile_with_debian();
+        return compile_with_debian(package);
     }
     if let Err(error) = toolchain::add_target(TARGET) {
         println!("{error:#}\nDebian's compiler is taken instead");
-        return compile_with_debian();
+        return compile_with_debian(package);
     }
-    run(command("cargo", BUILD))?;
-    Ok(module(&workspace::target()))
+    run(command("cargo", BUILD.into_iter().chain([package])))?;
+    Ok(module(&workspace::target(), package))
 }
 
 /// Debian's security archive has one matching set of compiler, cargo and the standard library's source, which is
 /// compiled along. It brings no linker for WebAssembly: rustup's toolchains do.
-fn compile_with_debian() -> Result<PathBuf> {
+fn compile_with_debian(package: &str) -> Result<PathBuf> {
     let (rustc, cargo) = (Path::new("/usr/bin/rustc"), Path::new("/usr/bin/cargo"));
     if !rustc.exists() || !cargo.exists() {
         let packages = ["install", "-y", "--no-install-recommends", "rustc-web", "cargo-web", "rust-web-src"];
@@ -56,21 +60,25 @@ fn compile_with_debian() -> Result<PathBuf> {
     let path = std::env::join_paths(std::iter::once(linkers).chain(std::env::split_paths(&path)))?;
 
     let folder = workspace::target().join("wasm-debian");
-    let mut build = command(cargo, BUILD);
+    let mut build = command(cargo, BUILD.into_iter().chain([package]));
     build.args(["-Z", "build-std=std,panic_abort", "--target-dir"]).arg(&folder);
     // Building the standard library is an unstable option, which a stable compiler takes with this variable.
     build.env("RUSTC", rustc).env("RUSTC_BOOTSTRAP", "1").env("PATH", path).env_remove("RUSTUP_TOOLCHAIN");
     run(build)?;
-    Ok(module(&folder))
+    Ok(module(&folder, package))
 }
 
-fn module(target: &Path) -> PathBuf {
-    target.join(TARGET).join("wasm/syncline_wasm.wasm")
+fn module(target: &Path, package: &str) -> PathBuf {
+    target.join(TARGET).join("wasm").join(format!("{}.wasm", package.replace('-', "_")))
 }
 
-fn generate(module: &Path, folder: &Path) -> Result<()> {
+/// The glue of a module, and the module as the glue wants it, under this name in a folder.
+///
+/// # Errors
+/// The generator does not build, or fails.
+pub fn generate(module: &Path, folder: &Path, name: &str) -> Result<()> {
     let generator = toolchain::generator("generate-wasm")?;
-    run(command(generator, [module, folder, Path::new("syncline")]))
+    run(command(generator, [module, folder, Path::new(name)]))
 }
 
 fn optimize(module: &Path) -> Result<()> {

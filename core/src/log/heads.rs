@@ -1,6 +1,7 @@
 //! Heads: what of every feed is held.
 
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize, Serializer};
@@ -11,18 +12,19 @@ use crate::api::ReplicaId;
 /// For each author the counters held, those that later messages prove empty included (§5.2).
 ///
 /// Equal heads are equal values and equal bytes; bytes of any other form are refused when read. A claim costs its
-/// intervals, however large its numbers are.
+/// intervals, however large its numbers are. Clones share what they hold until one changes, and are found equal at once:
+/// an engine compares what is held, saved, applied and told with each event.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Vec<(ReplicaId, IntervalSet<u64>)>")]
 pub struct Heads {
     /// Never an author with an empty set, never the counter 0.
-    authors: BTreeMap<ReplicaId, IntervalSet<u64>>,
+    authors: Arc<BTreeMap<ReplicaId, IntervalSet<u64>>>,
 }
 
 impl Heads {
     /// Nothing is held.
-    pub const fn new() -> Heads {
-        Heads { authors: BTreeMap::new() }
+    pub fn new() -> Heads {
+        Heads::default()
     }
 
     /// Adds one message. There is no message 0, so it is passed over.
@@ -34,14 +36,18 @@ impl Heads {
     pub fn insert_range(&mut self, author: ReplicaId, first: u64, last: u64) {
         let first = first.max(1);
         if first <= last {
-            self.authors.entry(author).or_default().insert_range(first, last);
+            Arc::make_mut(&mut self.authors).entry(author).or_default().insert_range(first, last);
         }
     }
 
     /// Adds all that others hold.
     pub fn union(&mut self, other: &Heads) {
-        for (author, counters) in &other.authors {
-            self.authors.entry(*author).or_default().union(counters);
+        if self.contains_all(other) {
+            return;
+        }
+        let authors = Arc::make_mut(&mut self.authors);
+        for (author, counters) in other.authors.iter() {
+            authors.entry(*author).or_default().union(counters);
         }
     }
 
@@ -53,16 +59,18 @@ impl Heads {
     /// Whether all that others hold is held.
     pub fn contains_all(&self, other: &Heads) -> bool {
         let holds = |(author, counters)| self.authors.get(author).is_some_and(|own| own.contains_all(counters));
-        other.authors.iter().all(holds)
+        Arc::ptr_eq(&self.authors, &other.authors) || other.authors.iter().all(holds)
     }
 
     /// What is held here and not there: author, first and last counter, ascending.
     pub fn missing_from<'a>(&'a self, theirs: &'a Heads) -> impl Iterator<Item = (ReplicaId, u64, u64)> + 'a {
+        let mut others = theirs.authors.iter().peekable();
         self.authors.iter().flat_map(move |(author, counters)| {
-            let missing = match theirs.authors.get(author) {
+            while others.next_if(|(other, _)| *other < author).is_some() {}
+            let missing = match others.next_if(|(other, _)| *other == author) {
                 None => counters.clone(),
-                Some(held) if held == counters => IntervalSet::new(),
-                Some(held) => counters.difference(held),
+                Some((_, held)) if held == counters => IntervalSet::new(),
+                Some((_, held)) => counters.difference(held),
             };
             missing.into_intervals().map(|(first, last)| (*author, first, last))
         })
@@ -97,7 +105,7 @@ impl Heads {
 
 impl Serialize for Heads {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(&self.authors)
+        serializer.collect_seq(self.authors.iter())
     }
 }
 
@@ -108,7 +116,7 @@ impl TryFrom<Vec<(ReplicaId, IntervalSet<u64>)>> for Heads {
         if list.iter().any(|(_, counters)| counters.contains(0)) {
             return Err(InvalidHeads);
         }
-        dot::authors(list).map(|authors| Heads { authors }).map_err(|_| InvalidHeads)
+        dot::authors(list).map(|authors| Heads { authors: Arc::new(authors) }).map_err(|_| InvalidHeads)
     }
 }
 

@@ -74,6 +74,11 @@ pub struct BaseEntry {
 }
 
 impl BaseEntry {
+    /// Nothing stands there but a directory that the group deleted.
+    pub fn is_only_retained(&self) -> bool {
+        self.retained && self.standing.is_none()
+    }
+
     fn is_empty(&self) -> bool {
         self.standing.is_none() && self.intent.is_none() && !self.retained
     }

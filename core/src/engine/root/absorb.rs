@@ -26,19 +26,20 @@ impl Root {
         stat: Option<Stat>,
     ) {
         let full = path::join(directory, name);
-        if found.is_some() || self.base.standing(directory, name).is_some() {
-            self.was_read(&full);
-        }
         if found.as_ref().is_some_and(|found| found.content == Content::Directory)
             && self.stays_retained(directory, name)
         {
+            self.was_read(&full);
             self.resolve_doubt(shared, &full);
             let entry = self.base.entry(directory, name).cloned().unwrap_or_default();
             return self.base.set(directory, name, BaseEntry { stat, intent: None, ..entry });
         }
         if !directory.is_empty() && found.is_some() && !self.make_known(shared, directory) {
-            self.retry_later(shared.now.monotonic, &full, Cause::Reading);
+            self.retry_later(shared.now.monotonic, &full, Cause::Surprise);
             return;
+        }
+        if found.is_some() || self.base.standing(directory, name).is_some() {
+            self.was_read(&full);
         }
         self.resolve_doubt(shared, &full);
         let entry = self.base.entry(directory, name);
@@ -97,9 +98,8 @@ impl Root {
 
     /// A directory that was deleted elsewhere stands here for what it holds, and nobody wants it again.
     fn stays_retained(&self, directory: &str, name: &Name) -> bool {
-        let is_retained = |entry: &BaseEntry| entry.retained && entry.standing.is_none();
         let is_wanted = |entry: ViewEntry| entry.name == *name && entry.shown.content == Content::Directory;
-        self.base.entry(directory, name).is_some_and(is_retained)
+        self.base.entry(directory, name).is_some_and(BaseEntry::is_only_retained)
             && !self.claim_view(directory, name).into_iter().any(is_wanted)
     }
 
@@ -115,6 +115,8 @@ impl Root {
                 let entry = BaseEntry { retained: false, ..entry.clone() };
                 self.base.set(parent, &name, entry);
             }
+            // What was just looked at in vain is looked at again in its time.
+            _ if self.is_blocked(directory) => return false,
             _ => {
                 self.look(directory.to_string());
                 return false;

@@ -1,5 +1,6 @@
 //! Changes of the disk: their intents are saved first, then they are made, then what stands is saved (§8.7).
 
+use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -30,13 +31,11 @@ impl Root {
         }
         let mut changes = Vec::new();
         let mut intents: Vec<(String, Intent)> = Vec::new();
-        for change in core::mem::take(&mut self.projection.ready) {
-            // What the only copy of wanted bytes stands on is not replaced before they are staged.
-            let must_wait = changes.len() >= COMMIT_ITEMS_MAX || self.is_needed(&change.directory, &change.name);
-            if must_wait {
-                self.leave_waiting(shared, change);
-                continue;
-            }
+        let (next, waiting) = self.next_changes();
+        for change in waiting {
+            self.leave_waiting(shared, change);
+        }
+        for change in next {
             let standing = change.wish.as_ref().map(|wish| {
                 let mut standing = Standing::of(wish, self.merged.closure(&wish.dots));
                 if let Put::Directory { mode } = change.put {
@@ -64,6 +63,30 @@ impl Root {
             return self.commit(shared, batch);
         }
         shared.saver.then(After::Commit { root: self.index, batch });
+    }
+
+    /// The changes that can be made now, and the others. What the only copy of wanted bytes stands on is not replaced
+    /// before they are staged, nor the last file of a version that lives before it stands elsewhere or comes to stand
+    /// there at the same time, as where two files change places.
+    fn next_changes(&mut self) -> (Vec<ReadyChange>, Vec<ReadyChange>) {
+        let mut next = core::mem::take(&mut self.projection.ready);
+        let mut waiting = next.split_off(next.len().min(COMMIT_ITEMS_MAX));
+        loop {
+            let dots = |change: &ReadyChange| change.wish.iter().flat_map(|wish| wish.dots.clone()).collect::<Vec<_>>();
+            let arriving: BTreeSet<Dot> = next.iter().flat_map(dots).collect();
+            let can_go = |change: &ReadyChange| {
+                let (directory, name) = (&change.directory, &change.name);
+                let entry = self.base.entry(directory, name);
+                let full = path::join(directory, name);
+                !self.is_needed(directory, name) && !self.holds_the_last(&full, entry, change.wish.as_ref(), &arriving)
+            };
+            let (go, stay): (Vec<_>, Vec<_>) = next.into_iter().partition(can_go);
+            next = go;
+            if stay.is_empty() {
+                return (next, waiting);
+            }
+            waiting.extend(stay);
+        }
     }
 
     /// A change that cannot be made yet. If its path was found in another state meanwhile, it is given up: the bytes that
@@ -95,7 +118,7 @@ impl Root {
             .map(|change| {
                 let entry = self.base.entry(&change.directory, &change.name);
                 let goes = change.put == Put::Nothing;
-                let stands = |entry: &&BaseEntry| entry.standing.is_some() || entry.retained && goes;
+                let stands = |entry: &&BaseEntry| entry.standing.is_some() || entry.is_only_retained() && goes;
                 CommitItem {
                     path: path::join(&change.directory, &change.name),
                     expect: entry.filter(stands).and_then(|entry| entry.stat),
@@ -288,7 +311,7 @@ impl Root {
     pub(super) fn let_go(&mut self, directory: &str) {
         let Some((parent, name)) = path::split(directory) else { return };
         let entry = self.base.entry(parent, &name);
-        let is_retained = entry.is_some_and(|entry| entry.retained && entry.standing.is_none() && entry.stat.is_some());
+        let is_retained = entry.is_some_and(|entry| entry.is_only_retained() && entry.stat.is_some());
         if is_retained && self.phase == Phase::Following && !self.busy.contains(directory) {
             let (directory, put) = (parent.to_string(), Put::Nothing);
             let change = ReadyChange { directory, name, conflict_of: None, wish: None, put, manifest: Vec::new() };

@@ -273,7 +273,11 @@ impl Root {
         }
         let entry = self.base.entry(directory, name);
         let step = step(entry, wish.as_ref());
-        if step.changes_what_stands() && self.holds_the_last(&full, entry, wish.as_ref()) {
+        // Where a directory is retained, nothing else can stand before it is let go.
+        if matches!(step, Step::PutFile | Step::PutLink) && entry.is_some_and(BaseEntry::is_only_retained) {
+            return;
+        }
+        if step == Step::Remove && self.holds_the_last(&full, entry, wish.as_ref(), &BTreeSet::new()) {
             self.projection.kept.insert((directory.to_string(), conflict_of.unwrap_or_else(|| name.clone())));
             return;
         }
@@ -361,8 +365,15 @@ impl Root {
         }
     }
 
-    /// A version that lives stands nowhere else here: it stays until it stands where the view has it now.
-    fn holds_the_last(&self, path: &str, entry: Option<&BaseEntry>, wish: Option<&Shown>) -> bool {
+    /// A version that lives stands nowhere else here, and is not about to: it stays until it stands where the view has
+    /// it now.
+    pub(super) fn holds_the_last(
+        &self,
+        path: &str,
+        entry: Option<&BaseEntry>,
+        wish: Option<&Shown>,
+        arriving: &BTreeSet<Dot>,
+    ) -> bool {
         let Some(standing) = entry.and_then(|entry| entry.standing.as_ref()) else { return false };
         let Content::File { hash, .. } = &standing.content else { return false };
         if wish.is_some_and(|wish| wish.content == standing.content) {
@@ -373,7 +384,7 @@ impl Root {
             let standing = path::split(other).and_then(|(directory, name)| self.base.standing(directory, &name));
             standing.is_some_and(|standing| standing.dots.contains(dot))
         };
-        let mut living = standing.dots.iter().filter(|dot| self.merged.is_live(dot));
+        let mut living = standing.dots.iter().filter(|dot| self.merged.is_live(dot) && !arriving.contains(dot));
         living.any(|dot| !others().any(|other| shows(other, dot)))
     }
 

@@ -78,6 +78,9 @@ impl Root {
     pub(super) fn was_read(&mut self, path: &str) {
         if self.retries.get(path).is_some_and(|retry| retry.cause == Cause::Reading) {
             self.retries.remove(path);
+            if let Some((directory, name)) = path::split(path) {
+                self.projection.mark(directory, &name);
+            }
         }
     }
 

@@ -235,3 +235,26 @@ fn an_edit_of_the_only_bytes_that_a_conflict_copy_needs_is_not_left_waiting() {
     world.settle();
     world.assert_all(&tree([("f.md", "edited right"), (&copy_name("f.md", "left, and later"), "left, and later")]));
 }
+
+#[test]
+fn a_file_and_its_copy_that_someone_exchanged_come_to_stand_alike() {
+    for seed in 0..4 {
+        let (mut world, a, b) = World::pair(seed, Tree::default(), Tree::default());
+        world.unlink(a, b);
+        world[a].disk().write("c", "one");
+        world.rescan(a);
+        world[b].disk().write("c", "two");
+        world.rescan(b);
+        world.link(a, b);
+        world.pass(10_000);
+        let copy = world[a].tree().copies().first().map(ToString::to_string).expect("a conflict copy");
+        world[a].disk().rename(&copy, "aside");
+        world[a].disk().rename("c", &copy);
+        world[a].disk().rename("aside", "c");
+        world.rescan(a);
+        world.pass(60_000);
+        world.assert_equal();
+        let contents = world[a].tree().contents().len();
+        assert_eq!(contents, 2, "{:?}", world[a].tree());
+    }
+}

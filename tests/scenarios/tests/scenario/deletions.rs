@@ -224,6 +224,17 @@ fn what_a_retained_directory_stayed_for_goes_with_all_that_stayed_for_it() {
 }
 
 #[test]
+fn a_file_in_the_place_of_a_retained_directory_comes_when_that_goes() {
+    let (mut world, a, b) = retained();
+    world[a].disk().write("d", "a file");
+    world.rescan(a);
+    world.pass(60_000);
+    world[b].disk().remove("d/e/socket");
+    world.rescan(b);
+    world.assert_all(&tree([("d", "a file"), ("y", "y")]));
+}
+
+#[test]
 fn a_retained_directory_that_someone_needs_again_is_one_of_all() {
     let (mut world, a, _) = retained();
     world[a].disk().write("d/e/z", "z");

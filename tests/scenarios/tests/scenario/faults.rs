@@ -1,6 +1,6 @@
 //! Disks that fail, lose what they knew, or change while they are read.
 
-use syncline_core::api::{Command, NoticeCode, RootState, Work};
+use syncline_core::api::{Command, Membership, NoticeCode, RootState, Work};
 use syncline_scenarios::model::copy_name;
 use syncline_sim::{Fault, ROOT, Tree, World, tree};
 
@@ -230,11 +230,46 @@ fn t14_what_was_asked_for_twice_and_is_nowhere_any_more_holds_nothing_back() {
     world[a].disk().remove("b");
     world[a].let_go();
     world.start(a);
-    world.meet(a, b);
+    world.link(a, b);
+    world.settle();
     assert_eq!((world[b].root().pending, world[b].root().waiting), (1, 1), "{:?}", world[b].root());
     assert!(world[b].status().quiet);
     world[a].disk().remove("gone");
     world.rescan(a);
     world.pass(1_000);
     assert!(world[b].tree().is_empty(), "{:?}", world[b].tree());
+}
+
+#[test]
+fn t20_what_lies_in_a_directory_that_cannot_be_known_yet_is_not_read_without_end() {
+    let (mut world, a, b) = World::pair(1, Tree::default(), Tree::default());
+    world[b].host().store.fail(true);
+    world[a].disk().mkdir("d");
+    world.rescan(a);
+    world[b].disk().write("d/e/f", "f");
+    let before = world[b].counts().performed;
+    world.set_steps_max(10_000);
+    world.rescan(b);
+    world.pass(60_000);
+    let performed = world[b].counts().performed - before;
+    assert!(performed < 500, "{performed} pieces of work for two entries");
+}
+
+#[test]
+fn t20_a_path_that_can_be_read_again_is_compared_with_what_others_have() {
+    let (mut world, a, b) = World::pair(1, tree([("a.md", "old")]), Tree::default());
+    world.pass(10_000);
+    world.rescan(b);
+    let c = world.add(Membership::Joiner);
+    world[b].disk().fault("a.md", Some(Fault::Device));
+    world.start(c);
+    world.link(b, c);
+    world.settle();
+    world[a].disk().write("a.md", "newer");
+    world.rescan(a);
+    assert_eq!(world[b].tree(), tree([("a.md", "old")]));
+    world[b].disk().fault("a.md", None);
+    world.rescan(b);
+    world.pass(1);
+    assert_eq!(world[b].tree(), tree([("a.md", "newer")]));
 }

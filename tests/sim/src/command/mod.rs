@@ -16,6 +16,7 @@ mod quiet;
 mod replay;
 mod seeds;
 mod several;
+mod traces;
 
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
@@ -77,6 +78,9 @@ fn obey(cli: &Cli) -> Result<Verdict> {
         return exhaustive::play(cli, jobs);
     }
     let base = cli.seed.unwrap_or_else(seeds::fresh_base);
+    if cli.traces {
+        return Ok(traces::print(base, cli.runs, cli.acts, jobs));
+    }
     let options = Options { with_work: false, ..options };
     let plan = Plan { base, first: 0, runs: cli.runs, acts: cli.acts, jobs, options };
     if cli.asks_for_mutants() {

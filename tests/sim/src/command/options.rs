@@ -68,6 +68,11 @@ pub struct Cli {
     #[arg(long, requires = "history")]
     pub devices: Option<u8>,
 
+    /// Print the seeds and the trace of each story that breaks nothing: a hash of all that its engines did. `cargo xtask sim
+    /// --wasm` compares them with those of WebAssembly.
+    #[arg(long, conflicts_with_all = ["mutants", "idle", "crashes", "exhaustive"])]
+    pub traces: bool,
+
     /// Play the one story in this file and tell it.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["workload", "schedule", "mutants", "idle"])]
     pub replay: Option<PathBuf>,

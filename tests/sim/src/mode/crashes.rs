@@ -23,6 +23,9 @@ pub const DEVICES: u8 = 3;
 /// How long a device is off after its crash, in milliseconds.
 const OFF_MS: u64 = 300;
 
+/// How long a message takes at least: what people do at once is done unseen.
+const LATENCY_MS: u64 = 100;
+
 /// The time after the last act, in which its crashes fall.
 const EVENING_MS: u64 = 15_000;
 
@@ -199,6 +202,7 @@ impl Day {
 
     fn live(&mut self) {
         self.group.world.set_order(Order::Asked);
+        self.group.world.set_latency(LATENCY_MS);
         for (number, (device, kind, at, to, pause_ms)) in (0..).zip(DAY) {
             let act = Act { kind: *kind, device: *device, at: *at, to: *to, number };
             let site = self.group.sites[usize::from(*device)];

@@ -223,7 +223,7 @@ mod tests {
         let found = outcomes(|chance| {
             let mut host = host(&Tree::default());
             host.perform(save(Some(vec![1])));
-            let (outcome, undone) = host.carry_out(save(Some(vec![2])));
+            let (outcome, undone) = host.carry_out(&save(Some(vec![2])));
             assert_eq!(outcome, Outcome::Saved);
             host.take_back(undone, chance);
             host.store.value(&[1]).map(<[u8]>::to_vec)
@@ -262,7 +262,7 @@ mod tests {
                     let items = vec![change(&host, "a", Some(b"new")), change(&host, "b", None)];
                     let work = Work::Commit { root: ROOT, items };
                     if told {
-                        let (_, undone) = host.carry_out(work);
+                        let (_, undone) = host.carry_out(&work);
                         if crash == Crash::Power {
                             host.take_back(undone, chance);
                         }
@@ -290,7 +290,7 @@ mod tests {
             let mut host = host(&tree([("a", "old")]));
             host.perform(stage(b"new"));
             let items = vec![change(&host, "a", Some(b"new"))];
-            let (_, undone) = host.carry_out(Work::Commit { root: ROOT, items });
+            let (_, undone) = host.carry_out(&Work::Commit { root: ROOT, items });
             host.disk.append("a", ", and more");
             host.take_back(undone, &mut fastrand::Rng::with_seed(seed));
             assert_eq!(host.disk.tree(), tree([("a", "new, and more")]));

@@ -41,7 +41,7 @@ impl Host {
 
     /// Does the work and tells how it ended.
     pub fn perform(&mut self, work: Work) -> Outcome {
-        self.carry_out(work).0
+        self.carry_out(&work).0
     }
 
     /// How often each kind of fault struck so far.
@@ -50,18 +50,18 @@ impl Host {
     }
 
     /// Does the work, and tells how it ended and how a loss of power undoes it while the engine does not know of it.
-    pub(crate) fn carry_out(&mut self, work: Work) -> (Outcome, Undone) {
+    pub(crate) fn carry_out(&mut self, work: &Work) -> (Outcome, Undone) {
         let outcome = match work {
-            Work::Load { query } => self.store.load(&query),
-            Work::Save { writes } => return self.save(writes),
-            Work::List { root, directory, after } => self.list(root, &directory, after.as_deref()),
-            Work::Probe { root, paths } => self.probe(root, &paths),
-            Work::Hash { root, items } => self.hash(root, &items),
-            Work::Read { root, ranges } => self.read(root, &ranges),
-            Work::Stage { root, items } => self.stage(root, items),
-            Work::Commit { root, items } => return self.commit(root, &items),
+            Work::Load { query } => self.store.load(query),
+            Work::Save { writes } => return self.save(writes.clone()),
+            Work::List { root, directory, after } => self.list(*root, directory, after.as_deref()),
+            Work::Probe { root, paths } => self.probe(*root, paths),
+            Work::Hash { root, items } => self.hash(*root, items),
+            Work::Read { root, ranges } => self.read(*root, ranges),
+            Work::Stage { root, items } => self.stage(*root, items),
+            Work::Commit { root, items } => return self.commit(*root, items),
             Work::Discard { root, stages } => {
-                self.check_root(root);
+                self.check_root(*root);
                 self.disk.staging.retain(|stage, _| !stages.is_empty() && !stages.iter().any(|id| id.0 == *stage));
                 Outcome::Discarded
             }
@@ -137,23 +137,23 @@ impl Host {
         Outcome::Read { results: ranges.iter().map(read).collect() }
     }
 
-    fn stage(&mut self, root: RootId, items: Vec<StageItem>) -> Outcome {
+    fn stage(&mut self, root: RootId, items: &[StageItem]) -> Outcome {
         self.check_root(root);
         let stage = |item| match self.stage_one(item) {
             Ok(()) => StageResult::Staged,
             Err(failure) => StageResult::Failed { failure },
         };
-        Outcome::Staged { results: items.into_iter().map(stage).collect() }
+        Outcome::Staged { results: items.iter().map(stage).collect() }
     }
 
-    fn stage_one(&mut self, item: StageItem) -> Result<(), Failure> {
-        let mut bytes = self.chunk(&item)?;
+    fn stage_one(&mut self, item: &StageItem) -> Result<(), Failure> {
+        let mut bytes = self.chunk(item)?;
         if bytes.len() != item.length as usize || digest::chunk(&bytes) != item.hash {
             return Err(Failure::Corrupt);
         }
         self.disk.take_space(bytes.len())?;
         let flipped = self.disk.maybe_flip(Reading::Staged, &mut bytes);
-        self.write_staged(&item, &bytes);
+        self.write_staged(item, &bytes);
         if flipped { Err(Failure::Corrupt) } else { Ok(()) }
     }
 

@@ -1,18 +1,17 @@
 //! One device with one engine on it.
 
+mod shown;
+
 use std::collections::{BTreeSet, VecDeque};
 
 use syncline_core::{
     Engine,
-    api::{
-        Action, CommitResult, Config, Event, Failure, LinkId, Notice, NoticeCode, Outcome, Put, RootStatus, Seed,
-        Status, TaskId, Work,
-    },
+    api::{Action, CommitResult, Config, Event, Failure, LinkId, Notice, Outcome, Put, Seed, TaskId, Work},
 };
 
 use super::{Asleep, Clock, Crash, Host, Narrative, WatcherTraits, host::Undone, tap::Tap, watcher::Watcher};
 use crate::{
-    Disk, Faults, Invariant, Item, Judge, Torn, Trace, Tree,
+    Disk, Faults, Invariant, Judge, Torn, Trace,
     chance::Pick,
     digest,
     story::{Coverage, work_kind},
@@ -352,7 +351,22 @@ impl Site {
 
     /// Carries out one piece of the work that waits; its outcome then waits to be told.
     pub(crate) fn perform(&mut self, index: usize) {
-        let Some(Pending { task, work, .. }) = self.pending.remove(index) else { return };
+        if let Some(pending) = self.pending.remove(index) {
+            self.perform_by(pending, Host::carry_out);
+        }
+    }
+
+    /// Work that waits is carried out by a host of one's own, on the device's disk and store; its outcome then waits to be
+    /// told. False if no such work waits.
+    pub fn carry_out(&mut self, task: TaskId, by: impl FnOnce(&mut Host, &Work) -> Outcome) -> bool {
+        let position = self.pending.iter().position(|pending| pending.task == task);
+        let Some(pending) = position.and_then(|index| self.pending.remove(index)) else { return false };
+        self.perform_by(pending, |host, work| (by(host, work), Undone::Nothing));
+        true
+    }
+
+    fn perform_by(&mut self, pending: Pending, by: impl FnOnce(&mut Host, &Work) -> (Outcome, Undone)) {
+        let Pending { task, work, .. } = pending;
         self.counts.performed += 1;
         self.last_work = Some(work_kind(&work));
         match &work {
@@ -361,7 +375,7 @@ impl Site {
             Work::Commit { items, .. } => self.counts.commits += items.len() as u64,
             _ => {}
         }
-        let (outcome, undone) = self.host.carry_out(work.clone());
+        let (outcome, undone) = by(&mut self.host, &work);
         self.check_committed(&work, &outcome);
         self.judge.performed(self.number, self.clock.now(), &work, &outcome);
         self.narrative.tell_work(self.number, &work, &outcome);
@@ -411,69 +425,6 @@ impl Site {
         let engine = self.engine.as_ref().filter(|_| !self.is_asleep())?;
         let deadline = engine.deadline()?;
         Some(self.clock.in_world(deadline))
-    }
-
-    /// What was done here, by kinds.
-    pub fn coverage(&self) -> &Coverage {
-        &self.coverage
-    }
-
-    /// The bytes that the local history keeps.
-    pub fn displaced(&self) -> impl Iterator<Item = &[u8]> {
-        self.host.disk.history().iter().filter_map(|displaced| match &displaced.item {
-            Item::File { bytes, .. } => Some(bytes.as_slice()),
-            _ => None,
-        })
-    }
-
-    /// Everything that stands in the folder.
-    pub fn tree(&self) -> Tree {
-        self.host.disk.tree()
-    }
-
-    /// What the engine says of itself.
-    pub fn status(&self) -> Status {
-        self.engine.as_ref().expect("an engine runs here").status()
-    }
-
-    /// What the engine says of its only root.
-    pub fn root(&self) -> RootStatus {
-        self.status().roots.remove(0)
-    }
-
-    /// An engine runs.
-    pub fn is_running(&self) -> bool {
-        self.engine.is_some()
-    }
-
-    /// The engine said that it stopped.
-    pub fn is_stopped(&self) -> bool {
-        self.stopped
-    }
-
-    /// What was done so far.
-    pub fn counts(&self) -> Counts {
-        self.counts
-    }
-
-    /// The notices so far.
-    pub fn notices(&self) -> &[Notice] {
-        &self.notices
-    }
-
-    /// A notice of this kind was given.
-    pub fn has_notice(&self, code: NoticeCode) -> bool {
-        self.notices.iter().any(|notice| notice.code == code)
-    }
-
-    /// What kind of work was carried out last.
-    pub fn last_work(&self) -> Option<&'static str> {
-        self.last_work
-    }
-
-    /// The work that waits to be carried out.
-    pub fn pending(&self) -> impl Iterator<Item = (TaskId, &Work)> {
-        self.pending.iter().map(|pending| (pending.task, &pending.work))
     }
 
     fn take_work(&mut self, task: TaskId, work: Work) {

@@ -1,0 +1,71 @@
+//! What a device shows of itself.
+
+use syncline_core::api::{Notice, NoticeCode, RootStatus, Status, TaskId, Work};
+
+use super::Site;
+use crate::{Counts, Item, Tree, story::Coverage};
+
+impl Site {
+    /// What was done here, by kinds.
+    pub fn coverage(&self) -> &Coverage {
+        &self.coverage
+    }
+
+    /// The bytes that the local history keeps.
+    pub fn displaced(&self) -> impl Iterator<Item = &[u8]> {
+        self.host.disk.history().iter().filter_map(|displaced| match &displaced.item {
+            Item::File { bytes, .. } => Some(bytes.as_slice()),
+            _ => None,
+        })
+    }
+
+    /// Everything that stands in the folder.
+    pub fn tree(&self) -> Tree {
+        self.host.disk.tree()
+    }
+
+    /// What the engine says of itself.
+    pub fn status(&self) -> Status {
+        self.engine.as_ref().expect("an engine runs here").status()
+    }
+
+    /// What the engine says of its only root.
+    pub fn root(&self) -> RootStatus {
+        self.status().roots.remove(0)
+    }
+
+    /// An engine runs.
+    pub fn is_running(&self) -> bool {
+        self.engine.is_some()
+    }
+
+    /// The engine said that it stopped.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// What was done so far.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// The notices so far.
+    pub fn notices(&self) -> &[Notice] {
+        &self.notices
+    }
+
+    /// A notice of this kind was given.
+    pub fn has_notice(&self, code: NoticeCode) -> bool {
+        self.notices.iter().any(|notice| notice.code == code)
+    }
+
+    /// What kind of work was carried out last.
+    pub fn last_work(&self) -> Option<&'static str> {
+        self.last_work
+    }
+
+    /// The work that waits to be carried out.
+    pub fn pending(&self) -> impl Iterator<Item = (TaskId, &Work)> {
+        self.pending.iter().map(|pending| (pending.task, &pending.work))
+    }
+}
