@@ -98,7 +98,7 @@ impl Weather {
         let (steps, milliseconds) = match self.pace {
             Pace::Hurried => (chance.u16(..40), [0, 0, 30, 300][chance.pick(4)]),
             Pace::Steady => (chance.u16(..10), [100, 1_000, 10_000][chance.pick(3)]),
-            Pace::Slow => (0, [10_000, 700_000][chance.pick(2)]),
+            Pace::Slow => (0, [10_000, 30_000, 60_000, 700_000][chance.pick(4)]),
         };
         Run { is_drawn: self.is_drawn, steps, milliseconds }
     }

@@ -2,6 +2,7 @@
 
 use std::{
     any::Any,
+    collections::BTreeSet,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
@@ -35,8 +36,13 @@ impl Group {
 
     /// Every pair is joined that is not.
     pub fn join(&mut self) {
+        self.join_but(&BTreeSet::new());
+    }
+
+    /// The same, but for some pairs, lower numbers first.
+    pub fn join_but(&mut self, parted: &BTreeSet<(SiteId, SiteId)>) {
         for (a, b) in self.edges.clone() {
-            if !self.world.is_linked(a, b) {
+            if !self.world.is_linked(a, b) && !parted.contains(&(a, b)) {
                 self.world.link(a, b);
             }
         }

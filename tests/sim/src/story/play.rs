@@ -1,12 +1,14 @@
 //! Playing a story in a world.
 
+use std::collections::BTreeSet;
+
 use syncline_core::api::Membership;
 
 use super::{
-    Coverage, Story, Turn,
+    Coverage, Story, Trouble, TroubleKind, Turn,
     group::{Group, judged},
 };
-use crate::{Invariant, Item, Judge, Order, Trace, Tree, Violation, World, tree};
+use crate::{Invariant, Item, Judge, Order, SiteId, Trace, Tree, Violation, World, tree};
 
 /// The most steps between two turns: far more than any honest work takes.
 const STEPS_MAX: u64 = 300_000;
@@ -60,6 +62,10 @@ pub(super) fn play_traced(story: &Story, options: Options, trace: Option<&Trace>
 
 struct Stage {
     group: Group,
+    /// Who lost each other and did not find each other again.
+    parted: BTreeSet<(SiteId, SiteId)>,
+    /// What waits for its moment.
+    awaited: Option<Trouble>,
     coverage: Coverage,
 }
 
@@ -80,7 +86,7 @@ impl Stage {
             group.world.start(site);
         }
         group.join();
-        Stage { group, coverage: Coverage::default() }
+        Stage { group, parted: BTreeSet::new(), awaited: None, coverage: Coverage::default() }
     }
 
     fn put_canary(&self) {
@@ -97,9 +103,13 @@ impl Stage {
     }
 
     fn turn(&mut self, turn: &Turn) {
-        let is_patient = turn.trouble.is_some_and(|trouble| trouble.is_patient());
-        if !is_patient {
-            self.strike(turn);
+        match turn.trouble {
+            Some(trouble) if trouble.is_patient() => self.awaited = Some(trouble),
+            Some(trouble) => {
+                let told = trouble.strike(&mut self.group.world);
+                self.struck(trouble, told);
+            }
+            None => {}
         }
         if let Some(act) = turn.act {
             // A device that was taken away leaves its acts to the others.
@@ -110,9 +120,13 @@ impl Stage {
                 self.tell(&format!("on device {device}, someone {told}"));
             }
         }
+        self.reconnect();
         self.group.world.set_order(if turn.run.is_drawn { Order::Drawn } else { Order::Asked });
-        if is_patient {
-            self.strike(turn);
+        if let Some(trouble) = self.awaited
+            && let Some(told) = trouble.strike_in_time(&mut self.group.world)
+        {
+            self.awaited = None;
+            self.struck(trouble, Some(told));
         }
         for _ in 0..turn.run.steps {
             if !self.group.world.step() {
@@ -122,13 +136,28 @@ impl Stage {
         self.group.world.pass(u64::from(turn.run.milliseconds));
     }
 
-    fn strike(&mut self, turn: &Turn) {
-        if let Some(trouble) = turn.trouble
-            && let Some(told) = trouble.strike(&mut self.group.world)
-        {
+    fn struck(&mut self, trouble: Trouble, told: Option<String>) {
+        if let Some(told) = told {
             self.coverage.count(format!("trouble {:?}", trouble.kind));
             self.tell(&told);
+            match trouble.kind {
+                TroubleKind::Part => drop(self.parted.insert(trouble.pair(&self.group.sites))),
+                TroubleKind::Join => drop(self.parted.remove(&trouble.pair(&self.group.sites))),
+                TroubleKind::MendNetwork => self.parted.clear(),
+                _ => {}
+            }
         }
+    }
+
+    /// Devices that run find each other again, as hosts let them, unless they were parted.
+    fn reconnect(&mut self) {
+        let world = &self.group.world;
+        let is_off = |site: &SiteId| !world[*site].is_running() || world[*site].is_stopped();
+        let off: BTreeSet<SiteId> = self.group.sites.iter().copied().filter(is_off).collect();
+        let is_apart = |edge: &&(SiteId, SiteId)| off.contains(&edge.0) || off.contains(&edge.1);
+        let mut parted: BTreeSet<_> = self.group.edges.iter().filter(is_apart).copied().collect();
+        parted.extend(&self.parted);
+        self.group.join_but(&parted);
     }
 
     fn tell(&self, told: &str) {

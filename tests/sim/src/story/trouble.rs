@@ -129,9 +129,32 @@ impl TroubleKind {
 const PATIENT_ONE_IN: u16 = 4;
 
 impl Trouble {
-    /// It waits for the moment at which it does most harm, which comes after what someone does.
+    /// It waits for the moment at which it does most harm, over some turns if need be.
     pub(super) fn is_patient(&self) -> bool {
         matches!(self.kind, TroubleKind::Crash | TroubleKind::PowerLoss) && self.amount % PATIENT_ONE_IN < 2
+    }
+
+    /// Lets it happen when the folder is about to be changed or something is about to be saved, or right after; nothing
+    /// if that moment does not come while the world goes on by itself.
+    pub(super) fn strike_in_time(&self, world: &mut World) -> Option<String> {
+        let wants_commit = self.amount.is_multiple_of(PATIENT_ONE_IN);
+        let sites: Vec<SiteId> = world.sites().collect();
+        let site = sites[self.struck(world, &sites)];
+        let comes = |world: &World| {
+            world[site].pending().any(|(_, work)| match work {
+                Work::Commit { .. } => wants_commit,
+                Work::Save { .. } => !wants_commit,
+                _ => false,
+            })
+        };
+        if !world.run_until(comes) {
+            return None;
+        }
+        for _ in 0..self.chance().u8(..3) {
+            world.step();
+        }
+        let told = self.strike(world)?;
+        Some(format!("{told} while {}", if wants_commit { "its folder is changed" } else { "something is saved" }))
     }
 
     /// Lets it happen; returns it in a sentence, or none if it makes no difference now.
@@ -198,6 +221,12 @@ impl Trouble {
         numbers.find(|number| differs(sites[*number])).unwrap_or(first)
     }
 
+    /// The two devices that it is between, the lower number first.
+    pub(super) fn pair(&self, sites: &[SiteId]) -> (SiteId, SiteId) {
+        let [a, b] = [self.device, self.other].map(|number| sites[usize::from(number) % sites.len()]);
+        (a.min(b), a.max(b))
+    }
+
     fn chance(&self) -> fastrand::Rng {
         fastrand::Rng::with_seed(u64::from(self.amount))
     }
@@ -206,14 +235,12 @@ impl Trouble {
         let runs = world[site].is_running();
         match self.kind {
             TroubleKind::Crash if runs => {
-                let when = self.await_work(world, site);
                 world.crash_by(site, Crash::Process, &mut self.chance());
-                Some(format!("ends at once{when}"))
+                Some("ends at once".into())
             }
             TroubleKind::PowerLoss => {
-                let when = self.await_work(world, site);
                 world.lose_power(site, &mut self.chance());
-                Some(format!("ends{when}, for the device goes off"))
+                Some("ends, for the device goes off".into())
             }
             TroubleKind::Start if must_start(world, site) => {
                 world.restart(site);
@@ -231,26 +258,6 @@ impl Trouble {
             }
             _ => None,
         }
-    }
-
-    /// A patient crash comes when the folder is about to be changed or something is about to be saved, or right after
-    /// it was; tells when.
-    fn await_work(&self, world: &mut World, site: SiteId) -> &'static str {
-        let wants_commit = self.amount.is_multiple_of(PATIENT_ONE_IN);
-        let comes = |world: &World| {
-            world[site].pending().any(|(_, work)| match work {
-                Work::Commit { .. } => wants_commit,
-                Work::Save { .. } => !wants_commit,
-                _ => false,
-            })
-        };
-        if !self.is_patient() || !world[site].is_running() || !world.run_until(comes) {
-            return "";
-        }
-        for _ in 0..self.chance().u8(..3) {
-            world.step();
-        }
-        if wants_commit { " while its folder is changed" } else { " while something is saved" }
     }
 
     fn strike_network(&self, world: &mut World, site: SiteId, other: SiteId) -> Option<String> {
