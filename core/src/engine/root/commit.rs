@@ -284,6 +284,11 @@ impl Root {
                     self.look(directory.clone());
                 }
             }
+            // What came into it meanwhile is known by now, and goes or stays by itself.
+            Failure::NotEmpty if !self.base.is_empty(&full) => {
+                self.free(&full);
+                self.projection.sweep(full);
+            }
             Failure::NotEmpty => self.retain(shared, change),
             failure => {
                 self.failed_at(shared, &full, NoticeCode::Unwritable, failure);

@@ -311,11 +311,12 @@ impl Root {
                 self.begin_change(full, change(put));
             }
             (Step::Relabel, Some(shown)) => self.relabel(shared, directory, name, &shown.clone(), conflict_of),
+            (Step::Remove, _) if !self.base.is_empty(&full) => {}
             (Step::Remove, _) if self.is_needed(directory, name) => {
                 let claim = conflict_of.clone().unwrap_or_else(|| name.clone());
                 self.projection.kept.insert((directory.to_string(), claim));
             }
-            (Step::Remove, _) if self.base.is_empty(&full) => {
+            (Step::Remove, _) => {
                 let change = ReadyChange { wish: None, ..change(crate::api::Put::Nothing) };
                 self.begin_change(full, change);
             }
