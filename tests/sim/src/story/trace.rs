@@ -24,12 +24,12 @@ mod tests {
 
     #[test]
     fn a_story_has_one_trace_and_another_has_another() {
-        let hash = |workload, schedule| trace(workload, schedule, 15).expect("nothing is broken");
+        let hash = |workload, schedule| trace(workload, schedule, 12).expect("nothing is broken");
         let mut all = BTreeSet::new();
         for seed in 0..6 {
-            assert_eq!(hash(seed, 1), hash(seed, 1), "seed {seed}");
-            all.extend([hash(seed, 1), hash(seed, 2)]);
+            assert_eq!(hash(seed, seed), hash(seed, seed), "seed {seed}");
+            all.insert(hash(seed, seed));
         }
-        assert_eq!(all.len(), 12);
+        assert_eq!(all.len(), 6);
     }
 }
