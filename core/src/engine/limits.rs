@@ -132,6 +132,9 @@ pub const PATH_BYTES_MAX: usize = 4096;
 pub const RETRY_MS: u64 = 1_000;
 /// The least wait before the second try of what was tried again at once, in milliseconds.
 pub const RETRY_MS_MIN: u64 = 50;
+/// What is looked at again sooner than this is under way, not waiting: longer than times of the coarsest file systems
+/// (2 s) need to settle. In milliseconds.
+pub const MOMENT_MS: u64 = 5_000;
 /// The longest wait, in milliseconds.
 pub const RETRY_MS_MAX: u64 = 60_000;
 /// How long a peer is not asked again for a content that it did not have or did not send as it is, in milliseconds. What it

@@ -329,6 +329,7 @@ impl Root {
             || (self.is_indexed()
                 && self.scan.is_idle()
                 && self.projection.is_idle()
+                && self.momentary() == 0
                 && (self.fetches.is_idle() || self.fetches.only_wait())
                 && self.busy.len() == self.evidence.held().saturating_add(self.fetches.waiting()))
     }
@@ -356,7 +357,7 @@ impl Root {
             symlinks: totals.symlinks,
             bytes: totals.bytes,
             conflicts: totals.conflicts,
-            pending: self.busy.len().saturating_sub(self.evidence.held()) as u64,
+            pending: self.busy.len().saturating_sub(self.evidence.held()).saturating_add(self.momentary()) as u64,
             pending_bytes: self.fetches.pending_bytes(),
             waiting: self.waiting().saturating_add(self.fetches.waiting()) as u64,
             held: self.evidence.held() as u64,

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::{ListJob, Phase, Root};
 use crate::api::{Failure, Monotonic, NoticeCode};
-use crate::engine::limits::{RETRY_MS, RETRY_MS_MAX, RETRY_MS_MIN};
+use crate::engine::limits::{MOMENT_MS, RETRY_MS, RETRY_MS_MAX, RETRY_MS_MIN};
 use crate::engine::shared::Shared;
 use crate::planted::{Planted, planted};
 use crate::tree::path;
@@ -16,6 +16,13 @@ pub struct Retry {
     /// When it is tried again; nothing is begun there before. None while that is done.
     pub at: Option<Monotonic>,
     pub delay_ms: u64,
+}
+
+impl Retry {
+    /// It is about to be known: no failure yet, and no rest either.
+    fn is_momentary(&self) -> bool {
+        self.cause == Cause::Surprise && self.delay_ms < MOMENT_MS
+    }
 }
 
 /// What failed at a path.
@@ -70,8 +77,14 @@ impl Root {
         self.retries.get(path).is_some_and(|retry| retry.at.is_some()) && !planted(Planted::RetryAtOnce)
     }
 
+    /// How many paths wait for another try after a failure.
     pub(super) fn waiting(&self) -> usize {
-        self.retries.values().filter(|retry| retry.at.is_some()).count()
+        self.retries.values().filter(|retry| retry.at.is_some() && !retry.is_momentary()).count()
+    }
+
+    /// How many paths are looked at again in a moment.
+    pub(super) fn momentary(&self) -> usize {
+        self.retries.values().filter(|retry| retry.at.is_some() && retry.is_momentary()).count()
     }
 
     /// A path could be read, which says nothing of writing it.

@@ -136,6 +136,27 @@ fn file_systems_without_numbers_or_fine_times_or_swaps_agree_with_others() {
     }
 }
 
+/// Who is told "it rests, something waits" takes that for a failure.
+#[test]
+fn a_device_that_waits_for_its_file_systems_clock_to_move_does_not_rest() {
+    for coarse in [false, true] {
+        let (mut world, a, b) = on(Traits { coarse, ..Traits::default() });
+        world[a].disk().put(&tree([("note", "old")]));
+        world.rescan(a);
+        world.unlink(a, b);
+        world[a].disk().write("note", "of a");
+        world[b].disk().write("note", "of b");
+        world.rescan(a);
+        world.rescan(b);
+        world.link(a, b);
+        world.run_until(|world| world.sites().all(|site| world[site].status().quiet));
+        let waiting = |world: &World| world.sites().map(|site| world[site].status().roots[0].waiting).sum::<u64>();
+        let standing = world[a].disk().tree();
+        assert_eq!((standing.len(), waiting(&world)), (2, 0), "{standing:?}");
+        world.assert_all(&standing);
+    }
+}
+
 #[test]
 fn a_bit_that_flips_on_the_way_is_met_and_asked_for_again() {
     for reading in [Reading::Range, Reading::Staged] {
