@@ -1,7 +1,8 @@
-//! Paths of which nobody can know, after an engine ended, whether its last change of them was made.
+//! Paths of which an engine cannot know whether its last change of them was made.
 //!
 //! A change is certain when the engine was told of it and then saved. If it ends before, its next start finds what it
-//! intended and what stood there before; where something else stands by then, a person was shown one of the two.
+//! intended and what stood there before; where something else stands by then, a person was shown one of the two. So it
+//! is where a host fails with a whole batch of changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Doubts {
     /// Changes that were made and are not saved yet, and the number of people's acts before each.
     made: BTreeMap<(usize, String), Made>,
-    /// Paths whose last change an engine left behind when it ended, until they are looked at.
+    /// Paths that an engine left behind so when it ended, or that a host left so, until they are looked at.
     left: BTreeSet<(usize, String)>,
 }
 
@@ -34,6 +35,11 @@ impl Doubts {
     pub(super) fn made(&mut self, site: usize, path: &str, at: u64) {
         self.left.remove(&(site, path.to_string()));
         self.made.insert((site, path.to_string()), Made { at, stage: Stage::Untold });
+    }
+
+    /// A path was to be changed, and the host cannot say whether it was.
+    pub(super) fn unknown(&mut self, site: usize, path: &str) {
+        self.left.insert((site, path.to_string()));
     }
 
     /// The engine was told of it.

@@ -200,6 +200,9 @@ impl Judge {
             (Work::Commit { items, .. }, Outcome::Committed { results }) => {
                 committed(items, results).for_each(|item| state.versions.synced(site, &item.path, now));
             }
+            (Work::Commit { items, .. }, Outcome::Failed { .. }) => {
+                items.iter().for_each(|item| state.versions.doubts.unknown(site, &item.path));
+            }
             (Work::Save { .. }, Outcome::Saved) => state.versions.doubts.saved(site),
             (Work::Hash { items, .. }, _) => {
                 items.iter().for_each(|item| state.versions.doubts.looked(site, &item.path));
