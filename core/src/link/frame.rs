@@ -106,7 +106,7 @@ pub struct Hello {
     pub capabilities: u64,
     /// The credit for messages that the sender grants to start with, in bytes.
     pub credit: u32,
-    /// The digest of what the sender holds: where both are equal no heads need be sent.
+    /// The digest of what the sender has saved: where both are equal no heads need be sent.
     pub digest: Hash,
 }
 

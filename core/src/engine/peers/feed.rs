@@ -106,7 +106,7 @@ impl Engine {
                 peer.push(Frame::Acknowledge { kind: Acknowledgement::Received, heads: saved.clone() });
             }
         }
-        if indexed && all_saved && !peer.said_indexed {
+        if indexed && !peer.said_indexed {
             say_heads(peer, &self.shared, true);
         }
         if peer.said_applied != self.applied {

@@ -15,7 +15,7 @@ use self::feed::say_heads;
 pub use self::serve::ServePurpose;
 use self::serve::Serving;
 use super::limits::{CREDIT_BYTES, HELLO_BYTES_MAX};
-use super::root::{ChunkWant, ManifestWant, Root};
+use super::root::{ChunkWant, ManifestWant};
 use super::{Engine, Phase};
 use crate::api::{Action, Hash, LinkId, Monotonic, Notice, NoticeCode, ReplicaId};
 use crate::link::{Acknowledgement, Frame, LinkError, Session, SessionConfig, State};
@@ -124,14 +124,15 @@ impl Engine {
         if self.peers.contains_key(&link) || self.early_links.contains_key(&link) {
             return self.shared.notify(NoticeCode::HostError, "a link came up twice");
         }
-        let (Phase::Running, Some(replica)) = (self.phase, self.shared.log.own()) else {
+        // A peer with an equal digest takes what it holds to be saved here.
+        let own = self.shared.log.own().zip(self.shared.saver.saved_digest());
+        let (Phase::Running, Some((replica, digest))) = (self.phase, own) else {
             self.early_links.insert(link, EarlyLink { message_bytes_max, hello: None });
             return;
         };
-        let config =
-            SessionConfig { group: self.group, replica, digest: self.shared.log.digest(), credit: CREDIT_BYTES };
+        let config = SessionConfig { group: self.group, replica, digest, credit: CREDIT_BYTES };
         let mut peer = Peer::new(Session::new(config, message_bytes_max));
-        say_heads(&mut peer, &self.shared, self.roots.iter().all(Root::is_indexed));
+        say_heads(&mut peer, &self.shared, self.can_say_indexed());
         self.peers.insert(link, peer);
         self.send(link);
     }
@@ -247,9 +248,15 @@ impl Engine {
         }
     }
 
+    /// What stood on disk at the start is in the log, and all of that is saved.
+    fn can_say_indexed(&self) -> bool {
+        let all_saved = self.shared.saver.saved_heads() == self.shared.log.heads();
+        self.is_indexed() && self.shared.draft.is_none() && all_saved
+    }
+
     /// Says and sends what is due to every peer.
     pub(in crate::engine) fn peers_turn(&mut self) {
-        let indexed = self.roots.iter().all(Root::is_indexed) && self.shared.draft.is_none();
+        let indexed = self.can_say_indexed();
         let failed = self.peers.iter().filter_map(|(link, peer)| Some((*link, peer.failed.clone()?)));
         for (link, error) in failed.collect::<Vec<_>>() {
             self.drop_peer(link, &error);
