@@ -245,6 +245,7 @@ impl Engine {
             Frame::Manifest { content, bytes } => self.manifest_arrived(link, content, bytes),
             Frame::Chunk { content, offset, bytes } => self.chunk_arrived(link, content, offset, bytes),
             Frame::Absent { content, offset } => self.absent(link, content, offset),
+            Frame::Present { contents } => self.present(link, &contents),
         }
     }
 
@@ -267,6 +268,7 @@ impl Engine {
             self.feed(*link);
         }
         self.ask();
+        self.tell_landed();
         for link in links {
             self.serve(link);
             self.send(link);

@@ -137,6 +137,16 @@ impl Engine {
         }
     }
 
+    pub(super) fn present(&mut self, link: LinkId, contents: &[Hash]) {
+        if let Some(peer) = self.peers.get_mut(&link)
+            && !planted(Planted::AbsentForGood)
+        {
+            for content in contents {
+                peer.lacks.remove(content);
+            }
+        }
+    }
+
     fn want_manifest_again(&mut self, root: usize, want: ManifestWant) {
         if let Some(root) = self.roots.get_mut(root) {
             root.want_manifest_again(want);
