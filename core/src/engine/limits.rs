@@ -140,8 +140,8 @@ pub const RETRY_MS_MIN: u64 = 50;
 pub const MOMENT_MS: u64 = 5_000;
 /// The longest wait, in milliseconds.
 pub const RETRY_MS_MAX: u64 = 60_000;
-/// How long a peer is not asked again for a content that it did not have or did not send as it is, in milliseconds. What it
-/// says meanwhile of what it holds, or that it has that content by now, ends the wait.
+/// How long a peer is not asked again for a content that it did not have or did not send as it is, in milliseconds. That it
+/// says that it has it by now ends the wait.
 pub const ASK_AGAIN_MS: u64 = 60_000;
 /// How long after an unrelated version took a path the first write there supersedes nothing, in milliseconds (§8.4).
 pub const GRACE_MS: u64 = 600_000;

@@ -19,14 +19,16 @@ impl Engine {
         let Some(peer) = self.peers.get_mut(&link) else { return };
         peer.received.union(&heads);
         peer.sent.union(&heads);
-        peer.is_known = true;
-        peer.lacks.clear();
+        let is_new = !core::mem::replace(&mut peer.is_known, true);
         if indexed {
             peer.to_hear = Some(heads);
         }
         if planted(Planted::HeadsEchoed) {
             let indexed = peer.said_indexed;
             say_heads(peer, &self.shared, indexed);
+        }
+        if is_new {
+            self.unpark_all();
         }
     }
 

@@ -4,6 +4,7 @@
 //! (`nothing_is_sent_before_it_is_saved`).
 
 mod feed;
+mod lacks;
 mod serve;
 mod wants;
 
@@ -12,6 +13,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use self::feed::say_heads;
+use self::lacks::Lacks;
 pub use self::serve::ServePurpose;
 use self::serve::Serving;
 use super::limits::{CREDIT_BYTES, HELLO_BYTES_MAX};
@@ -20,7 +22,6 @@ use super::{Engine, Phase};
 use crate::api::{Action, Hash, LinkId, Monotonic, Notice, NoticeCode, ReplicaId};
 use crate::link::{Acknowledgement, Frame, LinkError, Session, SessionConfig, State};
 use crate::log::Heads;
-use crate::planted::{Planted, planted};
 
 /// What a link that came up too early brought; at most a hello.
 pub struct EarlyLink {
@@ -53,7 +54,7 @@ pub struct Peer {
     manifests: BTreeMap<Hash, (usize, ManifestWant)>,
     chunks: BTreeMap<(Hash, u64), (usize, ChunkWant)>,
     /// Contents it does not have, or did not send as they are, and until when it is not asked for them again.
-    lacks: BTreeMap<Hash, Monotonic>,
+    lacks: Lacks,
     /// Its session took no more: the link is to be closed.
     failed: Option<LinkError>,
 }
@@ -75,7 +76,7 @@ impl Peer {
             serving: Serving::default(),
             manifests: BTreeMap::new(),
             chunks: BTreeMap::new(),
-            lacks: BTreeMap::new(),
+            lacks: Lacks::default(),
             failed: None,
         }
     }
@@ -108,14 +109,13 @@ impl Peer {
         }
     }
 
-    fn can_ask(&self, content: &Hash, now: Monotonic) -> bool {
-        let again = |until: &Monotonic| *until <= now && !planted(Planted::AbsentForGood);
-        self.is_known && self.lacks.get(content).is_none_or(again)
+    fn can_ask(&self, content: &Hash) -> bool {
+        self.is_known && !self.lacks.contains(content)
     }
 
     /// When it may be asked again for something that it lacked.
     pub fn asks_again(&self, now: Monotonic) -> Option<Monotonic> {
-        self.lacks.values().copied().filter(|until| *until > now).min()
+        self.lacks.next(now)
     }
 }
 
@@ -194,6 +194,7 @@ impl Engine {
             peer.received = self.shared.saver.saved_heads().clone();
             peer.sent = peer.received.clone();
             peer.is_known = true;
+            self.unpark_all();
         }
     }
 
@@ -234,10 +235,6 @@ impl Engine {
                 peer.sent.union(&heads);
                 if kind == Acknowledgement::Applied {
                     peer.applied.union(&heads);
-                    if planted(Planted::AbsentForGood) {
-                        return;
-                    }
-                    peer.lacks.clear();
                 }
             }
             Frame::WantManifest { contents } => self.want_manifests(link, contents),

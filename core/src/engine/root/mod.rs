@@ -295,7 +295,7 @@ impl Root {
         match self.phase {
             Phase::Scanning => self.evidence.wants_turn(),
             Phase::Following => {
-                let projects = self.wants_projection() || self.late_is_due() || self.fetches.is_contested();
+                let projects = self.wants_projection() || self.late_is_due() || self.fetches.wants_turn();
                 self.evidence.wants_turn() || self.is_clean && projects
             }
             Phase::Assuming => true,

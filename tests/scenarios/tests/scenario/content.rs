@@ -69,3 +69,51 @@ fn what_several_devices_wait_for_goes_through_the_chain_once_someone_has_it() {
         assert_eq!(world[site].tree(), tree([("a", "a"), ("found", "lost"), ("lost", "lost")]));
     }
 }
+
+#[test]
+fn a_large_file_that_nobody_has_does_not_keep_others_from_coming() {
+    let lost: Vec<u8> = std::iter::repeat_with({
+        let mut chance = fastrand::Rng::with_seed(1);
+        move || chance.u8(..)
+    })
+    .take(40 << 20)
+    .collect();
+    let (mut world, a, b, c) = chain_that_waits(lost.clone());
+    world[b].disk().write("b", "b");
+    world[c].disk().write("c", "c");
+    for site in [b, c] {
+        world.hint(site, "");
+    }
+    for (site, name) in [(a, "b"), (a, "c"), (b, "c"), (c, "b")] {
+        let arrived = world.pass_until(5_000, |world| world[site].tree().at(name).is_some());
+        assert!(arrived, "{name} did not come within five seconds");
+    }
+    world[b].disk().write("found", lost.clone());
+    world.hint(b, "");
+    world.settle();
+    for site in [a, b, c] {
+        assert_eq!(world[site].tree().at("lost"), world[b].tree().at("found"));
+    }
+}
+
+#[test]
+fn more_files_than_are_fetched_at_once_that_nobody_has_do_not_keep_others_from_coming() {
+    const LOST: usize = 5_000;
+    let (mut world, sites) = World::group(1, &[tree([("a", "a")]), Tree::default(), Tree::default()]);
+    let (a, b, gone) = (sites[0], sites[1], sites[2]);
+    for (left, right) in [(a, b), (a, gone)] {
+        world.link(left, right);
+    }
+    world.settle();
+    world[gone].hold(|work| matches!(work, Work::Read { .. }));
+    for number in 0..LOST {
+        world[gone].disk().write(&format!("{number}"), format!("lost {number}"));
+    }
+    world.rescan(gone);
+    world.unlink(a, gone);
+    world.settle();
+    assert_eq!(world[b].root().waiting, LOST as u64);
+    world[a].disk().write("z", "z");
+    world.hint(a, "");
+    assert!(world.pass_until(5_000, |world| world[b].tree().at("z").is_some()), "z did not come within five seconds");
+}
