@@ -27,8 +27,8 @@ pub enum Frame {
         heads: Heads,
         /// The digest that belongs to them.
         digest: Hash,
-        /// What stood on the sender's disk when it started is among them. A replica that joins waits for this.
-        indexed: bool,
+        /// Whether what stood on the sender's disk when it started is among them.
+        indexing: Indexing,
     },
     /// Messages of the log, as their authors encoded them.
     Messages {
@@ -113,6 +113,18 @@ pub struct Hello {
     pub credit: u32,
     /// The digest of what the sender has saved: where both are equal no heads need be sent.
     pub digest: Hash,
+}
+
+/// Whether what stood on a disk at the start is in the log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Indexing {
+    /// Not yet.
+    #[default]
+    Underway,
+    /// All of it. A replica that joins waits for this.
+    Done,
+    /// It joins, and waits for this itself.
+    Waiting,
 }
 
 /// How far messages came.
@@ -354,7 +366,7 @@ pub(super) mod tests {
         let kind = prop::sample::select(vec![Acknowledgement::Received, Acknowledgement::Applied]);
         let message = bytes(20_000).prop_map(ByteBuf::from);
         prop_oneof![
-            (heads(), hash()).prop_map(|(heads, digest)| Frame::Heads { heads, digest, indexed: true }),
+            (heads(), hash()).prop_map(|(heads, digest)| Frame::Heads { heads, digest, indexing: Indexing::Done }),
             prop::collection::vec(message, 1..5).prop_map(|messages| Frame::Messages { messages }),
             (kind, heads()).prop_map(|(kind, heads)| Frame::Acknowledge { kind, heads }),
             prop::collection::vec(hash(), 1..20).prop_map(|contents| Frame::WantManifest { contents }),
@@ -414,7 +426,7 @@ pub(super) mod tests {
         let want = Want { content: hash, size: 1, offset: 0, length: 1 };
         for (number, lane, frame) in [
             (0, Lane::Control, Frame::Hello(hello())),
-            (1, Lane::Control, Frame::Heads { heads: heads.clone(), digest: hash, indexed: false }),
+            (1, Lane::Control, Frame::Heads { heads: heads.clone(), digest: hash, indexing: Indexing::Underway }),
             (2, Lane::Small, Frame::Messages { messages: vec![ByteBuf::from([1])] }),
             (3, Lane::Control, Frame::Acknowledge { kind: Acknowledgement::Applied, heads }),
             (4, Lane::Small, Frame::WantManifest { contents: vec![hash] }),

@@ -7,7 +7,7 @@ use crate::engine::limits::{
 };
 use crate::link::frame::tests::{frame, hello};
 use crate::link::pair::{Pair, config};
-use crate::link::{Acknowledgement, message_credit};
+use crate::link::{Acknowledgement, Indexing, message_credit};
 use crate::log::Heads;
 
 fn packet(lane: Lane, frame: &Frame) -> Vec<u8> {
@@ -180,7 +180,13 @@ fn what_a_slow_pipe_keeps_waiting_on_the_control_lane_is_said_once() {
     let before = session.queued_bytes(Lane::Control);
     for counter in 1..100 {
         session.push(heartbeat(counter as u8)).unwrap();
-        session.push(Frame::Heads { heads: upto(counter), digest: Hash::from_bytes([0; 32]), indexed: false }).unwrap();
+        session
+            .push(Frame::Heads {
+                heads: upto(counter),
+                digest: Hash::from_bytes([0; 32]),
+                indexing: Indexing::Underway,
+            })
+            .unwrap();
         for kind in [Acknowledgement::Received, Acknowledgement::Applied] {
             session.push(Frame::Acknowledge { kind, heads: upto(counter) }).unwrap();
         }
@@ -194,7 +200,7 @@ fn what_a_slow_pipe_keeps_waiting_on_the_control_lane_is_said_once() {
         heard,
         [
             heartbeat(99),
-            Frame::Heads { heads: upto(99), digest: Hash::from_bytes([0; 32]), indexed: false },
+            Frame::Heads { heads: upto(99), digest: Hash::from_bytes([0; 32]), indexing: Indexing::Underway },
             Frame::Acknowledge { kind: Acknowledgement::Received, heads: upto(99) },
             Frame::Acknowledge { kind: Acknowledgement::Applied, heads: upto(99) },
         ]

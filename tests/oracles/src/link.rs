@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use syncline_core::{
     api::{Hash, ReplicaId},
-    link::{Frame, Lane, LinkError, Session, SessionConfig, State, messages_credit},
+    link::{Frame, Indexing, Lane, LinkError, Session, SessionConfig, State, messages_credit},
 };
 
 use crate::{
@@ -238,7 +238,7 @@ pub(crate) fn frames(messages: &[Vec<u8>]) -> Vec<Frame> {
         Hello { version_min: 1, version_max: 1, group, replica, capabilities: 0, credit: 4 << 20, digest: hash };
     vec![
         Frame::Hello(hello),
-        Frame::Heads { heads: heads.clone(), digest: hash, indexed: true },
+        Frame::Heads { heads: heads.clone(), digest: hash, indexing: Indexing::Done },
         Frame::Messages { messages: messages.iter().cloned().map(ByteBuf::from).collect() },
         Frame::Acknowledge { kind: Acknowledgement::Received, heads: heads.clone() },
         Frame::Acknowledge { kind: Acknowledgement::Applied, heads },

@@ -10,22 +10,21 @@ use crate::engine::Engine;
 use crate::engine::limits::{FEED_BYTES_MAX, MESSAGE_BYTES_MAX};
 use crate::engine::root::Root;
 use crate::engine::shared::{Purpose, Shared};
-use crate::link::{Acknowledgement, Frame, Lane, State, message_credit, messages_credit};
+use crate::link::{Acknowledgement, Frame, Indexing, Lane, State, message_credit, messages_credit};
 use crate::log::{Heads, Receipt, message_key, message_keys, parse_message_key};
 use crate::planted::{Planted, planted};
 
 impl Engine {
-    pub(super) fn heads(&mut self, link: LinkId, heads: Heads, indexed: bool) {
+    pub(super) fn heads(&mut self, link: LinkId, heads: Heads, indexing: Indexing) {
         let Some(peer) = self.peers.get_mut(&link) else { return };
         peer.received.union(&heads);
         peer.sent.union(&heads);
         let is_new = !core::mem::replace(&mut peer.is_known, true);
-        if indexed {
-            peer.to_hear = Some(heads);
-        }
+        peer.to_hear = Some(heads);
+        peer.indexing = indexing;
         if planted(Planted::HeadsEchoed) {
-            let indexed = peer.said_indexed;
-            say_heads(peer, &self.shared, indexed);
+            let indexing = peer.said_indexing;
+            say_heads(peer, &self.shared, indexing);
         }
         if is_new {
             self.unpark_all();
@@ -91,7 +90,7 @@ impl Engine {
     }
 
     /// Tells a peer what is saved and what stands on disk, where it does not know.
-    pub(super) fn acknowledge(&mut self, link: LinkId, indexed: bool) {
+    pub(super) fn acknowledge(&mut self, link: LinkId, indexing: Indexing) {
         let held_early = planted(Planted::AcknowledgeEarly);
         let saved = if held_early { self.shared.log.heads() } else { self.shared.saver.saved_heads() };
         let all_saved = saved == self.shared.log.heads();
@@ -99,7 +98,6 @@ impl Engine {
         if peer.session.state() != State::Open {
             return;
         }
-        let heard = peer.to_hear.as_ref().is_some_and(|heads| saved.contains_all(heads));
         if peer.credit_due > 0 && all_saved {
             let credit = core::mem::take(&mut peer.credit_due);
             peer.session.saved(credit);
@@ -108,15 +106,30 @@ impl Engine {
                 peer.push(Frame::Acknowledge { kind: Acknowledgement::Received, heads: saved.clone() });
             }
         }
-        if indexed && !peer.said_indexed {
-            say_heads(peer, &self.shared, true);
+        if indexing == Indexing::Done && peer.said_indexing != Indexing::Done {
+            say_heads(peer, &self.shared, indexing);
         }
         if peer.said_applied != self.applied {
             peer.said_applied = self.applied.clone();
             peer.push(Frame::Acknowledge { kind: Acknowledgement::Applied, heads: self.applied.clone() });
         }
-        if heard {
-            peer.to_hear = None;
+    }
+
+    /// Notes who was heard out, so that a root that joins looks at its own files. Where all wait for each other, the one
+    /// with the smallest id goes first: a group must not wait for itself.
+    pub(super) fn hear(&mut self) {
+        let saved = self.shared.saver.saved_heads();
+        let mut heard = false;
+        for peer in self.peers.values_mut() {
+            if peer.to_hear.as_ref().is_some_and(|heads| saved.contains_all(heads)) {
+                peer.to_hear = None;
+                heard |= peer.indexing == Indexing::Done;
+            }
+        }
+        let own = self.shared.log.own();
+        let waits_behind = |peer: &Peer| peer.is_known && peer.to_hear.is_none() && peer.indexing == Indexing::Waiting;
+        let goes_first = || self.peers.values().all(|peer| waits_behind(peer) && own < peer.replica());
+        if heard || !self.peers.is_empty() && self.roots.iter().any(Root::is_joining) && goes_first() {
             self.roots.iter_mut().for_each(Root::heard);
         }
     }
@@ -180,14 +193,14 @@ impl Engine {
 }
 
 /// Says what is held, and whether it is complete.
-pub(super) fn say_heads(peer: &mut Peer, shared: &Shared, indexed: bool) {
-    let heads = match indexed {
+pub(super) fn say_heads(peer: &mut Peer, shared: &Shared, indexing: Indexing) {
+    let heads = match indexing {
         _ if planted(Planted::HeadsBeforeSaved) => shared.log.heads().clone(),
-        false if planted(Planted::HeadsForgotten) => Heads::default(),
+        Indexing::Underway | Indexing::Waiting if planted(Planted::HeadsForgotten) => Heads::default(),
         _ => shared.saver.saved_heads().clone(),
     };
-    peer.said_indexed = indexed;
+    peer.said_indexing = indexing;
     if let Some(digest) = shared.saver.saved_digest() {
-        peer.push(Frame::Heads { heads, digest, indexed });
+        peer.push(Frame::Heads { heads, digest, indexing });
     }
 }

@@ -17,10 +17,10 @@ use self::lacks::Lacks;
 pub use self::serve::ServePurpose;
 use self::serve::Serving;
 use super::limits::{CREDIT_BYTES, HELLO_BYTES_MAX};
-use super::root::{ChunkWant, ManifestWant};
+use super::root::{ChunkWant, ManifestWant, Root};
 use super::{Engine, Phase};
 use crate::api::{Action, Hash, LinkId, Monotonic, Notice, NoticeCode, ReplicaId};
-use crate::link::{Acknowledgement, Frame, LinkError, Session, SessionConfig, State};
+use crate::link::{Acknowledgement, Frame, Indexing, LinkError, Session, SessionConfig, State};
 use crate::log::Heads;
 
 /// What a link that came up too early brought; at most a hello.
@@ -40,12 +40,14 @@ pub struct Peer {
     applied: Heads,
     /// It said what it holds: messages can be sent.
     is_known: bool,
-    /// What it said was complete, and is not all held here yet.
+    /// What it said it holds, while that is not all held here.
     to_hear: Option<Heads>,
+    /// How far it said it is with its own files.
+    indexing: Indexing,
     /// What was said to it last.
     acknowledged: Heads,
     said_applied: Heads,
-    said_indexed: bool,
+    said_indexing: Indexing,
     /// Messages are being read for it.
     feeding: bool,
     /// What its messages cost, to be given back once they are saved.
@@ -68,9 +70,10 @@ impl Peer {
             applied: Heads::default(),
             is_known: false,
             to_hear: None,
+            indexing: Indexing::default(),
             acknowledged: Heads::default(),
             said_applied: Heads::default(),
-            said_indexed: false,
+            said_indexing: Indexing::default(),
             feeding: false,
             credit_due: 0,
             serving: Serving::default(),
@@ -132,7 +135,7 @@ impl Engine {
         };
         let config = SessionConfig { group: self.group, replica, digest, credit: CREDIT_BYTES };
         let mut peer = Peer::new(Session::new(config, message_bytes_max));
-        say_heads(&mut peer, &self.shared, self.can_say_indexed());
+        say_heads(&mut peer, &self.shared, self.indexing());
         self.peers.insert(link, peer);
         self.send(link);
     }
@@ -226,7 +229,7 @@ impl Engine {
     fn frame(&mut self, link: LinkId, frame: Frame) {
         match frame {
             Frame::Hello(_) | Frame::Credit { .. } | Frame::Heartbeat { .. } => {}
-            Frame::Heads { heads, indexed, .. } => self.heads(link, heads, indexed),
+            Frame::Heads { heads, indexing, .. } => self.heads(link, heads, indexing),
             Frame::Messages { messages } => self.messages(link, messages),
             Frame::Acknowledge { kind, heads } => {
                 let Some(peer) = self.peers.get_mut(&link) else { return };
@@ -246,24 +249,29 @@ impl Engine {
         }
     }
 
-    /// What stood on disk at the start is in the log, and all of that is saved.
-    fn can_say_indexed(&self) -> bool {
+    /// Whether what stood on disk at the start is in the log, and all of that saved.
+    fn indexing(&self) -> Indexing {
         let all_saved = self.shared.saver.saved_heads() == self.shared.log.heads();
-        self.is_indexed() && self.shared.draft.is_none() && all_saved
+        match self.is_indexed() && self.shared.draft.is_none() && all_saved {
+            true => Indexing::Done,
+            false if self.roots.iter().any(Root::is_joining) => Indexing::Waiting,
+            false => Indexing::Underway,
+        }
     }
 
     /// Says and sends what is due to every peer.
     pub(in crate::engine) fn peers_turn(&mut self) {
-        let indexed = self.can_say_indexed();
+        let indexing = self.indexing();
         let failed = self.peers.iter().filter_map(|(link, peer)| Some((*link, peer.failed.clone()?)));
         for (link, error) in failed.collect::<Vec<_>>() {
             self.drop_peer(link, &error);
         }
         let links: Vec<LinkId> = self.peers.keys().copied().collect();
         for link in &links {
-            self.acknowledge(*link, indexed);
+            self.acknowledge(*link, indexing);
             self.feed(*link);
         }
+        self.hear();
         self.ask();
         self.tell_landed();
         for link in links {

@@ -7,7 +7,7 @@ use syncline_core::{
         Command, Content, EntryKind, Event, Failure, Hint, LinkId, Membership, Monotonic, Now, Outcome, Stat, TaskId,
         UnixMs, Work, listing,
     },
-    link::Frame,
+    link::{Frame, Indexing},
     log::Dot,
 };
 use syncline_sim::{Clock, ROOT};
@@ -217,7 +217,7 @@ pub(crate) fn recorded() -> Vec<Vec<Step>> {
     ];
     let mut long = start();
     long.extend([edit(0, b"one"), Step::Work { count: 20 }, Step::Meet { link: 1 }]);
-    long.push(Step::Say { link: 1, frame: Frame::Heads { heads, digest, indexed: true } });
+    long.push(Step::Say { link: 1, frame: Frame::Heads { heads, digest, indexing: Indexing::Done } });
     long.extend([Step::Work { count: 20 }, write(vec![birth("l", link(b"x")), birth("d", Content::Directory)])]);
     long.extend([Step::Work { count: 40 }, write(vec![inner, delete]), Step::Work { count: 40 }]);
     long.extend([Step::Edit(Edit::Remove { path: 0 }), Step::Work { count: 20 }, Step::Wait, Step::Work { count: 20 }]);

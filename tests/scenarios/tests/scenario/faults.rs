@@ -39,6 +39,27 @@ fn t01_a_lost_index_of_an_unchanged_folder_is_no_news() {
 }
 
 #[test]
+fn t01_devices_that_all_lost_their_index_do_not_wait_for_each_other() {
+    let folder = tree([("a.md", "a"), ("d/c.md", "c")]);
+    for count in 2..5 {
+        let (mut world, sites) = World::group(1, &vec![folder.clone(); count]);
+        for (number, site) in sites.iter().enumerate() {
+            world.crash(*site);
+            world.lose_store(*site);
+            world[*site].disk().write(&format!("of {number}"), "new");
+            world.start(*site);
+        }
+        // Along a chain, so that none knows all.
+        for pair in sites.windows(2) {
+            world.link(pair[0], pair[1]);
+        }
+        world.settle();
+        let all = (0..count).fold(folder.clone(), |tree, number| tree.with(&format!("of {number}"), "new"));
+        world.assert_all(&all);
+    }
+}
+
+#[test]
 fn t13_a_write_that_failed_is_still_pending_after_a_restart() {
     let (mut world, a, b) = World::pair(1, Tree::default(), Tree::default());
     world[b].disk().fail_commits(u32::MAX);

@@ -6,7 +6,7 @@ use syncline_core::{
     api::{Content, Hash},
     api::{Event, GroupConfig, LinkId, NoticeCode, ReplicaId, UnixMs},
     crypto::{Identity, Introduction, ProofKey},
-    link::{Acknowledgement, Frame, Session, SessionConfig, message_credit},
+    link::{Acknowledgement, Frame, Indexing, Session, SessionConfig, message_credit},
     log::{Dot, DotSet, Heads, Message, Place, Previous},
 };
 use syncline_sim::{ROOT, SiteId, Tree, World, tree};
@@ -343,7 +343,7 @@ fn h13_counters_and_lamports_at_their_end_do_no_harm() {
         let mut heads = Heads::new();
         heads.insert_range(author, 1, u64::MAX);
         let digest = Hash::from_bytes([9; 32]);
-        impostor.say(&mut world, Frame::Heads { heads: heads.clone(), digest, indexed: true });
+        impostor.say(&mut world, Frame::Heads { heads: heads.clone(), digest, indexing: Indexing::Done });
         impostor.say(&mut world, Frame::Acknowledge { kind: Acknowledgement::Applied, heads });
     }
     impostor.send(&mut world, vec![birth(None, "now", link_to(b"x"))]);

@@ -7,7 +7,7 @@ use serde_bytes::ByteBuf;
 use syncline_core::{
     api::{Content, Event, GroupConfig, Hash, LinkId, ReplicaId, RootId, UnixMs},
     crypto::{Identity, Introduction, ProofKey},
-    link::{Acknowledgement, Frame, Session, SessionConfig, message_credit},
+    link::{Acknowledgement, Frame, Indexing, Session, SessionConfig, message_credit},
     log::{Dot, DotSet, Heads, Place, Previous},
 };
 
@@ -209,7 +209,7 @@ impl Stranger {
                 let mut heads = Heads::new();
                 devices.iter().chain([&self.author]).for_each(|author| heads.insert_range(*author, 1, u64::MAX));
                 let digest = Hash::from_bytes([9; 32]);
-                self.say(Frame::Heads { heads: heads.clone(), digest, indexed: true });
+                self.say(Frame::Heads { heads: heads.clone(), digest, indexing: Indexing::Done });
                 self.say(Frame::Acknowledge { kind: Acknowledgement::Applied, heads });
                 "claims to hold what nobody wrote"
             }
