@@ -7,6 +7,7 @@ mod crashes;
 mod deletions;
 mod devices;
 mod faults;
+mod greetings;
 mod hostile;
 mod joining;
 mod kinds;
