@@ -51,6 +51,9 @@ pub(super) fn play_traced(story: &Story, options: Options, trace: Option<&Trace>
             stage.put_canary();
         }
         let ended = judged(&judge, || stage.play(story));
+        if ended.is_err() && options.with_work {
+            stage.tell_end();
+        }
         stage.sum_up(&mut played, trace);
         ended
     });
@@ -162,6 +165,18 @@ impl Stage {
 
     fn tell(&self, told: &str) {
         self.group.world.narrative().tell(told);
+    }
+
+    /// What stands in every folder in the end.
+    fn tell_end(&self) {
+        for (number, site) in self.group.sites.iter().enumerate() {
+            let site = &self.group.world[*site];
+            let state = if site.is_running() { format!("{:?}", site.root()) } else { "no engine runs".into() };
+            self.tell(&format!("device {number} ends with {state}:"));
+            for line in format!("{:?}", site.tree()).lines() {
+                self.tell(&format!("  {line}"));
+            }
+        }
     }
 
     fn sum_up(&mut self, played: &mut Played, trace: Option<&Trace>) {
