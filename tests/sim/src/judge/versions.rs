@@ -108,6 +108,26 @@ impl Versions {
         }
     }
 
+    /// A device and its memory were put back as they were at another time. What it forgot is as after
+    /// [`forgot`](Versions::forgot), but it tells nothing of what stands there no more: that was never removed for others,
+    /// and where it stands on another device it must go on living. What stood only there is gone with it.
+    pub fn rolled_back(&mut self, site: usize, before: &Tree, folder: &Tree, others: &[Tree]) {
+        self.known.insert(site);
+        for (path, item) in before.items() {
+            let Some(old) = text(item) else { continue };
+            let stands = |folder: &Tree| {
+                folder.items().any(|(other, item)| text(item).as_ref() == Some(&old) && family(other) == family(path))
+            };
+            if !stands(folder) && !others.iter().any(stands) {
+                self.acts += 1;
+                let path = path.to_string();
+                let ending = Act { at: self.acts, site, path: path.clone(), is_certain: false, in_grace: false };
+                self.past(&path, old).endings.push(ending);
+            }
+        }
+        self.forgot(site, folder);
+    }
+
     /// What was ended on a device may come back.
     pub fn restored(&mut self, site: usize) {
         let endings = self.pasts.values_mut().flat_map(|past| &mut past.endings);

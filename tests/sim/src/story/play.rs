@@ -50,7 +50,7 @@ pub(super) fn play_traced(story: &Story, options: Options, trace: Option<&Trace>
         if options.with_canary {
             stage.put_canary();
         }
-        let ended = judged(&judge, || stage.play(story));
+        let ended = judged(&judge, || stage.play(story, trace));
         stage.sum_up(&mut played, trace);
         ended
     });
@@ -75,10 +75,11 @@ impl Stage {
         world.set_steps_max(STEPS_MAX);
         for number in 0..story.devices {
             let site = world.add(if number == 0 { Membership::Founder } else { Membership::Joiner });
+            if let Some(traits) = story.platforms.get(usize::from(number)) {
+                world[site].disk().set_traits(*traits);
+            }
             world[site].disk().put(&first_folder(story.seed, number));
-            let chance = fastrand::Rng::with_seed(story.seed ^ u64::from(number) << 32);
-            world[site].watch(Some((story.watchers, chance)));
-            world[site].trace(trace.cloned());
+            observe(&mut world, site, number, story, trace);
         }
         world.pass(1_000);
         let mut group = Group::new(world, story.shape.edges(story.devices));
@@ -89,20 +90,31 @@ impl Stage {
         Stage { group, parted: BTreeSet::new(), awaited: None, coverage: Coverage::default() }
     }
 
+    /// A device came to the group with a copy of another one's folder: it is joined to that one, and starts.
+    fn welcome(&mut self, from: SiteId, story: &Story, trace: Option<&Trace>) {
+        let all: Vec<SiteId> = self.group.world.sites().collect();
+        for (number, site) in (0..).zip(all).skip(self.group.sites.len()) {
+            observe(&mut self.group.world, site, number, story, trace);
+            self.group.sites.push(site);
+            self.group.edges.push((from, site));
+            self.group.world.start(site);
+        }
+    }
+
     fn put_canary(&self) {
         let now = self.group.world[self.group.sites[0]].clock().now();
         let canary = tree([("canary", "a text that nobody wrote")]);
         self.group.world.judge().people_changed(0, now, &Tree::default(), &canary);
     }
 
-    fn play(&mut self, story: &Story) {
+    fn play(&mut self, story: &Story, trace: Option<&Trace>) {
         for turn in &story.turns {
-            self.turn(turn);
+            self.turn(turn, story, trace);
         }
         self.group.end();
     }
 
-    fn turn(&mut self, turn: &Turn) {
+    fn turn(&mut self, turn: &Turn, story: &Story, trace: Option<&Trace>) {
         match turn.trouble {
             Some(trouble) if trouble.is_patient() => self.awaited = Some(trouble),
             Some(trouble) => {
@@ -118,6 +130,7 @@ impl Stage {
             if let Some(told) = act.perform(&mut self.group.world, site) {
                 self.coverage.count(format!("act {:?}", act.kind));
                 self.tell(&format!("on device {device}, someone {told}"));
+                self.welcome(site, story, trace);
             }
         }
         self.reconnect();
@@ -172,12 +185,22 @@ impl Stage {
                 trace.add(self.group.world[*site].tree().items().collect::<Vec<_>>());
             }
             played.coverage.add(self.group.world[*site].coverage());
+            for kind in self.group.world[*site].folder().traits().oddities() {
+                played.coverage.count(format!("platform {kind}"));
+            }
             for (kind, count) in self.group.world[*site].faults().kinds().filter(|(_, count)| *count > 0) {
                 played.coverage.count_many(format!("fault {kind}"), count);
             }
             played.events += self.group.world[*site].counts().events;
         }
     }
+}
+
+/// A device's engine is told of what people do, and all that it does is traced if asked for.
+fn observe(world: &mut World, site: SiteId, number: u8, story: &Story, trace: Option<&Trace>) {
+    let chance = fastrand::Rng::with_seed(story.seed ^ u64::from(number) << 32);
+    world[site].watch(Some((story.watchers, chance)));
+    world[site].trace(trace.cloned());
 }
 
 /// Some begin with a folder that others have, too, some with one of their own, some with none.
