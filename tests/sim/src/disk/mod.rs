@@ -148,7 +148,7 @@ impl Disk {
         self.find(path).map(|number| self.body_of(number))
     }
 
-    fn item(&self, number: u64) -> Item {
+    pub(crate) fn item(&self, number: u64) -> Item {
         let inode = &self.inodes[&number];
         let mode = |without| if self.traits.modes { inode.mode } else { without };
         match &inode.body {

@@ -20,7 +20,7 @@ use syncline_core::{
 
 pub(crate) use self::versions::family;
 use self::{deletions::Deletions, displaced::Displaced, ledger::Ledger, versions::Versions};
-use crate::{Torn, Tree};
+use crate::{Item, Torn, Tree};
 
 /// The promises of DESIGN §10, by their numbers there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -248,6 +248,16 @@ impl Judge {
     /// A program wrote to a file that it held open, and that lies in the history.
     pub(crate) fn wrote_displaced(&self, site: usize, number: u64, was: Vec<u8>, now: Vec<u8>) {
         self.state.borrow_mut().displaced.wrote(site, number, was, now);
+    }
+
+    /// Someone wrote to a file when its path was about to change hands, and a crash came before host or engine could see
+    /// that: it lies in the history.
+    pub(crate) fn raced(&self, site: usize, path: &str, number: u64, item: &Item) {
+        let state = &mut *self.state.borrow_mut();
+        state.versions.raced(site, path, item);
+        if let Some(bytes) = item.bytes() {
+            state.displaced.wrote(site, number, bytes.to_vec(), bytes.to_vec());
+        }
     }
 
     /// A loss of power tore a file that lies in the history.

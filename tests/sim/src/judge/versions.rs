@@ -128,6 +128,17 @@ impl Versions {
         self.forgot(site, folder);
     }
 
+    /// The host had taken a file to the history in whose place it put another one, and before it saw that someone had just
+    /// written to it came a crash. The text need not stand anywhere then: it lies in the history (§10.1), where
+    /// [`Displaced`](super::displaced::Displaced) demands it.
+    pub fn raced(&mut self, site: usize, path: &str, item: &Item) {
+        if let Some(text) = text(item) {
+            self.acts += 1;
+            let ending = Act { at: self.acts, site, path: path.to_string(), is_certain: false, in_grace: false };
+            self.past(path, text).endings.push(ending);
+        }
+    }
+
     /// What was ended on a device may come back.
     pub fn restored(&mut self, site: usize) {
         let endings = self.pasts.values_mut().flat_map(|past| &mut past.endings);
@@ -186,7 +197,8 @@ impl Versions {
             false => (Invariant::NoResurrection, "stands again and was removed or replaced"),
         };
         let ending = past.endings.last().map_or(String::new(), |ending| format!(" on device {}", ending.site));
-        broken(invariant, format!("{shown} at `{path}` {how}{ending}"))
+        let all = paths.len();
+        broken(invariant, format!("{shown} at `{path}` {how}{ending}; it stands {all} times, and {living} may"))
     }
 
     fn make(&mut self, site: usize, path: &str, text: Text, by_hand: bool) {

@@ -270,6 +270,9 @@ impl Site {
                 self.narrative.tell_work(self.number, &work, &outcome);
             }
         }
+        for raced in std::mem::take(&mut self.host.raced) {
+            self.judge.raced(self.number, &raced.path, raced.number, &raced.item);
+        }
         let untold = done.iter().filter(|done| !matches!(done.undone, Undone::Nothing)).count() as u64;
         self.host.disk.strike(|faults| faults.work_untold += untold);
         if crash == Crash::Process {

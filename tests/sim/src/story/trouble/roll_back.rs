@@ -63,8 +63,9 @@ fn hears(world: &mut World, site: SiteId, own: ReplicaId, linked: &[SiteId]) -> 
     for other in linked {
         world.link(site, *other);
     }
-    world.pass_until(HEARING_MS, |world| replica(world, site) != Some(own));
-    replica(world, site).is_some_and(|now| now != own)
+    // A new id that is not saved would be forgotten once more.
+    let is_new = |world: &World| replica(world, site).is_some_and(|now| now != own) && world[site].has_saved_all();
+    world.pass_until(HEARING_MS, is_new)
 }
 
 fn replica(world: &World, site: SiteId) -> Option<ReplicaId> {

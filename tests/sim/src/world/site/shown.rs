@@ -44,6 +44,11 @@ impl Site {
         self.engine.is_some()
     }
 
+    /// The engine has saved all that it wanted to save.
+    pub(crate) fn has_saved_all(&self) -> bool {
+        self.save.is_none() && !self.status().failed
+    }
+
     /// The engine said that it stopped.
     pub fn is_stopped(&self) -> bool {
         self.stopped
