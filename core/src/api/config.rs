@@ -58,7 +58,8 @@ pub struct GroupConfig {
 #[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
 #[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
 pub enum Membership {
-    /// It makes the root: what is there is published at once.
+    /// It makes the root: what is there is published at once. Only where there has never been a member: a founder whose
+    /// store was lost is a [`Joiner`](Self::Joiner), or what it publishes stands beside what it had published before.
     Founder,
     /// It joins: it hears a peer before it looks at its own files, so that two equal folders agree in silence.
     Joiner,

@@ -113,6 +113,9 @@ pub const READ_ITEMS_MAX: usize = 128;
 pub const READ_BYTES_MAX: u64 = 4 << 20;
 /// Bytes read for one peer and not yet handed to the pipe.
 pub const SERVE_BYTES_MAX: u64 = 16 << 20;
+/// Contents that one peer asked for in vain and is told of when they are there: as many as it fetches at once for a few
+/// roots. Beyond them it asks again by itself.
+pub const SERVE_MISSED_MAX: usize = 4 * FETCHES_MAX;
 /// Manifests read for one peer at once.
 pub const SERVE_MANIFESTS_MAX: usize = 16;
 /// Chunks, and likewise manifests, that one peer may have asked for and not got.
@@ -137,8 +140,8 @@ pub const RETRY_MS_MIN: u64 = 50;
 pub const MOMENT_MS: u64 = 5_000;
 /// The longest wait, in milliseconds.
 pub const RETRY_MS_MAX: u64 = 60_000;
-/// How long a peer is not asked again for a content that it did not have or did not send as it is, in milliseconds. What it
-/// says meanwhile of what it holds ends the wait.
+/// How long a peer is not asked again for a content that it did not have or did not send as it is, in milliseconds. That it
+/// says that it has it by now ends the wait.
 pub const ASK_AGAIN_MS: u64 = 60_000;
 /// How long after an unrelated version took a path the first write there supersedes nothing, in milliseconds (§8.4).
 pub const GRACE_MS: u64 = 600_000;

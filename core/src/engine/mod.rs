@@ -89,6 +89,7 @@ impl Engine {
             saver: Saver::default(),
             draft: None,
             actions: Vec::new(),
+            landed: Vec::new(),
             name: config.name,
             debounce_ms: u64::from(config.debounce_ms),
             dry_run: config.dry_run,

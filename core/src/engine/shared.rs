@@ -9,7 +9,7 @@ use super::random::Random;
 use super::root::RootPurpose;
 use super::saver::{After, SavedLog, Saver};
 use super::tasks::Tasks;
-use crate::api::{Action, LinkId, Notice, NoticeCode, Now, ReplicaId, RootId, TaskId, Work};
+use crate::api::{Action, Hash, LinkId, Notice, NoticeCode, Now, ReplicaId, RootId, TaskId, Work};
 use crate::log::{ComposeError, Log, Sealed, message_key};
 use crate::tree::{Change, ChangeOrder};
 
@@ -60,6 +60,8 @@ pub struct Shared {
     pub saver: Saver,
     pub draft: Option<Draft>,
     pub actions: Vec<Action>,
+    /// Contents that files have come to stand for since peers were last told.
+    pub landed: Vec<Hash>,
     pub name: String,
     pub debounce_ms: u64,
     pub dry_run: bool,

@@ -89,6 +89,11 @@ pub enum Frame {
         /// The digest of what the sender holds.
         digest: Hash,
     },
+    /// The sender has by now what it said to be [`Absent`](Frame::Absent): it may be asked again.
+    Present {
+        /// Content ids, from 1 to [`WANTED_MANIFESTS_MAX`].
+        contents: Vec<Hash>,
+    },
 }
 
 /// The first frame. Its form holds for all versions; later ones may add fields behind it, which are ignored.
@@ -106,7 +111,7 @@ pub struct Hello {
     pub capabilities: u64,
     /// The credit for messages that the sender grants to start with, in bytes.
     pub credit: u32,
-    /// The digest of what the sender holds: where both are equal no heads need be sent.
+    /// The digest of what the sender has saved: where both are equal no heads need be sent.
     pub digest: Hash,
 }
 
@@ -189,6 +194,9 @@ impl Frame {
             Frame::WantManifest { contents } => {
                 range("the number of wanted manifests", 1, WANTED_MANIFESTS_MAX, contents.len())
             }
+            Frame::Present { contents } => {
+                range("the number of contents that are there", 1, WANTED_MANIFESTS_MAX, contents.len())
+            }
             Frame::Manifest { bytes, .. } => range("the bytes of a manifest", 0, MANIFEST_BYTES_MAX, bytes.len()),
             Frame::WantChunks { wants } => {
                 range("the number of wanted chunks", 1, WANTED_CHUNKS_MAX, wants.len())?;
@@ -209,9 +217,11 @@ impl Frame {
             | Frame::Acknowledge { .. }
             | Frame::Credit { .. }
             | Frame::Heartbeat { .. } => Lane::Control,
-            Frame::Messages { .. } | Frame::WantManifest { .. } | Frame::WantChunks { .. } | Frame::Absent { .. } => {
-                Lane::Small
-            }
+            Frame::Messages { .. }
+            | Frame::WantManifest { .. }
+            | Frame::WantChunks { .. }
+            | Frame::Absent { .. }
+            | Frame::Present { .. } => Lane::Small,
             Frame::Manifest { .. } | Frame::Chunk { .. } => Lane::Bulk,
         }
     }
@@ -357,6 +367,7 @@ pub(super) mod tests {
             }),
             (hash(), any::<Option<u64>>()).prop_map(|(content, offset)| Frame::Absent { content, offset }),
             hash().prop_map(|digest| Frame::Heartbeat { digest }),
+            prop::collection::vec(hash(), 1..20).prop_map(|contents| Frame::Present { contents }),
         ]
     }
 
@@ -413,6 +424,7 @@ pub(super) mod tests {
             (8, Lane::Small, Frame::Absent { content: hash, offset: None }),
             (9, Lane::Control, Frame::Credit { bytes: 1 }),
             (10, Lane::Control, Frame::Heartbeat { digest: hash }),
+            (11, Lane::Small, Frame::Present { contents: vec![hash] }),
         ] {
             let bytes = encoded(&frame);
             assert_eq!(bytes[0], number, "{frame:?}");
@@ -420,7 +432,7 @@ pub(super) mod tests {
             assert_eq!(bytes.len(), frame.encoded_len().unwrap());
             assert_eq!(Frame::decode(&bytes), Ok(frame));
         }
-        assert_eq!(Frame::decode(&[11]), Err(LinkError::FrameMalformed { length: 1 }));
+        assert_eq!(Frame::decode(&[12]), Err(LinkError::FrameMalformed { length: 1 }));
         assert_eq!(Frame::decode(&[]), Err(LinkError::FrameMalformed { length: 0 }));
     }
 

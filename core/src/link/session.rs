@@ -27,7 +27,7 @@ pub struct SessionConfig {
     pub group: GroupId,
     /// This replica.
     pub replica: ReplicaId,
-    /// The digest of what it holds now.
+    /// The digest of what it has saved.
     pub digest: Hash,
     /// The credit it grants to start with, in bytes; raised to
     /// [`CREDIT_BYTES_MIN`](crate::engine::limits::CREDIT_BYTES_MIN).
@@ -43,7 +43,7 @@ pub struct Peer {
     pub version: u16,
     /// What both can do beyond it.
     pub capabilities: u64,
-    /// The digest of what the peer held when the link opened.
+    /// The digest of what the peer had saved when the link opened.
     pub digest: Hash,
 }
 

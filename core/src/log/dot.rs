@@ -108,6 +108,13 @@ impl DotSet {
         });
     }
 
+    /// Keeps only what another set has, too.
+    pub fn intersect(&mut self, other: &DotSet) {
+        let mut alone = self.clone();
+        alone.subtract(other);
+        self.subtract(&alone);
+    }
+
     /// Whether the dot is in the set.
     pub fn contains(&self, dot: &Dot) -> bool {
         self.places(&dot.author).is_some_and(|places| places.contains(dot.place))
@@ -253,6 +260,9 @@ mod tests {
             let mut less = x.clone();
             less.subtract(&y);
             prop_assert_eq!(&less, &set(&(&a - &b)));
+            let mut shared = x.clone();
+            shared.intersect(&y);
+            prop_assert_eq!(&shared, &set(&(&a & &b)));
 
             let mut without = x.clone();
             let mut model = a.clone();

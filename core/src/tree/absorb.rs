@@ -59,9 +59,16 @@ pub fn meaning(
     own: Option<ReplicaId>,
     now: UnixMs,
 ) -> Meaning {
-    let replaced = |standing: &Standing| replaced(merged, standing, assigned(view, name), own);
     let standing = entry.and_then(|entry| entry.standing.as_ref());
     let intent = entry.and_then(|entry| entry.intent.as_ref());
+    let replaced = |standing: &Standing| {
+        let mut past = replaced(merged, standing, assigned(view, name), own);
+        // Nobody knows whether it stood there or what was intended: only what both show was surely seen.
+        if let Some(intent) = intent {
+            past.intersect(&intent.standing.as_ref().map(|intended| intended.shown.clone()).unwrap_or_default());
+        }
+        past
+    };
     match (found, standing) {
         (Some(found), _) if intent.is_some_and(|intent| holds(intent.standing.as_ref(), found)) => {
             intent.and_then(|intent| intent.standing.clone()).map_or(Meaning::Born, Meaning::Known)
@@ -220,7 +227,8 @@ mod tests {
         let look = |base: &BaseEntry, found: Option<&Found>| meaning(&merged, Some(base), &view, "a", found, None, NOW);
         assert_eq!(look(&base, Some(&found(20))), Meaning::Known(new.unwrap()));
         assert_eq!(look(&base, Some(&found(10))), Meaning::Known(base.standing.clone().unwrap()));
-        assert!(matches!(look(&base, Some(&found(30))), Meaning::Edited { .. }));
+        let Meaning::Edited { past, .. } = look(&base, Some(&found(30))) else { panic!("an edit was expected") };
+        assert!(past.is_empty(), "what was written over is not known: {past:?}");
         base.intent = Some(Box::new(Intent { standing: None, conflict_of: None }));
         assert_eq!(look(&base, None), Meaning::Forgotten);
     }

@@ -250,5 +250,6 @@ pub(crate) fn frames(messages: &[Vec<u8>]) -> Vec<Frame> {
         Frame::Absent { content: hash, offset: None },
         Frame::Credit { bytes: 1_000 },
         Frame::Heartbeat { digest: hash },
+        Frame::Present { contents: vec![hash, Hash::from_bytes([5; 32])] },
     ]
 }

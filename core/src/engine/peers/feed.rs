@@ -19,14 +19,16 @@ impl Engine {
         let Some(peer) = self.peers.get_mut(&link) else { return };
         peer.received.union(&heads);
         peer.sent.union(&heads);
-        peer.is_known = true;
-        peer.lacks.clear();
+        let is_new = !core::mem::replace(&mut peer.is_known, true);
         if indexed {
             peer.to_hear = Some(heads);
         }
         if planted(Planted::HeadsEchoed) {
             let indexed = peer.said_indexed;
             say_heads(peer, &self.shared, indexed);
+        }
+        if is_new {
+            self.unpark_all();
         }
     }
 
@@ -106,7 +108,7 @@ impl Engine {
                 peer.push(Frame::Acknowledge { kind: Acknowledgement::Received, heads: saved.clone() });
             }
         }
-        if indexed && all_saved && !peer.said_indexed {
+        if indexed && !peer.said_indexed {
             say_heads(peer, &self.shared, true);
         }
         if peer.said_applied != self.applied {

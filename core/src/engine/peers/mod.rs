@@ -4,6 +4,7 @@
 //! (`nothing_is_sent_before_it_is_saved`).
 
 mod feed;
+mod lacks;
 mod serve;
 mod wants;
 
@@ -12,15 +13,15 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use self::feed::say_heads;
+use self::lacks::Lacks;
 pub use self::serve::ServePurpose;
 use self::serve::Serving;
 use super::limits::{CREDIT_BYTES, HELLO_BYTES_MAX};
-use super::root::{ChunkWant, ManifestWant, Root};
+use super::root::{ChunkWant, ManifestWant};
 use super::{Engine, Phase};
 use crate::api::{Action, Hash, LinkId, Monotonic, Notice, NoticeCode, ReplicaId};
 use crate::link::{Acknowledgement, Frame, LinkError, Session, SessionConfig, State};
 use crate::log::Heads;
-use crate::planted::{Planted, planted};
 
 /// What a link that came up too early brought; at most a hello.
 pub struct EarlyLink {
@@ -53,7 +54,7 @@ pub struct Peer {
     manifests: BTreeMap<Hash, (usize, ManifestWant)>,
     chunks: BTreeMap<(Hash, u64), (usize, ChunkWant)>,
     /// Contents it does not have, or did not send as they are, and until when it is not asked for them again.
-    lacks: BTreeMap<Hash, Monotonic>,
+    lacks: Lacks,
     /// Its session took no more: the link is to be closed.
     failed: Option<LinkError>,
 }
@@ -75,7 +76,7 @@ impl Peer {
             serving: Serving::default(),
             manifests: BTreeMap::new(),
             chunks: BTreeMap::new(),
-            lacks: BTreeMap::new(),
+            lacks: Lacks::default(),
             failed: None,
         }
     }
@@ -108,14 +109,13 @@ impl Peer {
         }
     }
 
-    fn can_ask(&self, content: &Hash, now: Monotonic) -> bool {
-        let again = |until: &Monotonic| *until <= now && !planted(Planted::AbsentForGood);
-        self.is_known && self.lacks.get(content).is_none_or(again)
+    fn can_ask(&self, content: &Hash) -> bool {
+        self.is_known && !self.lacks.contains(content)
     }
 
     /// When it may be asked again for something that it lacked.
     pub fn asks_again(&self, now: Monotonic) -> Option<Monotonic> {
-        self.lacks.values().copied().filter(|until| *until > now).min()
+        self.lacks.next(now)
     }
 }
 
@@ -124,14 +124,15 @@ impl Engine {
         if self.peers.contains_key(&link) || self.early_links.contains_key(&link) {
             return self.shared.notify(NoticeCode::HostError, "a link came up twice");
         }
-        let (Phase::Running, Some(replica)) = (self.phase, self.shared.log.own()) else {
+        // A peer with an equal digest takes what it holds to be saved here.
+        let own = self.shared.log.own().zip(self.shared.saver.saved_digest());
+        let (Phase::Running, Some((replica, digest))) = (self.phase, own) else {
             self.early_links.insert(link, EarlyLink { message_bytes_max, hello: None });
             return;
         };
-        let config =
-            SessionConfig { group: self.group, replica, digest: self.shared.log.digest(), credit: CREDIT_BYTES };
+        let config = SessionConfig { group: self.group, replica, digest, credit: CREDIT_BYTES };
         let mut peer = Peer::new(Session::new(config, message_bytes_max));
-        say_heads(&mut peer, &self.shared, self.roots.iter().all(Root::is_indexed));
+        say_heads(&mut peer, &self.shared, self.can_say_indexed());
         self.peers.insert(link, peer);
         self.send(link);
     }
@@ -193,6 +194,7 @@ impl Engine {
             peer.received = self.shared.saver.saved_heads().clone();
             peer.sent = peer.received.clone();
             peer.is_known = true;
+            self.unpark_all();
         }
     }
 
@@ -233,10 +235,6 @@ impl Engine {
                 peer.sent.union(&heads);
                 if kind == Acknowledgement::Applied {
                     peer.applied.union(&heads);
-                    if planted(Planted::AbsentForGood) {
-                        return;
-                    }
-                    peer.lacks.clear();
                 }
             }
             Frame::WantManifest { contents } => self.want_manifests(link, contents),
@@ -244,12 +242,19 @@ impl Engine {
             Frame::Manifest { content, bytes } => self.manifest_arrived(link, content, bytes),
             Frame::Chunk { content, offset, bytes } => self.chunk_arrived(link, content, offset, bytes),
             Frame::Absent { content, offset } => self.absent(link, content, offset),
+            Frame::Present { contents } => self.present(link, &contents),
         }
+    }
+
+    /// What stood on disk at the start is in the log, and all of that is saved.
+    fn can_say_indexed(&self) -> bool {
+        let all_saved = self.shared.saver.saved_heads() == self.shared.log.heads();
+        self.is_indexed() && self.shared.draft.is_none() && all_saved
     }
 
     /// Says and sends what is due to every peer.
     pub(in crate::engine) fn peers_turn(&mut self) {
-        let indexed = self.roots.iter().all(Root::is_indexed) && self.shared.draft.is_none();
+        let indexed = self.can_say_indexed();
         let failed = self.peers.iter().filter_map(|(link, peer)| Some((*link, peer.failed.clone()?)));
         for (link, error) in failed.collect::<Vec<_>>() {
             self.drop_peer(link, &error);
@@ -260,6 +265,7 @@ impl Engine {
             self.feed(*link);
         }
         self.ask();
+        self.tell_landed();
         for link in links {
             self.serve(link);
             self.send(link);

@@ -1,6 +1,6 @@
 //! Giving peers the contents they ask for, from the files that stand here.
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -8,7 +8,10 @@ use super::Peer;
 use crate::api::{Hash, Key, LinkId, LoadQuery, Outcome, ReadRange, ReadResult, Work};
 use crate::engine::Engine;
 use crate::engine::keys;
-use crate::engine::limits::{READ_BYTES_MAX, READ_ITEMS_MAX, SERVE_BYTES_MAX, SERVE_MANIFESTS_MAX, SERVE_WANTS_MAX};
+use crate::engine::limits::{
+    READ_BYTES_MAX, READ_ITEMS_MAX, SERVE_BYTES_MAX, SERVE_MANIFESTS_MAX, SERVE_MISSED_MAX, SERVE_WANTS_MAX,
+    WANTED_MANIFESTS_MAX,
+};
 use crate::engine::shared::Purpose;
 use crate::link::{Frame, Lane, Want};
 
@@ -28,12 +31,30 @@ pub struct Serving {
     reading: usize,
     reading_bytes: u64,
     manifests: usize,
+    /// Contents that it asked for in vain: it is told once they are there.
+    missed: BTreeSet<Hash>,
+    /// Those of them that it is about to be told of.
+    found: Vec<Hash>,
 }
 
 impl Serving {
     /// Nothing is asked for.
     pub fn is_idle(&self) -> bool {
         self.wants.is_empty() && self.manifest_wants.is_empty() && self.reading == 0 && self.manifests == 0
+    }
+
+    /// It asked for this in vain.
+    fn miss(&mut self, content: Hash) {
+        if self.missed.len() < SERVE_MISSED_MAX {
+            self.missed.insert(content);
+        }
+    }
+}
+
+impl Peer {
+    fn answer_absent(&mut self, content: Hash, offset: Option<u64>) {
+        self.serving.miss(content);
+        self.push(Frame::Absent { content, offset });
     }
 }
 
@@ -60,6 +81,26 @@ impl Engine {
         }
     }
 
+    /// Tells those who asked in vain what is there by now.
+    pub(super) fn tell_landed(&mut self) {
+        let landed = core::mem::take(&mut self.shared.landed);
+        for content in landed {
+            let mut missing = self.peers.values_mut().filter(|peer| peer.serving.missed.contains(&content)).peekable();
+            if missing.peek().is_none() || !self.roots.iter().any(|root| root.holder(&content).is_some()) {
+                continue;
+            }
+            for peer in missing {
+                peer.serving.missed.remove(&content);
+                peer.serving.found.push(content);
+            }
+        }
+        for peer in self.peers.values_mut() {
+            for contents in core::mem::take(&mut peer.serving.found).chunks(WANTED_MANIFESTS_MAX) {
+                peer.push(Frame::Present { contents: contents.to_vec() });
+            }
+        }
+    }
+
     /// Reads what is next for a peer, as much as its pipe keeps up with.
     pub(super) fn serve(&mut self, link: LinkId) {
         self.serve_manifests(link);
@@ -80,7 +121,7 @@ impl Engine {
             && let Some(content) = peer.serving.manifest_wants.pop_front()
         {
             if !self.roots.iter().any(|root| root.holder(&content).is_some()) {
-                peer.push(Frame::Absent { content, offset: None });
+                peer.answer_absent(content, None);
                 continue;
             }
             if let Some(bytes) = self.shared.saver.manifest(&content) {
@@ -108,7 +149,7 @@ impl Engine {
                 root.holder(&want.content).map(|(path, stat)| (index, root.id(), path, stat))
             });
             let Some((index, id, path, stat)) = holder.filter(|(.., stat)| stat.size == want.size) else {
-                peer.push(Frame::Absent { content: want.content, offset: Some(want.offset) });
+                peer.answer_absent(want.content, Some(want.offset));
                 continue;
             };
             if of_root.is_some_and(|(other, _)| other != index) {
@@ -177,10 +218,10 @@ impl Engine {
             let Some(peer) = &mut peer else { continue };
             peer.serving.reading_bytes = peer.serving.reading_bytes.saturating_sub(length);
             let Want { content, offset, .. } = want;
-            peer.push(match bytes {
-                Some(bytes) => Frame::Chunk { content, offset, bytes },
-                None => Frame::Absent { content, offset: Some(offset) },
-            });
+            match bytes {
+                Some(bytes) => peer.push(Frame::Chunk { content, offset, bytes }),
+                None => peer.answer_absent(content, Some(offset)),
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use super::Peer;
 use crate::api::{Hash, LinkId, StageId};
 use crate::engine::Engine;
 use crate::engine::limits::{ASK_AGAIN_MS, WANTED_CHUNKS_MAX, WANTED_MANIFESTS_MAX};
-use crate::engine::root::{Arrival, ChunkWant, ManifestWant};
+use crate::engine::root::{Arrival, ChunkWant, ManifestWant, Root};
 use crate::link::{Frame, Want};
 use crate::planted::{Planted, planted};
 
@@ -24,6 +24,12 @@ impl Engine {
                 }
             }
         }
+        let now = self.shared.now.monotonic;
+        for peer in self.peers.values_mut().filter(|_| !planted(Planted::AbsentForGood)) {
+            while let Some(content) = peer.lacks.take_due(now) {
+                self.roots.iter_mut().for_each(|root| root.unpark(&content));
+            }
+        }
         for root in 0..self.roots.len() {
             self.ask_manifests(root);
             self.ask_chunks(root);
@@ -31,12 +37,11 @@ impl Engine {
     }
 
     fn ask_manifests(&mut self, index: usize) {
-        let now = self.shared.now.monotonic;
         let Some(root) = self.roots.get_mut(index) else { return };
         let mut frames: BTreeMap<LinkId, Vec<Hash>> = BTreeMap::new();
         for want in root.take_manifest_wants() {
             let is_free = |peer: &Peer| peer.manifests.get(&want.content).is_none_or(|(root, _)| *root == index);
-            let able = self.peers.iter_mut().find(|(_, peer)| peer.can_ask(&want.content, now) && is_free(peer));
+            let able = self.peers.iter_mut().find(|(_, peer)| peer.can_ask(&want.content) && is_free(peer));
             match able {
                 Some((link, peer)) => {
                     let content = want.content;
@@ -46,7 +51,7 @@ impl Engine {
                         None => frames.entry(*link).or_default().push(content),
                     }
                 }
-                None => root.want_manifest_again(want),
+                None => root.park_manifest(want),
             }
         }
         for (link, contents) in frames {
@@ -59,7 +64,6 @@ impl Engine {
     }
 
     fn ask_chunks(&mut self, index: usize) {
-        let now = self.shared.now.monotonic;
         let Some(root) = self.roots.get_mut(index) else { return };
         let mut frames: BTreeMap<LinkId, Vec<Want>> = BTreeMap::new();
         for want in root.take_chunk_wants() {
@@ -70,7 +74,7 @@ impl Engine {
                     *root == index && (other.size, other.length) == (want.size, want.length)
                 })
             };
-            let able = self.peers.iter_mut().filter(|(_, peer)| peer.can_ask(&want.content, now) && is_free(peer));
+            let able = self.peers.iter_mut().filter(|(_, peer)| peer.can_ask(&want.content) && is_free(peer));
             match able.min_by_key(|(_, peer)| peer.chunks.len()) {
                 Some((link, peer)) => {
                     let ChunkWant { content, size, offset, length, .. } = want;
@@ -79,7 +83,7 @@ impl Engine {
                         None => frames.entry(*link).or_default().push(Want { content, size, offset, length }),
                     }
                 }
-                None => root.want_chunk_again(want),
+                None => root.park_chunk(want),
             }
         }
         for (link, wants) in frames {
@@ -94,6 +98,7 @@ impl Engine {
     pub(super) fn manifest_arrived(&mut self, link: LinkId, content: Hash, bytes: Vec<u8>) {
         let Some(peer) = self.peers.get_mut(&link) else { return };
         let Some((root, want)) = peer.manifests.remove(&content) else { return };
+        self.unpark(&content);
         if !self.deliver(root, want.stage, link, Arrival::Manifest(bytes)) {
             self.want_manifest_again(root, want);
             self.invalid(link, "a manifest does not match its content");
@@ -103,6 +108,7 @@ impl Engine {
     pub(super) fn chunk_arrived(&mut self, link: LinkId, content: Hash, offset: u64, bytes: Vec<u8>) {
         let Some(peer) = self.peers.get_mut(&link) else { return };
         let Some((root, want)) = peer.chunks.remove(&(content, offset)) else { return };
+        self.unpark(&content);
         if !self.deliver(root, want.stage, link, Arrival::Chunk(want.index, bytes)) {
             self.want_chunk_again(root, want);
             self.invalid(link, "a chunk has another length than was asked for");
@@ -118,23 +124,43 @@ impl Engine {
 
     pub(super) fn absent(&mut self, link: LinkId, content: Hash, offset: Option<u64>) {
         let Some(peer) = self.peers.get_mut(&link) else { return };
+        let manifest = if offset.is_none() { peer.manifests.remove(&content) } else { None };
+        let chunk = offset.and_then(|offset| peer.chunks.remove(&(content, offset)));
+        if manifest.is_none() && chunk.is_none() {
+            return;
+        }
         if !planted(Planted::AbsentAskedAgain) {
             peer.lacks.insert(content, self.shared.now.monotonic.plus(ASK_AGAIN_MS));
         }
-        match offset {
-            None => {
-                if let Some((root, want)) = peer.manifests.remove(&content) {
-                    self.want_manifest_again(root, want);
-                }
-            }
-            Some(offset) => {
-                if let Some((root, want)) = peer.chunks.remove(&(content, offset))
-                    && !planted(Planted::AbsentChunkForgotten)
-                {
-                    self.want_chunk_again(root, want);
-                }
+        self.unpark(&content);
+        if let Some((root, want)) = manifest {
+            self.want_manifest_again(root, want);
+        }
+        if let Some((root, want)) = chunk
+            && !planted(Planted::AbsentChunkForgotten)
+        {
+            self.want_chunk_again(root, want);
+        }
+    }
+
+    pub(super) fn present(&mut self, link: LinkId, contents: &[Hash]) {
+        for content in contents {
+            let Some(peer) = self.peers.get_mut(&link) else { return };
+            if peer.lacks.contains(content) && !planted(Planted::AbsentForGood) {
+                peer.lacks.remove(content);
+                self.unpark(content);
             }
         }
+    }
+
+    /// A peer may have this content now.
+    fn unpark(&mut self, content: &Hash) {
+        self.roots.iter_mut().for_each(|root| root.unpark(content));
+    }
+
+    /// A peer may have anything now.
+    pub(super) fn unpark_all(&mut self) {
+        self.roots.iter_mut().for_each(Root::unpark_all);
     }
 
     fn want_manifest_again(&mut self, root: usize, want: ManifestWant) {

@@ -32,11 +32,11 @@ use super::keys;
 use super::limits::{DEPTH_MAX, PATH_BYTES_MAX};
 use super::shared::Shared;
 use crate::api::{
-    Command, Failure, Hash, Hint, Membership, Monotonic, NoticeCode, Outcome, RootConfig, RootId, RootState,
+    Command, Content, Failure, Hash, Hint, Membership, Monotonic, NoticeCode, Outcome, RootConfig, RootId, RootState,
     RootStatus, StageId, Work,
 };
 use crate::planted::{Planted, planted};
-use crate::tree::base::{Base, BaseEntry, Intent};
+use crate::tree::base::{Base, BaseEntry, Intent, Standing};
 use crate::tree::merged::{Claim, Merged};
 use crate::tree::{Change, ChangeOrder, Name, path};
 
@@ -295,7 +295,7 @@ impl Root {
         match self.phase {
             Phase::Scanning => self.evidence.wants_turn(),
             Phase::Following => {
-                let projects = self.wants_projection() || self.late_is_due() || self.fetches.is_contested();
+                let projects = self.wants_projection() || self.late_is_due() || self.fetches.wants_turn();
                 self.evidence.wants_turn() || self.is_clean && projects
             }
             Phase::Assuming => true,
@@ -422,10 +422,15 @@ impl Root {
     fn store_base(&self, shared: &mut Shared, directory: &str, name: &str) {
         let key = keys::base(self.id, &path::join(directory, name));
         match self.base.entry(directory, name).filter(|entry| entry.standing.is_some() || entry.retained) {
-            Some(entry) => match postcard::to_allocvec(entry) {
-                Ok(value) => shared.saver.put(key, value),
-                Err(_) => shared.saver.fail(),
-            },
+            Some(entry) => {
+                if let Some(Standing { content: Content::File { hash, .. }, .. }) = &entry.standing {
+                    shared.landed.push(*hash);
+                }
+                match postcard::to_allocvec(entry) {
+                    Ok(value) => shared.saver.put(key, value),
+                    Err(_) => shared.saver.fail(),
+                }
+            }
             None => shared.saver.remove(key),
         }
     }

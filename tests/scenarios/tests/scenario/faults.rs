@@ -9,7 +9,7 @@ fn t01_a_lost_index_dominates_nothing_and_equal_bytes_agree_silently() {
     let folder = tree([("a.md", "a"), ("b.md", "b"), ("d/c.md", "c")]);
     let (mut world, a, b) = World::pair(1, folder.clone(), Tree::default());
     world.crash(b);
-    world[b].host().store.lose();
+    world.lose_store(b);
     world[a].disk().write("a.md", "a, newer");
     world.rescan(a);
     world[b].disk().write("b.md", "b, newer");
@@ -31,7 +31,7 @@ fn t01_a_lost_index_of_an_unchanged_folder_is_no_news() {
         let (mut world, a, b) = World::pair(1, folder.clone(), folder.clone());
         let loser = if founder { a } else { b };
         world.crash(loser);
-        world[loser].host().store.lose();
+        world.lose_store(loser);
         world.start(loser);
         world.meet(a, b);
         world.assert_all(&folder);
@@ -74,7 +74,7 @@ fn t13_a_retry_by_command_comes_at_once() {
 fn t14_a_reset_on_one_side_is_a_union() {
     let (mut world, a, b) = World::pair(1, tree([("a", "a"), ("b", "b"), ("c", "c")]), Tree::default());
     world.crash(b);
-    world[b].host().store.lose();
+    world.lose_store(b);
     world[b].disk().remove("a");
     world[b].disk().write("d", "d");
     world.start(b);
@@ -226,7 +226,7 @@ fn t14_what_was_asked_for_twice_and_is_nowhere_any_more_holds_nothing_back() {
     world.rescan(a);
     world.pass(1_000);
     world.crash(a);
-    world[a].host().store.lose();
+    world.lose_store(a);
     world[a].disk().remove("b");
     world[a].let_go();
     world.start(a);

@@ -5,6 +5,7 @@
 
 mod deletions;
 mod displaced;
+mod doubts;
 mod ledger;
 mod promise;
 mod versions;
@@ -179,6 +180,7 @@ impl Judge {
         let broken = work::check(site, work).and_then(|()| {
             let state = &mut *self.state.borrow_mut();
             let Work::Save { writes } = work else { return Ok(()) };
+            state.versions.doubts.saving(site);
             let messages = state.ledger.writes(own, writes)?;
             let deletions = messages.iter().flat_map(|message| state.ledger.deletions_of(message));
             deletions.collect::<Vec<_>>().into_iter().try_for_each(|path| state.deletions.check(site, &path))
@@ -201,8 +203,22 @@ impl Judge {
             (Work::Commit { items, .. }, Outcome::Committed { results }) => {
                 committed(items, results).for_each(|item| state.versions.synced(site, &item.path, now));
             }
+            (Work::Commit { items, .. }, Outcome::Failed { .. }) => {
+                items.iter().for_each(|item| state.versions.doubts.unknown(site, &item.path));
+            }
+            (Work::Save { .. }, Outcome::Saved) => state.versions.doubts.saved(site),
+            (Work::Hash { items, .. }, _) => {
+                items.iter().for_each(|item| state.versions.doubts.looked(site, &item.path));
+            }
             _ => {}
         }
+    }
+
+    /// An engine is told of what its device carried out.
+    pub(crate) fn told(&self, site: usize, work: &Work) {
+        let Work::Commit { items, .. } = work else { return };
+        let doubts = &mut self.state.borrow_mut().versions.doubts;
+        items.iter().for_each(|item| doubts.told(site, &item.path));
     }
 
     /// Members that are no device of the world will be heard.
@@ -283,7 +299,9 @@ impl Judge {
 
     /// A new engine starts on a device.
     pub(crate) fn started(&self, site: usize) {
-        self.state.borrow_mut().ledger.started(site);
+        let state = &mut *self.state.borrow_mut();
+        state.ledger.started(site);
+        state.versions.started(site);
     }
 
     /// Someone asked a device to bring back what many deletions had removed.

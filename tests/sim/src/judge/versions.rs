@@ -5,13 +5,14 @@
 //! ended must stand in every folder, and nothing else may.
 //!
 //! Where it cannot be told from outside what someone had been shown, both are allowed: equal texts made twice, the ten
-//! minutes after an unrelated version took a path (§8.4), a device that lost its memory.
+//! minutes after an unrelated version took a path (§8.4), a device that lost its memory, a path that an engine was changing
+//! when it ended.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use syncline_core::api::Now;
 
-use super::{Invariant, Violation, broken};
+use super::{Invariant, Violation, broken, doubts::Doubts};
 use crate::{Item, Tree};
 
 /// How long an edit supersedes nothing after an unrelated version took its path.
@@ -42,6 +43,8 @@ struct Act {
     is_certain: bool,
     /// Of an ending: an edit would have ended nothing.
     in_grace: bool,
+    /// Of an ending: someone asked for what was removed to be brought back, or the device forgot that it was.
+    taken_back: bool,
 }
 
 /// What people did in one world.
@@ -56,12 +59,24 @@ pub(super) struct Versions {
     known: BTreeSet<usize>,
     /// Devices that lost their memory: what is removed there may be something that they have yet to learn of again.
     forgetful: BTreeSet<usize>,
+    /// What nobody knows of the folders of engines that ended.
+    pub(super) doubts: Doubts,
 }
 
 impl Versions {
     /// A device's engine changed a path.
     pub fn synced(&mut self, site: usize, path: &str, now: Now) {
         self.synced.insert((site, path.to_string()), now.unix.0);
+        self.doubts.made(site, path, self.acts);
+    }
+
+    /// A new engine starts on a device: of what the last one left in doubt, nobody knows what people were shown since.
+    pub fn started(&mut self, site: usize) {
+        for (path, since) in self.doubts.ended(site) {
+            let endings = self.pasts.values_mut().flat_map(|past| &mut past.endings);
+            let unsure = endings.filter(|ending| ending.site == site && ending.path == path && ending.at > since);
+            unsure.for_each(|ending| ending.is_certain = false);
+        }
     }
 
     /// A device's wall clock was moved.
@@ -81,8 +96,10 @@ impl Versions {
                 let is_edit = after.at(path).is_some();
                 // Of two equal files of one name, the one that stays may be meant to stay.
                 let in_grace = self.may_be_in_grace(site, path, now);
-                let is_certain = !(stays(&old) || self.forgetful.contains(&site) || is_edit && in_grace);
-                let ending = Act { at: self.acts, site, path: path.to_string(), is_certain, in_grace };
+                let in_doubt = self.forgetful.contains(&site) || self.doubts.holds(site, path);
+                let is_certain = !(stays(&old) || in_doubt || is_edit && in_grace);
+                let ending =
+                    Act { at: self.acts, site, path: path.to_string(), is_certain, in_grace, taken_back: false };
                 self.past(path, old).endings.push(ending);
             }
         }
@@ -121,7 +138,14 @@ impl Versions {
             if !stands(folder) && !others.iter().any(stands) {
                 self.acts += 1;
                 let path = path.to_string();
-                let ending = Act { at: self.acts, site, path: path.clone(), is_certain: false, in_grace: false };
+                let ending = Act {
+                    at: self.acts,
+                    site,
+                    path: path.clone(),
+                    is_certain: false,
+                    in_grace: false,
+                    taken_back: true,
+                };
                 self.past(&path, old).endings.push(ending);
             }
         }
@@ -134,15 +158,18 @@ impl Versions {
     pub fn raced(&mut self, site: usize, path: &str, item: &Item) {
         if let Some(text) = text(item) {
             self.acts += 1;
-            let ending = Act { at: self.acts, site, path: path.to_string(), is_certain: false, in_grace: false };
-            self.past(path, text).endings.push(ending);
+            let (at, path) = (self.acts, path.to_string());
+            let ending = Act { at, site, path: path.clone(), is_certain: false, in_grace: false, taken_back: false };
+            self.past(&path, text).endings.push(ending);
         }
     }
 
     /// What was ended on a device may come back.
     pub fn restored(&mut self, site: usize) {
         let endings = self.pasts.values_mut().flat_map(|past| &mut past.endings);
-        endings.filter(|ending| ending.site == site).for_each(|ending| ending.is_certain = false);
+        for ending in endings.filter(|ending| ending.site == site) {
+            (ending.is_certain, ending.taken_back) = (false, true);
+        }
     }
 
     /// Compares what stands in every folder with what people did.
@@ -157,8 +184,8 @@ impl Versions {
         if result.is_err() && ignored != Some(Invariant::NoLoss) {
             return result;
         }
-        standing.iter().try_for_each(|((name, text), paths)| {
-            let result = self.check_standing(folder, name, text, paths);
+        standing.keys().try_for_each(|(name, text)| {
+            let result = self.check_standing(folder, &standing, name, text);
             result.or_else(|violation| if ignored == Some(violation.invariant) { Ok(()) } else { Err(violation) })
         })
     }
@@ -182,23 +209,41 @@ impl Versions {
     }
 
     /// Something stands: someone must have brought it, and nobody who had been shown it may have ended it.
-    fn check_standing(&self, folder: &Tree, name: &str, text: &Text, paths: &[&str]) -> Result<(), Violation> {
-        let (shown, path) = (show(text), paths[0]);
-        let Some(past) = self.pasts.get(&(name.to_string(), text.clone())) else {
+    fn check_standing(
+        &self,
+        folder: &Tree,
+        standing: &BTreeMap<(String, Text), Vec<&str>>,
+        name: &str,
+        text: &Text,
+    ) -> Result<(), Violation> {
+        let key = (name.to_string(), text.clone());
+        let Some((path, others)) = standing.get(&key).and_then(|paths| paths.split_first()) else { return Ok(()) };
+        let shown = show(text);
+        let Some(past) = self.pasts.get(&key) else {
             return broken(Invariant::NoFalseConflict, format!("{shown} stands at `{path}`, where nobody brought it"));
         };
+        let stays = !others.is_empty() && (*path == name || others.contains(&name)) && self.is_awaited(standing, name);
+        let paths = 1 + others.len() - usize::from(stays);
         let living = past.makings.iter().filter(|making| !past.is_ended(making)).count();
-        if living >= paths.len() {
+        if living >= paths {
             return Ok(());
         }
-        let beside = family(path) != path || folder.copies().iter().any(|copy| family(copy) == name);
+        let beside = family(path) != *path || folder.copies().iter().any(|copy| family(copy) == name);
         let (invariant, how) = match beside {
             true => (Invariant::NoFalseConflict, "stands as a version of its own and was replaced"),
             false => (Invariant::NoResurrection, "stands again and was removed or replaced"),
         };
         let ending = past.endings.last().map_or(String::new(), |ending| format!(" on device {}", ending.site));
-        let all = paths.len();
-        broken(invariant, format!("{shown} at `{path}` {how}{ending}; it stands {all} times, and {living} may"))
+        broken(invariant, format!("{shown} at `{path}` {how}{ending}; it stands {paths} times, and {living} may"))
+    }
+
+    /// A version of this name lives whose bytes nobody has any more, for its only file was removed and the removal taken
+    /// back or forgotten: where it belongs, what stood there before stays, also if that has a place of its own by now.
+    fn is_awaited(&self, standing: &BTreeMap<(String, Text), Vec<&str>>, name: &str) -> bool {
+        let pasts =
+            self.pasts.range((name.to_string(), (Kind::File, Vec::new()))..).take_while(|(key, _)| key.0 == name);
+        let mut gone = pasts.filter(|(key, _)| !standing.contains_key(*key));
+        gone.any(|(_, past)| past.endings.iter().any(|ending| ending.taken_back))
     }
 
     fn make(&mut self, site: usize, path: &str, text: Text, by_hand: bool) {
@@ -215,7 +260,7 @@ impl Versions {
         let past = self.past(path, text);
         let is_back = past.endings.iter().any(|ending| ending.site == site && ending.path == path);
         let is_certain = !is_back && (by_hand || past.makings.is_empty());
-        past.makings.push(Act { at, site, path: path.to_string(), is_certain, in_grace: false });
+        past.makings.push(Act { at, site, path: path.to_string(), is_certain, in_grace: false, taken_back: false });
     }
 
     fn past(&mut self, path: &str, text: Text) -> &mut Past {

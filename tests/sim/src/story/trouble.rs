@@ -281,7 +281,7 @@ impl Trouble {
             }
             TroubleKind::Forget => {
                 world.crash(site);
-                world[site].host().store.lose();
+                world.lose_store(site);
                 world.start(site);
                 Some("forgets all that it knew, and starts".into())
             }

@@ -1,4 +1,6 @@
-//! Folders that are copied whole, with Syncline's own files in them.
+//! Folders and stores that are lost, copied whole or put back.
+
+use syncline_core::api::Membership;
 
 use super::{SiteId, World};
 
@@ -13,7 +15,20 @@ impl World {
         assert!(self[to].tree().is_empty(), "the folder is not empty");
         let folder = self[from].host().disk.snapshot();
         self[to].host().disk.restore(&folder);
-        self[to].host().store.lose();
+        self.lose_store(to);
+    }
+
+    /// A device's store is gone. Its host begins a new one, as a member that joins: whatever it was before, it cannot
+    /// know what it has published.
+    ///
+    /// # Panics
+    /// If an engine runs on it.
+    pub fn lose_store(&mut self, site: SiteId) {
+        assert!(!self[site].is_running(), "an engine runs on the device whose store is lost");
+        self[site].host().store.lose();
+        for root in &mut self[site].config().roots {
+            root.membership = Membership::Joiner;
+        }
     }
 
     /// A device's folder and store are put back, as from an image of its whole disk: its engine finds itself in the

@@ -56,6 +56,7 @@ struct Pending {
 /// Work that was carried out, and not yet told.
 struct Done {
     task: TaskId,
+    work: Work,
     outcome: Outcome,
     undone: Undone,
 }
@@ -385,12 +386,13 @@ impl Site {
         self.judge.performed(self.number, self.clock.now(), &work, &outcome);
         self.narrative.tell_work(self.number, &work, &outcome);
         self.coverage.count_work(&work, &outcome);
-        self.done.push_back(Done { task, outcome, undone });
+        self.done.push_back(Done { task, work, outcome, undone });
     }
 
     /// Tells the engine how one piece of work ended.
     pub(crate) fn answer(&mut self, index: usize) -> Vec<Outside> {
-        let Some(Done { task, outcome, .. }) = self.done.remove(index) else { return Vec::new() };
+        let Some(Done { task, work, outcome, .. }) = self.done.remove(index) else { return Vec::new() };
+        self.judge.told(self.number, &work);
         if self.save == Some(task) {
             self.save = None;
             self.silenced |= matches!(outcome, Outcome::Failed { .. });
@@ -454,10 +456,10 @@ impl Site {
 
     /// A host that finds it easy does not do cancelled work, and still answers.
     fn cancel(&mut self, task: TaskId) {
-        if let Some(index) = self.pending.iter().position(|pending| pending.task == task) {
-            self.pending.remove(index);
-            let failure = Failure::Other { message: "cancelled".into() };
-            self.done.push_back(Done { task, outcome: Outcome::Failed { failure }, undone: Undone::Nothing });
+        let position = self.pending.iter().position(|pending| pending.task == task);
+        if let Some(Pending { work, .. }) = position.and_then(|index| self.pending.remove(index)) {
+            let outcome = Outcome::Failed { failure: Failure::Other { message: "cancelled".into() } };
+            self.done.push_back(Done { task, work, outcome, undone: Undone::Nothing });
         }
     }
 }

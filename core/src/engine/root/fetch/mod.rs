@@ -1,12 +1,14 @@
 //! Bringing the content of one file together in the staging area: the chunks that own files have are copied, the others
 //! are asked of peers.
 
+mod ask;
 mod stage;
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use self::ask::Parked;
 use super::{Root, RootPurpose};
 use crate::api::{
     Content, Failure, Hash, Key, LinkId, LoadQuery, NoticeCode, Pair, StageId, StageItem, StageSource, Work,
@@ -31,13 +33,16 @@ pub struct Fetches {
     landing: BTreeMap<Hash, usize>,
     /// Jobs with chunks that nothing was done about yet.
     unscheduled: VecDeque<StageId>,
-    /// Chunks asked for or handed to the host.
+    /// Chunks that are to be asked for, were asked for or handed to the host.
     in_flight_bytes: u64,
     /// Chunks for the next batches.
     to_stage: VecDeque<(StagedChunk, StageItem)>,
-    /// Not asked of any peer: none may have them now.
+    /// To be asked of peers.
     manifest_wants: VecDeque<ManifestWant>,
     chunk_wants: VecDeque<ChunkWant>,
+    /// Contents that no peer may have now, and what to ask first when one may: the other chunks of such a file wait
+    /// with it, and none of them takes room from other files.
+    parked: BTreeMap<Hash, Parked>,
     /// How many are asked of peers.
     asked: usize,
     /// Peers that sent a chunk of a content which did not match its hash.
@@ -57,6 +62,8 @@ struct Job {
     size: u64,
     chunks: Vec<ChunkTask>,
     next: usize,
+    /// Chunks before that one which no peer had: they are scheduled first.
+    again: VecDeque<usize>,
     staged: usize,
     /// Chunks at the host.
     at_host: usize,
@@ -128,9 +135,14 @@ impl Fetches {
             && self.jobs.values().all(|job| job.at_host == 0)
     }
 
-    /// Something is wanted that no peer may have now.
+    /// Something is wanted that no peer is asked for.
     pub fn has_wants(&self) -> bool {
-        !self.manifest_wants.is_empty() || !self.chunk_wants.is_empty()
+        !self.manifest_wants.is_empty() || !self.chunk_wants.is_empty() || !self.parked.is_empty()
+    }
+
+    /// More chunks may be handed out.
+    pub fn wants_turn(&self) -> bool {
+        !self.contested.is_empty() || !self.unscheduled.is_empty() && self.in_flight_bytes < FETCH_BYTES_MAX
     }
 
     /// How many files wait for a peer.
@@ -146,11 +158,6 @@ impl Fetches {
         }
     }
 
-    /// Files are to be given up.
-    pub fn is_contested(&self) -> bool {
-        !self.contested.is_empty()
-    }
-
     /// A file is being brought together for this path, and not as a conflict copy: that is for the plain name's claim
     /// to decide about.
     pub fn is_fetching_plain(&self, path: &str) -> bool {
@@ -160,7 +167,7 @@ impl Fetches {
 
     /// No more files may be begun now.
     pub fn is_full(&self) -> bool {
-        self.jobs.len() >= FETCHES_MAX
+        self.jobs.len().saturating_sub(self.parked.len()) >= FETCHES_MAX
     }
 
     /// A file with this content is not staged yet.
@@ -183,6 +190,7 @@ impl Fetches {
         let job = self.jobs.remove(&stage)?;
         self.by_path.remove(&path::join(&job.directory, &job.name));
         self.by_content.remove(&job.content);
+        self.parked.remove(&job.content);
         self.in_flight_bytes = self.in_flight_bytes.saturating_sub(job.in_flight_bytes);
         self.manifest_wants.retain(|want| want.stage != stage);
         self.chunk_wants.retain(|want| want.stage != stage);
@@ -221,6 +229,7 @@ impl Root {
             size,
             chunks: Vec::new(),
             next: 0,
+            again: VecDeque::new(),
             staged: 0,
             at_host: 0,
             in_flight_bytes: 0,
@@ -345,9 +354,12 @@ impl Root {
     /// Schedules the next chunk of a file; false if it has no more.
     fn schedule_next(&mut self, stage: StageId) -> bool {
         let Some(job) = self.fetches.jobs.get_mut(&stage) else { return false };
-        let index = job.next;
+        if self.fetches.parked.contains_key(&job.content) {
+            return false;
+        }
+        let index = job.again.pop_front().unwrap_or(job.next);
         let Some(task) = job.chunks.get(index) else { return false };
-        job.next = index.saturating_add(1);
+        job.next = job.next.max(index.saturating_add(1));
         let length = u64::from(task.chunk.length);
         job.in_flight_bytes = job.in_flight_bytes.saturating_add(length);
         self.fetches.in_flight_bytes = self.fetches.in_flight_bytes.saturating_add(length);
@@ -386,46 +398,6 @@ impl Root {
             items.push(item);
         }
         shared.perform_for(self.index, RootPurpose::Stage(chunks), Work::Stage { root: self.id, items });
-    }
-
-    /// Manifests to ask peers for.
-    pub fn take_manifest_wants(&mut self) -> VecDeque<ManifestWant> {
-        let wants = core::mem::take(&mut self.fetches.manifest_wants);
-        self.fetches.asked = self.fetches.asked.saturating_add(wants.len());
-        wants
-    }
-
-    /// Chunks to ask peers for.
-    pub fn take_chunk_wants(&mut self) -> VecDeque<ChunkWant> {
-        let wants = core::mem::take(&mut self.fetches.chunk_wants);
-        self.fetches.asked = self.fetches.asked.saturating_add(wants.len());
-        wants
-    }
-
-    /// Something is wanted that no peer may have now.
-    pub fn has_wants(&self) -> bool {
-        self.fetches.has_wants()
-    }
-
-    /// Peers that sent what does not match its hash, and the contents they sent it of.
-    pub fn take_distrusted(&mut self) -> Vec<(LinkId, Hash)> {
-        core::mem::take(&mut self.fetches.distrusted)
-    }
-
-    /// Asks for a manifest again, for the peer asked did not have it or is gone.
-    pub fn want_manifest_again(&mut self, want: ManifestWant) {
-        self.fetches.asked = self.fetches.asked.saturating_sub(1);
-        if self.fetches.jobs.contains_key(&want.stage) {
-            self.fetches.manifest_wants.push_back(want);
-        }
-    }
-
-    /// Asks for a chunk again, likewise.
-    pub fn want_chunk_again(&mut self, want: ChunkWant) {
-        self.fetches.asked = self.fetches.asked.saturating_sub(1);
-        if self.fetches.jobs.contains_key(&want.stage) {
-            self.fetches.chunk_wants.push_back(want);
-        }
     }
 
     /// A peer answered. False if what it sent cannot be what was asked for: that is still to be asked of another.

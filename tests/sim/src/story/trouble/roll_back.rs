@@ -48,7 +48,7 @@ impl Trouble {
             return Some(String::new());
         }
         world.crash(site);
-        world[site].host().store.lose();
+        world.lose_store(site);
         world.start(site);
         Some(", and begins anew".into())
     }
