@@ -112,3 +112,51 @@ impl Snapshot {
         found
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Clock, symlink, tree};
+
+    fn disk() -> (Clock, Disk) {
+        let clock = Clock::new();
+        let mut disk = Disk::new(clock.clone());
+        disk.put(&tree([("a", "first".into()), ("d/b", "first".into()), ("d/e/link", symlink("x"))]));
+        (clock, disk)
+    }
+
+    #[test]
+    fn parts_of_a_backup_replace_what_stands_in_their_place() {
+        let (clock, mut disk) = disk();
+        clock.advance(1_000);
+        let backup = disk.snapshot();
+        assert_eq!((backup.paths(true), backup.paths(false)), (paths(&["d", "d/e"]), paths(&["a", "d/b", "d/e/link"])));
+        clock.advance(1_000);
+        disk.write("a", "second");
+        disk.remove("d");
+        disk.write("d/new", "second");
+        assert!(disk.restore_at(&backup, "d/b"));
+        assert_eq!(disk.tree(), tree([("a", "second"), ("d/b", "first"), ("d/new", "second")]));
+        assert!(disk.restore_at(&backup, "d"));
+        assert_eq!(disk.tree(), tree([("a", "second".into()), ("d/b", "first".into()), ("d/e/link", symlink("x"))]));
+        assert!(!disk.restore_at(&backup, "d/new"));
+    }
+
+    #[test]
+    fn a_file_comes_back_with_its_time_unless_another_could_have_the_same() {
+        for (settled, is_old) in [(1, true), (0, false)] {
+            let (clock, mut disk) = disk();
+            let old = disk.stat(disk.find("a").unwrap()).modified_ns;
+            clock.advance(settled);
+            let backup = disk.snapshot();
+            clock.advance(1_000);
+            disk.restore(&backup);
+            let found = disk.stat(disk.find("a").unwrap()).modified_ns;
+            assert_eq!(found == old, is_old, "{found} after {old}");
+        }
+    }
+
+    fn paths(paths: &[&str]) -> Vec<String> {
+        paths.iter().map(ToString::to_string).collect()
+    }
+}

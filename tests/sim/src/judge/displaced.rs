@@ -58,3 +58,39 @@ impl Displaced {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written() -> Displaced {
+        let mut displaced = Displaced::default();
+        displaced.wrote(0, 5, b"was".to_vec(), b"one".to_vec());
+        displaced.wrote(0, 5, b"one".to_vec(), b"two".to_vec());
+        displaced
+    }
+
+    #[test]
+    fn the_last_write_must_lie_in_the_history_of_its_device() {
+        assert!(written().check(0, &[b"two", b"other"]).is_ok());
+        assert!(written().check(0, &[b"was", b"one"]).is_err());
+        assert!(written().check(1, &[]).is_ok());
+    }
+
+    #[test]
+    fn a_torn_write_is_what_the_hardware_made_of_it() {
+        let (before, after) = ("two".into(), Some("t".into()));
+        let mut displaced = written();
+        displaced.torn(0, &Torn { path: "a".into(), displaced: true, before, after });
+        assert!(displaced.check(0, &[b"t"]).is_ok());
+        assert!(displaced.check(0, &[b"two"]).is_err());
+    }
+
+    #[test]
+    fn what_came_back_is_an_edit_of_what_it_was_and_no_longer_asked_of_the_history() {
+        let mut displaced = written();
+        let came = displaced.came_back(0, |number| (number == 5).then(|| "a".into()));
+        assert_eq!(came, [("a".to_string(), b"was".to_vec(), b"two".to_vec())]);
+        assert!(displaced.check(0, &[]).is_ok());
+    }
+}

@@ -375,6 +375,29 @@ mod tests {
     }
 
     #[test]
+    fn of_what_a_device_put_back_had_that_must_live_which_others_have() {
+        let (one, both) = (tree([("a", "one")]), tree([("a", "one"), ("b", "two")]));
+        let put_back = |others: &[Tree]| {
+            let mut versions = after(&[(0, Tree::default(), one.clone()), (0, one.clone(), both.clone())]);
+            versions.rolled_back(0, &both, &one, others);
+            versions
+        };
+        assert_eq!(verdict(&put_back(&[]), &one), None);
+        assert_eq!(verdict(&put_back(&[]), &both), None);
+        assert_eq!(verdict(&put_back(&[both.clone()]), &one), Some(Invariant::NoLoss));
+        assert_eq!(verdict(&put_back(&[both.clone()]), &both), None);
+    }
+
+    #[test]
+    fn what_a_crash_left_in_the_history_need_not_stand() {
+        let one = tree([("a", "one")]);
+        let mut versions = after(&[(0, Tree::default(), one.clone())]);
+        versions.raced(0, "a", &"one".into());
+        assert_eq!(verdict(&versions, &Tree::default()), None);
+        assert_eq!(verdict(&versions, &one), None);
+    }
+
+    #[test]
     fn a_copy_belongs_to_its_plain_path() {
         assert_eq!(family("d/a (conflict 01234567).md"), "d/a.md");
         assert_eq!(family("d/a (conflict 01234567) (conflict 89abcdef).md"), "d/a.md");

@@ -217,3 +217,77 @@ fn first_folder(seed: u64, number: u8) -> Tree {
     }
     tree
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Traits, WatcherTraits,
+        story::{Act, ActKind, Run, Shape},
+    };
+
+    fn turn(device: u8, kind: ActKind, at: u8, to: u8) -> Turn {
+        let act = Act { kind, device, at, to, number: u16::from(at) << 8 | u16::from(to) };
+        Turn { trouble: None, act: Some(act), run: Run { is_drawn: false, steps: 0, milliseconds: 3_000 } }
+    }
+
+    fn strike(kind: TroubleKind, device: u8) -> Turn {
+        let trouble = Trouble { kind, device, other: 0, amount: 0 };
+        Turn { trouble: Some(trouble), act: None, run: Run { is_drawn: false, steps: 0, milliseconds: 3_000 } }
+    }
+
+    fn played(turns: Vec<Turn>, platforms: Vec<Traits>) -> Played {
+        let (shape, watchers) = (Shape::Mesh, WatcherTraits::default());
+        let played = play(&Story { seed: 2, devices: 2, shape, watchers, platforms, turns }, Options::default());
+        assert_eq!(played.violation, None, "{:#?}", played.told);
+        played
+    }
+
+    #[test]
+    fn an_open_file_a_backup_and_a_copied_root_are_told_and_judged() {
+        use ActKind::{
+            BackUp, CopyRoot, Edit, OpenFile, RestoreBackup, RestoreDirectory, RestoreFile, Write, WriteOpen,
+        };
+        let turns = [
+            turn(0, Write, 0, 0),
+            turn(0, Write, 3, 0),
+            turn(1, OpenFile, 0, 0),
+            turn(1, BackUp, 0, 0),
+            turn(0, Edit, 0, 1),
+            turn(1, WriteOpen, 0, 1),
+            turn(1, RestoreFile, 0, 0),
+            turn(0, CopyRoot, 0, 0),
+            turn(2, Edit, 0, 2),
+            turn(1, RestoreDirectory, 0, 0),
+            turn(1, RestoreBackup, 0, 0),
+            turn(1, RestoreBackup, 1, 0),
+        ];
+        let platforms = vec![Traits { modes: false, swaps: false, coarse: true, ..Traits::default() }];
+        let played = played(turns.to_vec(), platforms);
+        for kind in [OpenFile, WriteOpen, BackUp, RestoreFile, RestoreDirectory, RestoreBackup, CopyRoot] {
+            assert!(played.coverage.of(&format!("act {kind:?}")) > 0, "{kind:?}: {:#?}", played.told);
+        }
+        assert!(played.told.iter().any(|line| line.contains("lies in the history")), "{:#?}", played.told);
+        assert!(played.told.iter().any(|line| line.contains("on device 2")), "{:#?}", played.told);
+        assert!(played.coverage.of("platform no_modes") == 2, "the copy lies on a disk of the same kind");
+    }
+
+    #[test]
+    fn a_device_that_is_put_back_hears_of_itself_or_begins_anew() {
+        let story = |parts: bool| {
+            let mut turns = vec![turn(1, ActKind::Write, 0, 0), strike(TroubleKind::TakeImage, 1)];
+            turns.extend(parts.then(|| strike(TroubleKind::Part, 1)));
+            turns.extend([
+                turn(1, ActKind::Edit, 0, 1),
+                strike(TroubleKind::RollBack, 1),
+                turn(1, ActKind::Edit, 0, 2),
+            ]);
+            turns
+        };
+        let heard = played(story(false), Vec::new());
+        assert!(heard.coverage.of("trouble RollBack") == 1 && heard.coverage.of("notice NewIncarnation") == 1);
+        let unheard = played(story(true), Vec::new());
+        assert_eq!(unheard.coverage.of("notice NewIncarnation"), 0);
+        assert!(unheard.told.iter().any(|line| line.contains("begins anew")), "{:#?}", unheard.told);
+    }
+}
