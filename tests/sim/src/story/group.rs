@@ -6,7 +6,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use syncline_core::api::{Command, RootState};
+use syncline_core::api::{Command, Membership, RootState};
 
 use crate::{Invariant, Item, Judge, Order, ROOT, Site, SiteId, Tree, Violation, World};
 
@@ -94,6 +94,7 @@ impl Group {
                 self.world.restart(site);
             }
         }
+        self.found_anew();
         self.join();
         for site in self.sites.clone() {
             self.world.command(site, Command::Retry { root: ROOT });
@@ -102,6 +103,20 @@ impl Group {
                 self.world.command(site, Command::AllowDeletions { root: ROOT });
             }
         }
+    }
+
+    /// Where all wait for one who knows the group, for its founder lost its store before anyone had heard it, a person
+    /// founds it once more.
+    fn found_anew(&mut self) {
+        let waits = |site: &SiteId| self.world[*site].root().state == RootState::Joining;
+        if !self.sites.iter().all(waits) {
+            return;
+        }
+        let first = self.sites[0];
+        for root in &mut self.world[first].config().roots {
+            root.membership = Membership::Founder;
+        }
+        self.world.restart(first);
     }
 
     fn remove_sockets(&mut self, site: SiteId) {
