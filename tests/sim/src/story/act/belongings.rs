@@ -62,7 +62,7 @@ impl Act {
         let disk = world[site].disk();
         if self.kind == ActKind::RestoreBackup {
             disk.restore(&backup);
-            if self.at % UNMARKED_ONE_IN > 0 {
+            if !self.at.is_multiple_of(UNMARKED_ONE_IN) {
                 return Some("puts a backup of the folder in its place".into());
             }
             disk.set_marker(false);
