@@ -1,9 +1,7 @@
 //! Devices with bad disks, clocks and watchers, one trouble at a time.
 
 use syncline_core::api::{Membership, NoticeCode, Work};
-use syncline_sim::{
-    Asleep, Item, Numbers, ROOT, Reading, SiteId, Traits, Tree, WatcherTraits, World, directory, tree,
-};
+use syncline_sim::{Asleep, Item, Numbers, ROOT, Reading, SiteId, Traits, Tree, WatcherTraits, World, directory, tree};
 
 #[test]
 fn what_people_do_is_told_by_watchers_alone() {
