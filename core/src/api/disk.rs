@@ -33,7 +33,8 @@ pub struct Stat {
     /// Bytes of a file, 0 for others.
     #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
     pub size: u64,
-    /// Permission bits, 0o777 at most; 0 where the platform has none.
+    /// Permission bits, 0o777 at most; 0 where the platform has none. What is told as 0 keeps the bits that it has on
+    /// other platforms.
     pub mode: u16,
     /// Modification time, nanoseconds since 1970.
     #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]

@@ -88,4 +88,5 @@ pub use trace::Trace;
 pub use tree::{Item, Tree, directory, symlink, tree};
 pub use world::{
     Asleep, Clock, Counts, Crash, Host, Image, Narrative, Order, ROOT, Site, SiteId, Store, WatcherTraits, World,
+    Written,
 };

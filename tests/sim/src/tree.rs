@@ -110,6 +110,11 @@ impl Tree {
         self
     }
 
+    /// This folder as a file system without permission bits shows it.
+    pub fn without_modes(self) -> Tree {
+        Tree { items: self.items.into_iter().map(|(path, item)| (path, item.mode(0))).collect() }
+    }
+
     /// Paths and what stands there, parents first.
     pub fn items(&self) -> impl Iterator<Item = (&str, &Item)> {
         self.items.iter().map(|(path, item)| (path.as_str(), item))

@@ -16,7 +16,7 @@ use crate::engine::limits::{
 use crate::engine::shared::Shared;
 use crate::planted::{Planted, planted};
 use crate::tree::absorb::Found;
-use crate::tree::base::BaseEntry;
+use crate::tree::base::{BaseEntry, Standing};
 use crate::tree::{Name, path};
 
 /// A directory to list.
@@ -230,7 +230,8 @@ impl Root {
         }
         if stat.kind == EntryKind::Directory {
             self.scan.forget_unreadable(directory, name);
-            let found = Found { content: Content::Directory, mode: stat.mode };
+            let mode = self.bits(directory, name, &Content::Directory, stat.mode);
+            let found = Found { content: Content::Directory, mode };
             self.absorb(shared, directory, name, Some(found), Some(stat));
             return;
         }
@@ -247,6 +248,28 @@ impl Root {
         }
         self.busy.insert(path.clone());
         self.scan.to_hash.push_back((path, stat.size));
+    }
+
+    /// The bits of what was found. A host that tells none has nothing to say of them: what stood there keeps its own, and
+    /// what is new gets the usual ones.
+    fn bits(&self, directory: &str, name: &Name, found: &Content, mode: u16) -> u16 {
+        let is_directory = *found == Content::Directory;
+        match found {
+            Content::Symlink { .. } => 0,
+            _ if mode != 0 => mode,
+            _ => {
+                let entry = self.base.entry(directory, name);
+                let intended = entry.and_then(|entry| entry.intent.as_ref()?.standing.as_ref());
+                let stood = entry.and_then(|entry| entry.standing.as_ref());
+                let is_alike = |known: &&Standing| match known.content {
+                    Content::Symlink { .. } => false,
+                    ref content => (*content == Content::Directory) == is_directory,
+                };
+                let is_found = |known: &&Standing| known.content == *found;
+                let known = intended.filter(is_found).or(stood.filter(is_alike));
+                known.map_or(if is_directory { 0o755 } else { 0o644 }, |known| known.mode)
+            }
+        }
     }
 
     /// Nothing shows that another thing stands at a path than base says; of a directory the kind is enough.
@@ -287,7 +310,7 @@ impl Root {
                     save_manifest(shared, hash, *size, &manifest);
                 }
                 self.scan.forget_unreadable(directory, &name);
-                let mode = if matches!(content, Content::Symlink { .. }) { 0 } else { stat.mode };
+                let mode = self.bits(directory, &name, &content, stat.mode);
                 self.absorb(shared, directory, &name, Some(Found { content, mode }), Some(stat));
             }
             HashResult::Hashed { .. } => self.unreadable(shared, path, &Failure::Unrepresentable),

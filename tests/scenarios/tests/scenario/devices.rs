@@ -1,7 +1,7 @@
 //! Devices with bad disks, clocks and watchers, one trouble at a time.
 
 use syncline_core::api::{Membership, NoticeCode, Work};
-use syncline_sim::{Asleep, Numbers, ROOT, Reading, SiteId, Traits, Tree, WatcherTraits, World, tree};
+use syncline_sim::{Asleep, Item, Numbers, ROOT, Reading, SiteId, Traits, Tree, WatcherTraits, World, directory, tree};
 
 #[test]
 fn what_people_do_is_told_by_watchers_alone() {
@@ -247,6 +247,47 @@ fn a_backup_that_is_restored_is_an_act_of_today() {
     world.rescan(a);
     world.pass(1_000);
     world.assert_all(&tree([("a", "first"), ("d/b", "first")]));
+}
+
+#[test]
+fn a_device_without_permission_bits_has_nothing_to_say_of_them() {
+    let (mut world, a, b) = on(Traits { modes: false, ..Traits::default() });
+    let bits = |world: &World, path: &str| match world[a].tree().at(path) {
+        Some(Item::File { mode, .. } | Item::Directory { mode }) => *mode,
+        other => panic!("{other:?} at {path}"),
+    };
+    let bytes = |world: &mut World, path: &str| world[a].disk().read(path).map(<[u8]>::to_vec);
+    world[a].disk().put(&tree([
+        ("run.sh", Item::from("old").mode(0o755)),
+        ("secret", Item::from("old").mode(0o600)),
+        ("d", directory().mode(0o700)),
+        ("d/gone", Item::from("old")),
+    ]));
+    world.rescan(a);
+    world.pass(10_000);
+    // Edited, replaced by another inode, and a directory that is looked at again.
+    world[b].disk().write("run.sh", "new");
+    world[b].disk().replace("secret", "new");
+    world[b].disk().write("d/made", "new");
+    world[b].disk().remove("d/gone");
+    world[b].disk().mkdir("e");
+    world.rescan(b);
+    world.pass(10_000);
+    world.restart(b);
+    world.link(a, b);
+    world.settle();
+    assert_eq!(world[a].tree().contents().len(), 3);
+    assert_eq!(bytes(&mut world, "run.sh"), Some(b"new".to_vec()));
+    let found = ["run.sh", "secret", "d", "d/made", "e"].map(|path| bits(&world, path));
+    assert_eq!(found.map(|bits| format!("{bits:o}")), ["755", "600", "700", "644", "755"]);
+    // What is set elsewhere is known here, though nothing shows it, and outlives the next edit.
+    world[a].disk().chmod("run.sh", 0o711);
+    world.rescan(a);
+    world[b].disk().write("run.sh", "newer");
+    world.rescan(b);
+    world.pass(10_000);
+    assert_eq!((bytes(&mut world, "run.sh"), bits(&world, "run.sh")), (Some(b"newer".to_vec()), 0o711));
+    assert_eq!(world[a].status().digest, world[b].status().digest);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use syncline_sim::Violation;
-use syncline_sim::story::{Coverage, Options};
+use syncline_sim::story::{Coverage, Options, Swarm};
 
 use super::quiet;
 use super::seeds::Pair;
@@ -32,6 +32,8 @@ pub struct Plan {
     pub runs: u64,
     /// How many acts each has.
     pub acts: u16,
+    /// What they may hold.
+    pub swarm: Swarm,
     /// How many at once.
     pub jobs: usize,
     /// How to play them.
@@ -111,7 +113,7 @@ fn work(plan: Plan, next: &AtomicU64, is_over: &AtomicBool, sender: &mpsc::Sende
             return;
         }
         let (start, pair) = (Instant::now(), Pair::of_run(plan.base, run));
-        let played = quiet::play(&pair.draw(plan.acts), plan.options);
+        let played = quiet::play(&pair.draw(plan.swarm, plan.acts), plan.options);
         let (events, coverage, violation) = (played.events, played.coverage, played.violation);
         // Whoever listens does so until the last of us is done.
         let _ = sender.send(Finished { run, pair, events, coverage, violation, time: start.elapsed() });

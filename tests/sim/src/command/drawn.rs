@@ -36,7 +36,8 @@ pub fn play(cli: &Cli, plan: Plan) -> Result<Verdict> {
     });
     progress.end();
     report_all(cli, plan, &tally)?;
-    let missing = if tally.runs >= figures::RUNS_ENOUGH { figures::missing(&tally.coverage) } else { Vec::new() };
+    let missing =
+        if tally.runs >= figures::RUNS_ENOUGH { figures::missing(&tally.coverage, plan.swarm) } else { Vec::new() };
     if cli.json {
         println!("{:#}", to_json(plan, &tally, &missing));
     } else {
@@ -69,7 +70,7 @@ fn report_all(cli: &Cli, plan: Plan, tally: &Tally) -> Result<()> {
 }
 
 fn report(cli: &Cli, plan: Plan, broken: &Broken) -> Result<String> {
-    let story = broken.pair.draw(plan.acts);
+    let story = broken.pair.draw(plan.swarm, plan.acts);
     let failure = Failure::shrunk(&story, &broken.violation, plan.options, cli.detail);
     let name = format!("{}-{}", broken.violation.invariant.name(), broken.pair.workload);
     let report = failure.report(&name, &cli.same_options(), cli.plant)?;

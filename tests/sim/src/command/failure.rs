@@ -86,7 +86,7 @@ pub fn choose(broken: &[Broken], many: usize) -> Vec<Broken> {
 
 #[cfg(test)]
 mod tests {
-    use syncline_sim::Invariant;
+    use syncline_sim::{Invariant, story::Swarm};
 
     use super::super::seeds::Pair;
     use super::*;
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn a_canary_fails_and_shrinks_to_nothing() {
         let options = Options { with_canary: true, ..Options::default() };
-        let story = Pair::of_run(1, 0).draw(3);
+        let story = Pair::of_run(1, 0).draw(Swarm::default(), 3);
         let violation = quiet::play(&story, options).violation.expect("it always fails");
         let failure = Failure::shrunk(&story, &violation, options, false);
         assert_eq!((failure.violation.invariant, failure.story.turns.len()), (Invariant::NoLoss, 0));

@@ -1,7 +1,7 @@
 //! What happened in many stories, in a table, and what never did.
 
 use indicatif::HumanCount;
-use syncline_sim::story::{ActKind, Coverage, TroubleKind};
+use syncline_sim::story::{ActKind, Coverage, Kind, Swarm, TroubleKind};
 
 use super::crew::Tally;
 
@@ -50,6 +50,7 @@ const EXPECTED: &[&str] = &[
     "notice DeletionsHeld",
     "notice DirectoryRetained",
     "notice MessageRefused",
+    "notice NewIncarnation",
     "notice NoSpace",
     "notice PeerInvalid",
     "notice PeerOtherGroup",
@@ -90,11 +91,23 @@ const EXPECTED: &[&str] = &[
     "fault writes_undone",
 ];
 
+/// File systems that must be among those of the devices.
+const PLATFORMS: &[&str] = &[
+    "platform coarse_times",
+    "platform fresh_numbers",
+    "platform no_modes",
+    "platform no_numbers",
+    "platform no_swaps",
+];
+
 /// The kinds of things that many stories should hold and these do not.
-pub fn missing(coverage: &Coverage) -> Vec<String> {
-    let acts = ActKind::ALL.into_iter().map(|kind| format!("act {kind:?}"));
-    let troubles = TroubleKind::ALL.into_iter().map(|kind| format!("trouble {kind:?}"));
-    let others = EXPECTED.iter().map(ToString::to_string);
+pub fn missing(coverage: &Coverage, swarm: Swarm) -> Vec<String> {
+    let acts = ActKind::ALL.into_iter().filter(|kind| swarm.holds(Kind::Act(*kind)));
+    let acts = acts.map(|kind| format!("act {kind:?}"));
+    let troubles = TroubleKind::ALL.into_iter().filter(|kind| swarm.holds(Kind::Trouble(*kind)));
+    let troubles = troubles.map(|kind| format!("trouble {kind:?}"));
+    let platforms = PLATFORMS.iter().filter(|_| swarm.holds(Kind::Platforms));
+    let others = EXPECTED.iter().chain(platforms).map(ToString::to_string);
     acts.chain(troubles).chain(others).filter(|kind| coverage.of(kind) == 0).collect()
 }
 
@@ -139,9 +152,13 @@ mod tests {
     #[test]
     fn what_never_happened_is_named() {
         let mut coverage = Coverage::default();
-        assert!(missing(&coverage).contains(&"act Write".to_owned()));
+        assert!(missing(&coverage, Swarm::default()).contains(&"act Write".to_owned()));
         coverage.count("act Write");
-        assert!(!missing(&coverage).contains(&"act Write".to_owned()));
-        assert!(missing(&coverage).contains(&"trouble Crash".to_owned()));
+        assert!(!missing(&coverage, Swarm::default()).contains(&"act Write".to_owned()));
+        let missed = missing(&coverage, Swarm::default());
+        assert!(missed.contains(&"trouble Crash".to_owned()) && missed.contains(&"platform no_modes".to_owned()));
+        let swarm = Swarm::default().without(Kind::Trouble(TroubleKind::Crash)).without(Kind::Platforms);
+        let missed = missing(&coverage, swarm);
+        assert!(!missed.contains(&"trouble Crash".to_owned()) && !missed.contains(&"platform no_modes".to_owned()));
     }
 }

@@ -63,7 +63,7 @@ fn obey(cli: &Cli) -> Result<Verdict> {
     };
     ctrlc::set_handler(interrupt).context("cannot listen for Ctrl-C")?;
     planted::plant(cli.plant);
-    let options = Options { ignored: cli.without, with_work: cli.detail, ..Options::default() };
+    let options = Options { ignored: cli.ignored()?, with_work: cli.detail, ..Options::default() };
     if let Some(file) = &cli.replay {
         return replay::file(cli, file, options);
     }
@@ -82,7 +82,7 @@ fn obey(cli: &Cli) -> Result<Verdict> {
         return Ok(traces::print(base, cli.runs, cli.acts, jobs));
     }
     let options = Options { with_work: false, ..options };
-    let plan = Plan { base, first: 0, runs: cli.runs, acts: cli.acts, jobs, options };
+    let plan = Plan { base, first: 0, runs: cli.runs, acts: cli.acts, swarm: cli.swarm(), jobs, options };
     if cli.asks_for_mutants() {
         return hunt::hunt(cli, Plan { options: Options::default(), ..plan });
     }

@@ -52,7 +52,7 @@ impl Hunter {
     /// A fault of the simulator itself, which every story must show: which promise its first story breaks.
     pub fn canary(&self) -> Option<Invariant> {
         let options = Options { with_canary: true, ..self.plan.options };
-        let story = super::seeds::Pair::of_run(self.plan.base, 0).draw(self.plan.acts);
+        let story = super::seeds::Pair::of_run(self.plan.base, 0).draw(self.plan.swarm, self.plan.acts);
         quiet::play(&story, options).violation.map(|violation| violation.invariant)
     }
 
@@ -97,8 +97,8 @@ impl Hunter {
 
     /// The story fails without the fault, too.
     fn is_sick(&mut self, broken: &Broken, options: Options) -> bool {
-        let acts = self.plan.acts;
-        let play = || quiet::play(&broken.pair.draw(acts), options).violation.is_some();
+        let Plan { swarm, acts, .. } = self.plan;
+        let play = || quiet::play(&broken.pair.draw(swarm, acts), options).violation.is_some();
         *self.sick.entry((broken.run, options.ignored)).or_insert_with(play)
     }
 }

@@ -3,10 +3,12 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use anyhow::{Result, ensure};
 use clap::Parser;
 use syncline_core::planted::Planted;
 use syncline_sim::Invariant;
 use syncline_sim::mode::crashes::Moment;
+use syncline_sim::story::{Kind, Swarm};
 
 /// Lets groups of devices live through drawn stories of people and troubles, and checks that nothing is ever lost.
 ///
@@ -30,9 +32,13 @@ pub struct Cli {
     /// End with the first broken promise.
     #[arg(long)]
     pub first: bool,
-    /// Do not check this promise.
-    #[arg(long, value_name = "INVARIANT", value_parser = invariant)]
-    pub without: Option<Invariant>,
+    /// Do not check this promise, or leave this kind of act or trouble out of all stories (as named in the table of what
+    /// happened; `Platforms` for file systems that differ). One promise, any number of kinds.
+    #[arg(long, value_name = "INVARIANT|KIND", value_parser = left_out)]
+    pub without: Vec<LeftOut>,
+    /// Let this kind of act or trouble happen, which is left out otherwise: the engine cannot cope with it yet.
+    #[arg(long, value_name = "KIND", value_parser = kind)]
+    pub with: Vec<Kind>,
     /// Plant this fault in every engine.
     #[arg(long, value_name = "FAULT", value_parser = fault, conflicts_with_all = ["mutants", "idle"])]
     pub plant: Option<Planted>,
@@ -110,17 +116,52 @@ impl Cli {
         self.mutants.as_deref().filter(|faults| !faults.is_empty()).unwrap_or(Planted::ALL)
     }
 
-    /// What else decides how a story is played, as flags of another command.
+    /// The promise that is not checked.
+    ///
+    /// # Errors
+    /// There are two.
+    pub fn ignored(&self) -> Result<Option<Invariant>> {
+        let promises = self.without.iter().filter_map(|left| match left {
+            LeftOut::Promise(invariant) => Some(*invariant),
+            LeftOut::Kind(_) => None,
+        });
+        let mut promises = promises.fuse();
+        let first = promises.next();
+        ensure!(promises.next().is_none(), "expected at most one promise that is not checked, found two");
+        Ok(first)
+    }
+
+    /// What stories may hold.
+    pub fn swarm(&self) -> Swarm {
+        let swarm = self.with.iter().fold(Swarm::default(), |swarm, kind| swarm.with(*kind));
+        self.without.iter().fold(swarm, |swarm, left| match left {
+            LeftOut::Kind(kind) => swarm.without(*kind),
+            LeftOut::Promise(_) => swarm,
+        })
+    }
+
+    /// What else decides how a story is drawn and played, as flags of another command.
     pub fn same_options(&self) -> String {
-        let plant = self.plant.map_or(String::new(), |fault| format!(" --plant {}", fault.name()));
-        let without = self.without.map_or(String::new(), |invariant| format!(" --without {}", invariant.name()));
-        plant + &without
+        let plant = self.plant.map(|fault| format!(" --plant {}", fault.name()));
+        let without = self.without.iter().map(|left| match left {
+            LeftOut::Promise(invariant) => format!(" --without {}", invariant.name()),
+            LeftOut::Kind(kind) => format!(" --without {}", kind.name()),
+        });
+        let with = self.with.iter().map(|kind| format!(" --with {}", kind.name()));
+        plant.into_iter().chain(without).chain(with).collect()
     }
 }
 
-fn invariant(name: &str) -> Result<Invariant, String> {
+fn left_out(name: &str) -> Result<LeftOut, String> {
+    let promise = || Invariant::from_name(name).map(LeftOut::Promise);
     let names = || Invariant::ALL.map(Invariant::name).join(", ");
-    Invariant::from_name(name).ok_or_else(|| format!("expected one of {}", names()))
+    let expected = || format!("expected a kind of act or trouble, or one of {}", names());
+    Kind::from_name(name).map(LeftOut::Kind).or_else(promise).ok_or_else(expected)
+}
+
+fn kind(name: &str) -> Result<Kind, String> {
+    Kind::from_name(name)
+        .ok_or_else(|| "expected a kind of act or trouble, as in the table of what happened".to_owned())
 }
 
 fn fault(name: &str) -> Result<Planted, String> {
@@ -134,4 +175,13 @@ fn file_name(name: &str) -> Result<String, String> {
         true => Ok(name.to_owned()),
         false => Err("expected lower-case letters, digits and hyphens".to_owned()),
     }
+}
+
+/// What `--without` leaves out.
+#[derive(Debug, Clone, Copy)]
+pub enum LeftOut {
+    /// The check of a promise.
+    Promise(Invariant),
+    /// A kind of thing.
+    Kind(Kind),
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use syncline_core::planted::{self, Planted};
+use syncline_sim::Traits;
 use syncline_sim::story::{Options, Played, Record, Story};
 
 use super::failure::Failure;
@@ -29,7 +30,7 @@ pub fn file(cli: &Cli, file: &Path, options: Options) -> Result<Verdict> {
 /// # Errors
 /// It cannot be written.
 pub fn pair(cli: &Cli, pair: Pair, options: Options) -> Result<Verdict> {
-    let story = pair.draw(cli.acts);
+    let story = pair.draw(cli.swarm(), cli.acts);
     let played = quiet::play(&story, options);
     let Some(violation) = played.violation.as_ref().filter(|_| !cli.whole) else {
         tell(&story, &played);
@@ -79,6 +80,10 @@ fn plant(cli: &Cli, record: &Record) -> Result<()> {
 
 fn tell(story: &Story, played: &Played) {
     println!("{} devices, {:?}, watchers {:?}", story.devices, story.shape, story.watchers);
+    for (device, traits) in story.platforms.iter().enumerate().filter(|(_, traits)| **traits != Traits::default()) {
+        let oddities: Vec<&str> = traits.oddities().collect();
+        println!("device {device} has a file system with {}", oddities.join(", "));
+    }
     for line in &played.told {
         println!("{line}");
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use syncline_sim::story::{Story, draw};
+use syncline_sim::story::{Story, Swarm, draw_from};
 
 /// The two seeds of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,9 +20,9 @@ impl Pair {
         Pair { workload, schedule: fastrand::Rng::with_seed(workload).u64(..) }
     }
 
-    /// Its story.
-    pub fn draw(self, acts: u16) -> Story {
-        draw(self.workload, self.schedule, acts)
+    /// Its story, of these kinds of things.
+    pub fn draw(self, swarm: Swarm, acts: u16) -> Story {
+        draw_from(swarm, self.workload, self.schedule, acts)
     }
 }
 

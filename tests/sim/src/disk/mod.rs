@@ -148,12 +148,13 @@ impl Disk {
         self.find(path).map(|number| self.body_of(number))
     }
 
-    fn item(&self, number: u64) -> Item {
+    pub(crate) fn item(&self, number: u64) -> Item {
         let inode = &self.inodes[&number];
+        let mode = |without| if self.traits.modes { inode.mode } else { without };
         match &inode.body {
-            Body::File(bytes) => Item::File { bytes: bytes.clone(), mode: inode.mode },
+            Body::File(bytes) => Item::File { bytes: bytes.clone(), mode: mode(0o644) },
             Body::Symlink(target) => Item::Symlink { target: target.clone() },
-            Body::Directory(_) => Item::Directory { mode: inode.mode },
+            Body::Directory(_) => Item::Directory { mode: mode(0o755) },
             Body::Special => Item::Special,
         }
     }

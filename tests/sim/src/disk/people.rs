@@ -8,7 +8,7 @@ use crate::{Item, Tree};
 /// A file that a program holds open: it means the same bytes wherever they are moved.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Open {
-    number: u64,
+    pub(crate) number: u64,
 }
 
 impl Disk {
@@ -138,6 +138,24 @@ impl Disk {
     /// Where an open file stands now; none if it is in the history or gone.
     pub fn open_path(&self, open: &Open) -> Option<String> {
         self.path_of(open.number)
+    }
+
+    /// What an open file holds.
+    pub fn read_open(&self, open: &Open) -> &[u8] {
+        match self.body_of(open.number) {
+            Body::File(bytes) => bytes,
+            _ => &[],
+        }
+    }
+
+    /// An open file lies in the history: the engine replaced or removed it.
+    pub fn is_displaced(&self, open: &Open) -> bool {
+        self.is_kept(open.number)
+    }
+
+    /// The history keeps an inode.
+    pub(crate) fn is_kept(&self, number: u64) -> bool {
+        self.kept.contains(&number)
     }
 
     /// The programs that held files open end.

@@ -48,7 +48,7 @@ impl Disk {
     }
 
     /// Where an inode stands in the tree.
-    pub(super) fn path_of(&self, number: u64) -> Option<String> {
+    pub(crate) fn path_of(&self, number: u64) -> Option<String> {
         let mut directories = vec![(String::new(), ROOT)];
         while let Some((path, directory)) = directories.pop() {
             let Body::Directory(entries) = &self.inodes[&directory].body else { continue };

@@ -1,5 +1,6 @@
 //! What file systems differ in.
 
+use serde::{Deserialize, Serialize};
 use syncline_core::api::Stat;
 
 use super::Disk;
@@ -11,7 +12,7 @@ const SETTLED_NS: u64 = 20_000_000;
 const COARSE_NS: i64 = 2_000_000_000;
 
 /// What a file system does with the numbers of its inodes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Numbers {
     /// The number that was freed last is given to the next inode, as ext4 does.
     #[default]
@@ -23,15 +24,14 @@ pub enum Numbers {
 }
 
 /// One kind of file system.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Traits {
     /// The numbers of inodes.
     pub numbers: Numbers,
     /// Times are kept in steps of two seconds, as FAT does. A wall clock that jumps back can then stamp two writes
     /// alike that lie far apart, which nobody can tell; do not put both into one world.
     pub coarse: bool,
-    /// There are permission bits; without them the host tells 0. The engine does not know such platforms yet: it takes
-    /// the 0 for the file's bits.
+    /// There are permission bits; without them the host tells 0, and setting them does nothing.
     pub modes: bool,
     /// Two entries can be swapped in one step; without that a replacement takes two, between which a crash can come.
     pub swaps: bool,
@@ -40,6 +40,20 @@ pub struct Traits {
 impl Default for Traits {
     fn default() -> Traits {
         Traits { numbers: Numbers::Reused, coarse: false, modes: true, swaps: true }
+    }
+}
+
+impl Traits {
+    /// The names of what is unusual.
+    pub fn oddities(self) -> impl Iterator<Item = &'static str> {
+        let all = [
+            (self.numbers == Numbers::Fresh, "fresh_numbers"),
+            (self.numbers == Numbers::Hidden, "no_numbers"),
+            (self.coarse, "coarse_times"),
+            (!self.modes, "no_modes"),
+            (!self.swaps, "no_swaps"),
+        ];
+        all.into_iter().filter(|(is, _)| *is).map(|(_, name)| name)
     }
 }
 

@@ -91,6 +91,11 @@ impl Ledger {
         self.told_by_earlier.remove(&site);
     }
 
+    /// The highest number that an author ever gave a message; 0 if it wrote none.
+    pub fn highest_written(&self, author: ReplicaId) -> u64 {
+        self.messages.range((author, 0)..=(author, u64::MAX)).next_back().map_or(0, |((_, counter), _)| *counter)
+    }
+
     /// The plain paths of what a message deletes.
     pub fn deletions_of(&self, message: &Message) -> Vec<String> {
         let deleted = message.changes().filter_map(|(_, _, change)| match change {

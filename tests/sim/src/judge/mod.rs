@@ -4,6 +4,7 @@
 //! what goes over the wire, and draws its own conclusions.
 
 mod deletions;
+mod displaced;
 mod doubts;
 mod ledger;
 mod promise;
@@ -19,8 +20,8 @@ use syncline_core::{
 };
 
 pub(crate) use self::versions::family;
-use self::{deletions::Deletions, ledger::Ledger, versions::Versions};
-use crate::Tree;
+use self::{deletions::Deletions, displaced::Displaced, ledger::Ledger, versions::Versions};
+use crate::{Item, Torn, Tree};
 
 /// The promises of DESIGN §10, by their numbers there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -122,6 +123,7 @@ struct State {
     gave_up: bool,
     ledger: Ledger,
     deletions: Deletions,
+    displaced: Displaced,
     versions: Versions,
 }
 
@@ -134,6 +136,7 @@ impl Judge {
             gave_up: false,
             ledger: Ledger::default(),
             deletions: Deletions::default(),
+            displaced: Displaced::default(),
             versions: Versions::default(),
         };
         Judge { state: Rc::new(RefCell::new(state)) }
@@ -243,6 +246,55 @@ impl Judge {
         let state = &mut *self.state.borrow_mut();
         state.versions.forgot(site, folder);
         state.ledger.forgot(site);
+    }
+
+    /// A device was put back to what it was at another time, folder and memory: what was done there since, and not told,
+    /// is forgotten. What stands on other devices now, `others`, the group knows of.
+    pub(crate) fn rolled_back(&self, site: usize, before: &Tree, folder: &Tree, others: &[Tree]) {
+        let state = &mut *self.state.borrow_mut();
+        state.versions.rolled_back(site, before, folder, others);
+        state.ledger.forgot(site);
+    }
+
+    /// The highest number that an author ever gave a message.
+    pub(crate) fn highest_written(&self, author: ReplicaId) -> u64 {
+        self.state.borrow().ledger.highest_written(author)
+    }
+
+    /// A program wrote to a file that it held open, and that lies in the history.
+    pub(crate) fn wrote_displaced(&self, site: usize, number: u64, was: Vec<u8>, now: Vec<u8>) {
+        self.state.borrow_mut().displaced.wrote(site, number, was, now);
+    }
+
+    /// Someone wrote to a file when its path was about to change hands, and a crash came before host or engine could see
+    /// that: it lies in the history.
+    pub(crate) fn raced(&self, site: usize, path: &str, number: u64, item: &Item) {
+        let state = &mut *self.state.borrow_mut();
+        state.versions.raced(site, path, item);
+        if let Some(bytes) = item.bytes() {
+            state.displaced.wrote(site, number, bytes.to_vec(), bytes.to_vec());
+        }
+    }
+
+    /// A loss of power tore a file that lies in the history.
+    pub(crate) fn displaced_torn(&self, site: usize, torn: &Torn) {
+        self.state.borrow_mut().displaced.torn(site, torn);
+    }
+
+    /// Of the files that programs wrote to while they lay in the history, those that a loss of power put back: where they
+    /// stand, what they held, and what they hold.
+    pub(crate) fn came_back(
+        &self,
+        site: usize,
+        path: impl Fn(u64) -> Option<String>,
+    ) -> Vec<(String, Vec<u8>, Vec<u8>)> {
+        self.state.borrow_mut().displaced.came_back(site, path)
+    }
+
+    /// The world is at rest: what programs wrote to displaced files must lie in their device's history.
+    pub(crate) fn check_displaced(&self, site: usize, history: &[&[u8]]) {
+        let broken = self.state.borrow().displaced.check(site, history);
+        self.report(broken);
     }
 
     /// A new engine starts on a device.

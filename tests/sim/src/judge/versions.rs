@@ -125,6 +125,45 @@ impl Versions {
         }
     }
 
+    /// A device and its memory were put back as they were at another time. What it forgot is as after
+    /// [`forgot`](Versions::forgot), but it tells nothing of what stands there no more: that was never removed for others,
+    /// and where it stands on another device it must go on living. What stood only there is gone with it.
+    pub fn rolled_back(&mut self, site: usize, before: &Tree, folder: &Tree, others: &[Tree]) {
+        self.known.insert(site);
+        for (path, item) in before.items() {
+            let Some(old) = text(item) else { continue };
+            let stands = |folder: &Tree| {
+                folder.items().any(|(other, item)| text(item).as_ref() == Some(&old) && family(other) == family(path))
+            };
+            if !stands(folder) && !others.iter().any(stands) {
+                self.acts += 1;
+                let path = path.to_string();
+                let ending = Act {
+                    at: self.acts,
+                    site,
+                    path: path.clone(),
+                    is_certain: false,
+                    in_grace: false,
+                    taken_back: true,
+                };
+                self.past(&path, old).endings.push(ending);
+            }
+        }
+        self.forgot(site, folder);
+    }
+
+    /// The host had taken a file to the history in whose place it put another one, and before it saw that someone had just
+    /// written to it came a crash. The text need not stand anywhere then: it lies in the history (§10.1), where
+    /// [`Displaced`](super::displaced::Displaced) demands it.
+    pub fn raced(&mut self, site: usize, path: &str, item: &Item) {
+        if let Some(text) = text(item) {
+            self.acts += 1;
+            let (at, path) = (self.acts, path.to_string());
+            let ending = Act { at, site, path: path.clone(), is_certain: false, in_grace: false, taken_back: false };
+            self.past(&path, text).endings.push(ending);
+        }
+    }
+
     /// What was ended on a device may come back.
     pub fn restored(&mut self, site: usize) {
         let endings = self.pasts.values_mut().flat_map(|past| &mut past.endings);
@@ -183,7 +222,7 @@ impl Versions {
         let Some(past) = self.pasts.get(&key) else {
             return broken(Invariant::NoFalseConflict, format!("{shown} stands at `{path}`, where nobody brought it"));
         };
-        let stays = !others.is_empty() && (*path == name || others.contains(&name)) && self.is_awaited(standing, name);
+        let stays = (*path == name || others.contains(&name)) && self.is_awaited(standing, name);
         let paths = 1 + others.len() - usize::from(stays);
         let living = past.makings.iter().filter(|making| !past.is_ended(making)).count();
         if living >= paths {
@@ -195,11 +234,11 @@ impl Versions {
             false => (Invariant::NoResurrection, "stands again and was removed or replaced"),
         };
         let ending = past.endings.last().map_or(String::new(), |ending| format!(" on device {}", ending.site));
-        broken(invariant, format!("{shown} at `{path}` {how}{ending}"))
+        broken(invariant, format!("{shown} at `{path}` {how}{ending}; it stands {paths} times, and {living} may"))
     }
 
     /// A version of this name lives whose bytes nobody has any more, for its only file was removed and the removal taken
-    /// back or forgotten: where it belongs, what stood there before stays, also if that has a place of its own by now.
+    /// back or forgotten: where it belongs, what stood there before stays, whatever became of that.
     fn is_awaited(&self, standing: &BTreeMap<(String, Text), Vec<&str>>, name: &str) -> bool {
         let pasts =
             self.pasts.range((name.to_string(), (Kind::File, Vec::new()))..).take_while(|(key, _)| key.0 == name);
@@ -331,6 +370,29 @@ mod tests {
             (1, Tree::default(), one.clone()),
             (0, one.clone(), Tree::default()),
         ]);
+        assert_eq!(verdict(&versions, &Tree::default()), None);
+        assert_eq!(verdict(&versions, &one), None);
+    }
+
+    #[test]
+    fn of_what_a_device_put_back_had_that_must_live_which_others_have() {
+        let (one, both) = (tree([("a", "one")]), tree([("a", "one"), ("b", "two")]));
+        let put_back = |others: &[Tree]| {
+            let mut versions = after(&[(0, Tree::default(), one.clone()), (0, one.clone(), both.clone())]);
+            versions.rolled_back(0, &both, &one, others);
+            versions
+        };
+        assert_eq!(verdict(&put_back(&[]), &one), None);
+        assert_eq!(verdict(&put_back(&[]), &both), None);
+        assert_eq!(verdict(&put_back(std::slice::from_ref(&both)), &one), Some(Invariant::NoLoss));
+        assert_eq!(verdict(&put_back(std::slice::from_ref(&both)), &both), None);
+    }
+
+    #[test]
+    fn what_a_crash_left_in_the_history_need_not_stand() {
+        let one = tree([("a", "one")]);
+        let mut versions = after(&[(0, Tree::default(), one.clone())]);
+        versions.raced(0, "a", &"one".into());
         assert_eq!(verdict(&versions, &Tree::default()), None);
         assert_eq!(verdict(&versions, &one), None);
     }

@@ -1,7 +1,12 @@
 //! What people do to their folders.
 
+mod belongings;
+mod kind;
+
 use serde::{Deserialize, Serialize};
 use syncline_core::api::Command;
+
+pub use self::kind::ActKind;
 
 use crate::{Disk, Item, ROOT, SiteId, Tree, World};
 
@@ -18,107 +23,6 @@ pub struct Act {
     pub to: u8,
     /// Makes its text differ from all others.
     pub number: u16,
-}
-
-/// Kinds of acts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum ActKind {
-    /// Writes a new text to one of a few names.
-    Write,
-    /// Writes a text that others write, too.
-    WriteSame,
-    /// Writes a new text to a file that is there.
-    Edit,
-    /// Adds to a file's end.
-    Append,
-    /// Cuts a file short.
-    Truncate,
-    /// Saves as most editors do: a new file renamed over the old one.
-    Save,
-    /// Saves as others do: the old file is moved aside, a new one written, the old one removed.
-    SaveAside,
-    /// Renames a file.
-    Rename,
-    /// Renames a directory.
-    MoveDirectory,
-    /// Exchanges two files by three renames.
-    Exchange,
-    /// Copies a file.
-    Copy,
-    /// Deletes a file or link.
-    Delete,
-    /// Deletes a directory and everything in it.
-    DeleteDirectory,
-    /// Deletes nearly everything.
-    DeleteMost,
-    /// Makes a directory.
-    MakeDirectory,
-    /// Makes a link, or changes one.
-    Link,
-    /// Replaces a file by a directory, a directory by a file, a link by a file.
-    Swap,
-    /// Changes permission bits.
-    Chmod,
-    /// Sets the time of a file and nothing else.
-    Touch,
-    /// Makes a socket.
-    Socket,
-    /// Edits a conflict copy.
-    EditCopy,
-    /// Deletes a conflict copy.
-    DeleteCopy,
-    /// Puts a conflict copy in its plain name's place.
-    KeepCopy,
-    /// Gives a conflict copy a name of its own.
-    RenameCopy,
-    /// Writes a file of several chunks.
-    WriteBig,
-    /// Writes many small files at once.
-    Unpack,
-    /// Changes something in the middle of a big file.
-    EditBig,
-    /// Says yes to deletions that are held.
-    Allow,
-    /// Takes deletions that are held back.
-    Restore,
-    /// Asks for a whole comparison.
-    Rescan,
-}
-
-impl ActKind {
-    /// All of them.
-    pub const ALL: [ActKind; 30] = [
-        ActKind::Write,
-        ActKind::WriteSame,
-        ActKind::Edit,
-        ActKind::Append,
-        ActKind::Truncate,
-        ActKind::Save,
-        ActKind::SaveAside,
-        ActKind::Rename,
-        ActKind::MoveDirectory,
-        ActKind::Exchange,
-        ActKind::Copy,
-        ActKind::Delete,
-        ActKind::DeleteDirectory,
-        ActKind::DeleteMost,
-        ActKind::MakeDirectory,
-        ActKind::Link,
-        ActKind::Swap,
-        ActKind::Chmod,
-        ActKind::Touch,
-        ActKind::Socket,
-        ActKind::EditCopy,
-        ActKind::DeleteCopy,
-        ActKind::KeepCopy,
-        ActKind::RenameCopy,
-        ActKind::WriteBig,
-        ActKind::Unpack,
-        ActKind::EditBig,
-        ActKind::Allow,
-        ActKind::Restore,
-        ActKind::Rescan,
-    ];
 }
 
 /// The names that people give files: few, so that they meet.
@@ -160,6 +64,9 @@ impl Act {
         if !world[site].disk().is_mounted() {
             return None;
         }
+        if self.kind.is_about_belongings() {
+            return self.use_belongings(world, site);
+        }
         let before = world[site].tree();
         let told = self.change(world[site].disk(), &before)?;
         world.people_changed(site, &before);
@@ -183,7 +90,7 @@ impl Act {
             ActKind::EditCopy | ActKind::DeleteCopy | ActKind::KeepCopy | ActKind::RenameCopy => {
                 self.treat_copy(disk, tree)
             }
-            ActKind::Allow | ActKind::Restore | ActKind::Rescan => None,
+            _ => None,
         }
     }
 
@@ -364,6 +271,7 @@ impl Act {
                 }
                 Some(format!("unpacks {UNPACKED_FILES} files into `{path}`"))
             }
+            ActKind::Chmod if !disk.traits().modes => None,
             ActKind::Chmod => {
                 let path = self.pick(tree, self.at, |item| is_directory(item) || is_file(Some(item)))?;
                 let mode = MODES[usize::from(self.to) % MODES.len()];

@@ -1,13 +1,18 @@
 //! Drawing a story from two seeds.
 
-use super::{Act, ActKind, Run, Shape, Story, Trouble, TroubleKind, Turn};
-use crate::{WatcherTraits, chance::Pick};
+use super::{Act, ActKind, Run, Shape, Story, Swarm, Trouble, TroubleKind, Turn};
+use crate::{Numbers, Traits, WatcherTraits, chance::Pick};
 
 /// A story of so many acts: what people do comes from `workload`, everything else from `schedule`.
 ///
 /// Which kinds of acts and troubles occur, how often, and how much time passes, is drawn for each story anew: some have
 /// no trouble at all, some one kind only, some all.
 pub fn draw(workload: u64, schedule: u64, acts: u16) -> Story {
+    draw_from(Swarm::default(), workload, schedule, acts)
+}
+
+/// The same of these kinds only.
+pub fn draw_from(swarm: Swarm, workload: u64, schedule: u64, acts: u16) -> Story {
     let mut people = fastrand::Rng::with_seed(workload);
     let mut fate = fastrand::Rng::with_seed(schedule ^ 0x5eed_5eed_5eed_5eed);
     let devices = [2, 2, 2, 3, 3, 3, 4, 4, 5, 8][people.pick(10)];
@@ -20,7 +25,9 @@ pub fn draw(workload: u64, schedule: u64, acts: u16) -> Story {
         act: Some(habits.act(&mut people, devices, number)),
         run: weather.run(&mut fate),
     });
-    Story { seed, devices, shape, watchers: weather.watchers, turns: turns.collect() }
+    let turns = turns.collect();
+    let platforms = platforms(&mut fate, devices);
+    swarm.of(Story { seed, devices, shape, watchers: weather.watchers, platforms, turns })
 }
 
 /// What people of one story tend to do.
@@ -35,14 +42,15 @@ impl Habits {
         let share = [0.2, 0.5, 1.0][chance.pick(3)];
         let mut kinds: Vec<ActKind> = ActKind::ALL.into_iter().filter(|_| chance.f32() < share).collect();
         kinds.extend([ActKind::Write, ActKind::Edit, ActKind::Delete]);
+        let needed: Vec<ActKind> = kinds.iter().filter_map(|kind| kind.needs()).collect();
+        kinds.extend(needed);
         Habits { kinds, places: [2, 4, 12][chance.pick(3)] }
     }
 
     fn act(&self, chance: &mut fastrand::Rng, devices: u8, number: u16) -> Act {
         let mut kind = self.kinds[chance.pick(self.kinds.len())];
         // Rare, for each costs as much as a hundred others.
-        let is_costly = matches!(kind, ActKind::WriteBig | ActKind::Unpack | ActKind::EditBig | ActKind::DeleteMost);
-        if is_costly && chance.u8(..8) > 0 {
+        if kind.is_costly() && chance.u8(..8) > 0 {
             kind = ActKind::Write;
         }
         Act { kind, device: chance.u8(..devices), at: chance.u8(..self.places), to: chance.u8(..self.places), number }
@@ -74,7 +82,9 @@ impl Weather {
     fn draw(chance: &mut fastrand::Rng) -> Weather {
         let share = [0.0, 0.1, 0.3, 0.6, 1.0][chance.pick(5)];
         let troubles = TroubleKind::ALL.into_iter().filter(|kind| !kind.is_cure());
-        let kinds = troubles.filter(|_| chance.f32() < share).collect();
+        let mut kinds: Vec<TroubleKind> = troubles.filter(|_| chance.f32() < share).collect();
+        let needed: Vec<TroubleKind> = kinds.iter().filter_map(|kind| kind.needs()).collect();
+        kinds.extend(needed);
         Weather {
             kinds,
             one_in: [3, 10, 30][chance.pick(3)],
@@ -102,6 +112,20 @@ impl Weather {
         };
         Run { is_drawn: self.is_drawn, steps, milliseconds }
     }
+}
+
+/// In half of the stories all file systems are alike, in the others each may be of another kind.
+fn platforms(chance: &mut fastrand::Rng, devices: u8) -> Vec<Traits> {
+    if chance.bool() {
+        return Vec::new();
+    }
+    let platform = |_| Traits {
+        numbers: [Numbers::Reused, Numbers::Reused, Numbers::Fresh, Numbers::Hidden][chance.pick(4)],
+        coarse: chance.u8(..4) == 0,
+        modes: chance.u8(..4) > 0,
+        swaps: chance.u8(..4) > 0,
+    };
+    (0..devices).map(platform).collect()
 }
 
 fn watchers(chance: &mut fastrand::Rng) -> WatcherTraits {

@@ -8,7 +8,7 @@ use std::{
 
 use syncline_core::api::{Command, RootState};
 
-use crate::{Invariant, Item, Judge, Order, ROOT, SiteId, Violation, World};
+use crate::{Invariant, Item, Judge, Order, ROOT, Site, SiteId, Tree, Violation, World};
 
 /// How often a world is looked after before it must be at rest.
 const ROUNDS_MAX: u32 = 12;
@@ -119,10 +119,11 @@ impl Group {
     /// What is not as it should be at rest.
     fn unrest(&self) -> Option<String> {
         let first = &self.world[self.sites[0]];
-        let (tree, digest, waiting) = (first.tree(), first.status().digest, first.root().waiting);
+        let (digest, waiting) = (first.status().digest, first.root().waiting);
         self.sites.iter().enumerate().find_map(|(number, site)| {
             let site = &self.world[*site];
-            let (status, root, own) = (site.status(), site.root(), site.tree());
+            let (status, root) = (site.status(), site.root());
+            let (tree, own) = comparable(first, site);
             // Where bytes are wanted that nobody has any more, each device keeps what stands there.
             let mut differing = tree.differences(&own).into_iter();
             if let Some(path) = differing.nth((waiting + root.waiting) as usize) {
@@ -165,8 +166,21 @@ impl Group {
     }
 
     fn check_rest(&self) {
+        for (number, site) in self.sites.iter().enumerate() {
+            let history: Vec<&[u8]> = self.world[*site].displaced().collect();
+            self.world.judge().check_displaced(number, &history);
+        }
         let histories: Vec<&[u8]> = self.sites.iter().flat_map(|site| self.world[*site].displaced()).collect();
         self.world.judge().check_rest(&self.world[self.sites[0]].tree(), &histories);
+    }
+}
+
+/// The folders of two devices, without permission bits if one of them has none.
+fn comparable(one: &Site, other: &Site) -> (Tree, Tree) {
+    let (left, right) = (one.tree(), other.tree());
+    match one.folder().traits().modes && other.folder().traits().modes {
+        true => (left, right),
+        false => (left.without_modes(), right.without_modes()),
     }
 }
 

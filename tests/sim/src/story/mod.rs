@@ -11,16 +11,18 @@ pub(crate) mod group;
 mod play;
 mod record;
 mod shrink;
+mod swarm;
 mod trace;
 mod trouble;
 
 pub use self::{
     act::{Act, ActKind},
     coverage::Coverage,
-    draw::draw,
+    draw::{draw, draw_from},
     play::{Options, Played, play},
     record::Record,
     shrink::{shrink, shrink_while},
+    swarm::{Kind, Swarm},
     trace::trace,
     trouble::{Trouble, TroubleKind},
 };
@@ -28,7 +30,7 @@ pub use self::{
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::coverage::work_kind;
-use crate::WatcherTraits;
+use crate::{Traits, WatcherTraits};
 
 /// A group of devices and what happens to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +43,9 @@ pub struct Story {
     pub shape: Shape,
     /// How its watchers err.
     pub watchers: WatcherTraits,
+    /// The file systems of its devices, in order; those of the others are as Linux has them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub platforms: Vec<Traits>,
     /// What happens, in order.
     pub turns: Vec<Turn>,
 }

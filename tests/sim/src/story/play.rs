@@ -50,7 +50,7 @@ pub(super) fn play_traced(story: &Story, options: Options, trace: Option<&Trace>
         if options.with_canary {
             stage.put_canary();
         }
-        let ended = judged(&judge, || stage.play(story));
+        let ended = judged(&judge, || stage.play(story, trace));
         if ended.is_err() && options.with_work {
             stage.tell_end();
         }
@@ -78,10 +78,11 @@ impl Stage {
         world.set_steps_max(STEPS_MAX);
         for number in 0..story.devices {
             let site = world.add(if number == 0 { Membership::Founder } else { Membership::Joiner });
+            if let Some(traits) = story.platforms.get(usize::from(number)) {
+                world[site].disk().set_traits(*traits);
+            }
             world[site].disk().put(&first_folder(story.seed, number));
-            let chance = fastrand::Rng::with_seed(story.seed ^ u64::from(number) << 32);
-            world[site].watch(Some((story.watchers, chance)));
-            world[site].trace(trace.cloned());
+            observe(&mut world, site, number, story, trace);
         }
         world.pass(1_000);
         let mut group = Group::new(world, story.shape.edges(story.devices));
@@ -92,20 +93,31 @@ impl Stage {
         Stage { group, parted: BTreeSet::new(), awaited: None, coverage: Coverage::default() }
     }
 
+    /// A device came to the group with a copy of another one's folder: it is joined to that one, and starts.
+    fn welcome(&mut self, from: SiteId, story: &Story, trace: Option<&Trace>) {
+        let all: Vec<SiteId> = self.group.world.sites().collect();
+        for (number, site) in (0..).zip(all).skip(self.group.sites.len()) {
+            observe(&mut self.group.world, site, number, story, trace);
+            self.group.sites.push(site);
+            self.group.edges.push((from, site));
+            self.group.world.start(site);
+        }
+    }
+
     fn put_canary(&self) {
         let now = self.group.world[self.group.sites[0]].clock().now();
         let canary = tree([("canary", "a text that nobody wrote")]);
         self.group.world.judge().people_changed(0, now, &Tree::default(), &canary);
     }
 
-    fn play(&mut self, story: &Story) {
+    fn play(&mut self, story: &Story, trace: Option<&Trace>) {
         for turn in &story.turns {
-            self.turn(turn);
+            self.turn(turn, story, trace);
         }
         self.group.end();
     }
 
-    fn turn(&mut self, turn: &Turn) {
+    fn turn(&mut self, turn: &Turn, story: &Story, trace: Option<&Trace>) {
         match turn.trouble {
             Some(trouble) if trouble.is_patient() => self.awaited = Some(trouble),
             Some(trouble) => {
@@ -121,6 +133,7 @@ impl Stage {
             if let Some(told) = act.perform(&mut self.group.world, site) {
                 self.coverage.count(format!("act {:?}", act.kind));
                 self.tell(&format!("on device {device}, someone {told}"));
+                self.welcome(site, story, trace);
             }
         }
         self.reconnect();
@@ -187,12 +200,22 @@ impl Stage {
                 trace.add(self.group.world[*site].tree().items().collect::<Vec<_>>());
             }
             played.coverage.add(self.group.world[*site].coverage());
+            for kind in self.group.world[*site].folder().traits().oddities() {
+                played.coverage.count(format!("platform {kind}"));
+            }
             for (kind, count) in self.group.world[*site].faults().kinds().filter(|(_, count)| *count > 0) {
                 played.coverage.count_many(format!("fault {kind}"), count);
             }
             played.events += self.group.world[*site].counts().events;
         }
     }
+}
+
+/// A device's engine is told of what people do, and all that it does is traced if asked for.
+fn observe(world: &mut World, site: SiteId, number: u8, story: &Story, trace: Option<&Trace>) {
+    let chance = fastrand::Rng::with_seed(story.seed ^ u64::from(number) << 32);
+    world[site].watch(Some((story.watchers, chance)));
+    world[site].trace(trace.cloned());
 }
 
 /// Some begin with a folder that others have, too, some with one of their own, some with none.
@@ -208,4 +231,78 @@ fn first_folder(seed: u64, number: u8) -> Tree {
         tree.insert("b.md", Item::from(format!("first text of device {number}").into_bytes()));
     }
     tree
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Traits, WatcherTraits,
+        story::{Act, ActKind, Run, Shape},
+    };
+
+    fn turn(device: u8, kind: ActKind, at: u8, to: u8) -> Turn {
+        let act = Act { kind, device, at, to, number: u16::from(at) << 8 | u16::from(to) };
+        Turn { trouble: None, act: Some(act), run: Run { is_drawn: false, steps: 0, milliseconds: 3_000 } }
+    }
+
+    fn strike(kind: TroubleKind, device: u8) -> Turn {
+        let trouble = Trouble { kind, device, other: 0, amount: 0 };
+        Turn { trouble: Some(trouble), act: None, run: Run { is_drawn: false, steps: 0, milliseconds: 3_000 } }
+    }
+
+    fn played(turns: Vec<Turn>, platforms: Vec<Traits>) -> Played {
+        let (shape, watchers) = (Shape::Mesh, WatcherTraits::default());
+        let played = play(&Story { seed: 2, devices: 2, shape, watchers, platforms, turns }, Options::default());
+        assert_eq!(played.violation, None, "{:#?}", played.told);
+        played
+    }
+
+    #[test]
+    fn an_open_file_a_backup_and_a_copied_root_are_told_and_judged() {
+        use ActKind::{
+            BackUp, CopyRoot, Edit, OpenFile, RestoreBackup, RestoreDirectory, RestoreFile, Write, WriteOpen,
+        };
+        let turns = [
+            turn(0, Write, 0, 0),
+            turn(0, Write, 3, 0),
+            turn(1, OpenFile, 0, 0),
+            turn(1, BackUp, 0, 0),
+            turn(0, Edit, 0, 1),
+            turn(1, WriteOpen, 0, 1),
+            turn(1, RestoreFile, 0, 0),
+            turn(0, CopyRoot, 0, 0),
+            turn(2, Edit, 0, 2),
+            turn(1, RestoreDirectory, 0, 0),
+            turn(1, RestoreBackup, 0, 0),
+            turn(1, RestoreBackup, 1, 0),
+        ];
+        let platforms = vec![Traits { modes: false, swaps: false, coarse: true, ..Traits::default() }];
+        let played = played(turns.to_vec(), platforms);
+        for kind in [OpenFile, WriteOpen, BackUp, RestoreFile, RestoreDirectory, RestoreBackup, CopyRoot] {
+            assert!(played.coverage.of(&format!("act {kind:?}")) > 0, "{kind:?}: {:#?}", played.told);
+        }
+        assert!(played.told.iter().any(|line| line.contains("lies in the history")), "{:#?}", played.told);
+        assert!(played.told.iter().any(|line| line.contains("on device 2")), "{:#?}", played.told);
+        assert!(played.coverage.of("platform no_modes") == 2, "the copy lies on a disk of the same kind");
+    }
+
+    #[test]
+    fn a_device_that_is_put_back_hears_of_itself_or_begins_anew() {
+        let story = |parts: bool| {
+            let mut turns = vec![turn(1, ActKind::Write, 0, 0), strike(TroubleKind::TakeImage, 1)];
+            turns.extend(parts.then(|| strike(TroubleKind::Part, 1)));
+            turns.extend([
+                turn(1, ActKind::Edit, 0, 1),
+                strike(TroubleKind::RollBack, 1),
+                turn(1, ActKind::Edit, 0, 2),
+            ]);
+            turns
+        };
+        let heard = played(story(false), Vec::new());
+        assert!(heard.coverage.of("trouble RollBack") == 1 && heard.coverage.of("notice NewIncarnation") == 1);
+        let unheard = played(story(true), Vec::new());
+        assert_eq!(unheard.coverage.of("notice NewIncarnation"), 0);
+        assert!(unheard.told.iter().any(|line| line.contains("begins anew")), "{:#?}", unheard.told);
+    }
 }

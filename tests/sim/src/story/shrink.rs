@@ -1,7 +1,7 @@
 //! Making a failing story smaller.
 
 use super::{Options, Run, Story, Turn, play};
-use crate::{Invariant, Violation, WatcherTraits};
+use crate::{Invariant, Traits, Violation, WatcherTraits};
 
 /// The smallest story found that still breaks the same promise, and how it does; `tries` bounds how many are played.
 ///
@@ -24,6 +24,7 @@ pub fn shrink_while(story: &Story, options: Options, invariant: Invariant, goes_
         shrinker.take_turns_away();
         shrinker.take_devices_away();
         shrinker.mend_watchers();
+        shrinker.make_platforms_alike();
         shrinker.simplify_turns();
         if shrinker.best == before || shrinker.is_over {
             return shrinker.best;
@@ -69,6 +70,27 @@ impl<F: FnMut() -> bool> Shrinker<F> {
     fn mend_watchers(&mut self) {
         let smaller = Story { watchers: WatcherTraits::default(), ..self.best.clone() };
         self.attempt(smaller);
+    }
+
+    fn make_platforms_alike(&mut self) {
+        let smaller = Story { platforms: Vec::new(), ..self.best.clone() };
+        if self.attempt(smaller) {
+            return;
+        }
+        let usual = Traits::default();
+        for index in 0..self.best.platforms.len() {
+            let simpler: [fn(Traits, Traits) -> Traits; 4] = [
+                |traits, usual| Traits { numbers: usual.numbers, ..traits },
+                |traits, usual| Traits { coarse: usual.coarse, ..traits },
+                |traits, usual| Traits { modes: usual.modes, ..traits },
+                |traits, usual| Traits { swaps: usual.swaps, ..traits },
+            ];
+            for simpler in simpler {
+                let mut smaller = self.best.clone();
+                smaller.platforms[index] = simpler(smaller.platforms[index], usual);
+                self.attempt(smaller);
+            }
+        }
     }
 
     fn simplify_turns(&mut self) {

@@ -1,5 +1,7 @@
 //! What befalls devices and what lies between them.
 
+mod roll_back;
+
 use serde::{Deserialize, Serialize};
 use syncline_core::api::{Command, Event, Work};
 
@@ -81,11 +83,18 @@ pub enum TroubleKind {
     Wake,
     /// Someone connects to a device and sends what no honest member sends.
     Stranger,
+    /// Someone takes an image of a device's whole disk.
+    TakeImage,
+    /// A device's whole disk is put back from an image, and the device hears of what it wrote since before it looks at
+    /// its folder.
+    RollBack,
+    /// The same, and it goes on at once.
+    RollBackUnheard,
 }
 
 impl TroubleKind {
     /// All of them.
-    pub const ALL: [TroubleKind; 30] = [
+    pub const ALL: [TroubleKind; 33] = [
         TroubleKind::Crash,
         TroubleKind::PowerLoss,
         TroubleKind::Start,
@@ -116,7 +125,19 @@ impl TroubleKind {
         TroubleKind::Sleep,
         TroubleKind::Wake,
         TroubleKind::Stranger,
+        TroubleKind::TakeImage,
+        TroubleKind::RollBack,
+        TroubleKind::RollBackUnheard,
     ];
+
+    /// It makes no difference where this one never happens.
+    pub(super) fn needs(self) -> Option<TroubleKind> {
+        match self {
+            TroubleKind::RollBack | TroubleKind::RollBackUnheard => Some(TroubleKind::TakeImage),
+            TroubleKind::TakeImage => Some(TroubleKind::RollBack),
+            _ => None,
+        }
+    }
 
     /// It ends a trouble: it can be drawn whenever any trouble can.
     pub(super) fn is_cure(self) -> bool {
@@ -179,6 +200,8 @@ impl Trouble {
             | TroubleKind::Latency
             | TroubleKind::Flip
             | TroubleKind::MendNetwork => self.strike_network(world, site, other),
+            // Two writes that lie far apart can then be stamped alike, which nobody can tell.
+            TroubleKind::ClockJump if world[site].folder().traits().coarse => None,
             TroubleKind::ClockJump => {
                 let seconds = i64::from(self.amount) * 7 % 7_200 - 3_600;
                 world.jump_clock(site, seconds * 1_000);
@@ -199,6 +222,12 @@ impl Trouble {
                 Some(format!("device {device} wakes up"))
             }
             TroubleKind::Sleep | TroubleKind::Wake => None,
+            TroubleKind::TakeImage => {
+                self.take_image(world, site).map(|told| format!("an image of device {device} {told}"))
+            }
+            TroubleKind::RollBack | TroubleKind::RollBackUnheard => {
+                self.roll_back(world, site).map(|told| format!("device {device} is put back from an image{told}"))
+            }
             TroubleKind::Stranger => {
                 let told = world.visit(site, &mut self.chance())?;
                 Some(format!("a stranger connects to device {device} and sends {told}"))

@@ -40,7 +40,7 @@ impl World {
         assert!(!self[site].is_running(), "an engine runs on a device that is put back");
         let host = self[site].host();
         host.disk.restore(&image.folder);
-        host.store = image.store.clone();
+        host.store.put_back(&image.store);
     }
 
     /// An image of a device's whole disk, as it is at this moment.

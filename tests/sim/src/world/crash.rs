@@ -4,6 +4,7 @@ use syncline_core::api::{CommitItem, CommitResult, Failure, Outcome, Put, RootId
 
 use super::{Host, host::Undone};
 use crate::{
+    Item,
     chance::Pick,
     disk::{Reach, Undo},
 };
@@ -19,6 +20,13 @@ pub enum Crash {
 
 /// What was done of a piece of work that nobody heard of.
 pub(crate) type Unheard = Option<(Work, Outcome)>;
+
+/// A file of people's that a crash left in the history: they had written to it when its path was about to change hands.
+pub(crate) struct Raced {
+    pub path: String,
+    pub number: u64,
+    pub item: Item,
+}
 
 impl Host {
     /// Work that waited or was under way is not begun, done in part, or done whole. Tells what of it a save or the tree
@@ -143,7 +151,11 @@ impl Host {
         if raced && !self.can_race(item) {
             return None;
         }
+        let old = self.disk.find(&item.path).filter(|_| raced).map(|number| (number, self.disk.item(number)));
         let made = self.put(item, reach);
+        if let Some((number, old)) = old.filter(|(number, _)| self.disk.is_kept(*number)) {
+            self.raced.push(Raced { path: item.path.clone(), number, item: old });
+        }
         self.disk.strike(|faults| {
             faults.items_raced += u64::from(raced && made.is_ok());
             faults.items_in_part += u64::from(matches!(made, Err(Failure::Other { .. })));

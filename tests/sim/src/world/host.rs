@@ -5,7 +5,7 @@ use syncline_core::api::{
     RootId, StageItem, StageResult, StageSource, Stat, Work, Write, listing,
 };
 
-use super::{Store, store::Before};
+use super::{Store, crash::Raced, store::Before};
 use crate::{
     Disk, Faults, Reading, digest,
     disk::{Body, Reach, Undo, parent},
@@ -30,13 +30,15 @@ pub struct Host {
     pub disk: Disk,
     /// The store.
     pub store: Store,
+    /// What the last crash left in the history though people had just written to it.
+    pub(crate) raced: Vec<Raced>,
     root: RootId,
 }
 
 impl Host {
     /// A device with an empty folder and an empty store.
     pub fn new(root: RootId, disk: Disk) -> Host {
-        Host { disk, store: Store::default(), root }
+        Host { disk, store: Store::default(), raced: Vec::new(), root }
     }
 
     /// Does the work and tells how it ended.

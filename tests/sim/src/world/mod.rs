@@ -1,12 +1,15 @@
 //! Devices, pipes and time together.
 
 mod assert;
+mod befall;
+mod belongings;
 mod clock;
 mod copy;
 mod crash;
 mod host;
 mod narrative;
 mod network;
+mod people;
 mod pipe;
 mod site;
 mod store;
@@ -30,6 +33,7 @@ pub use self::{
     crash::Crash,
     host::Host,
     narrative::Narrative,
+    people::Written,
     site::{Counts, Site},
     store::Store,
     watcher::WatcherTraits,
@@ -360,45 +364,6 @@ impl World {
     /// What happened so far.
     pub fn narrative(&self) -> &Narrative {
         &self.narrative
-    }
-
-    /// People changed a device's folder, which was like this before.
-    pub fn people_changed(&self, site: SiteId, before: &Tree) {
-        let state = &self[site];
-        self.judge.people_changed(site.0, state.clock().now(), before, &state.tree());
-    }
-
-    /// Moves a device's wall clock.
-    pub fn jump_clock(&mut self, site: SiteId, milliseconds: i64) {
-        self.judge.clock_moved(site.0);
-        self[site].jump(milliseconds);
-    }
-
-    /// A device's clocks go faster or slower.
-    pub fn drift_clock(&mut self, site: SiteId, parts_per_million: i32) {
-        self.judge.clock_moved(site.0);
-        self[site].clock().set_drift(parts_per_million);
-    }
-
-    /// A device goes off: its engine ends, and what was not on its disk is gone or torn.
-    pub fn lose_power(&mut self, site: SiteId, chance: &mut fastrand::Rng) {
-        let (mut before, mut after) = (Tree::default(), Tree::default());
-        let torn = self.crash_by(site, Crash::Power, chance);
-        for torn in torn.into_iter().filter(|torn| !torn.displaced) {
-            before.insert(&torn.path, torn.before);
-            if let Some(item) = torn.after {
-                after.insert(&torn.path, item);
-            }
-        }
-        self.judge.people_changed(site.0, self[site].clock().now(), &before, &after);
-    }
-
-    /// A device's disk works again.
-    pub fn mend_disk(&mut self, site: SiteId) {
-        self[site].hurry();
-        let host = self[site].host();
-        host.disk.mend();
-        host.store.mend();
     }
 
     /// The world's clock.

@@ -1,27 +1,24 @@
 //! One device with one engine on it.
 
+mod check;
 mod shown;
 
 use std::collections::{BTreeSet, VecDeque};
 
 use syncline_core::{
     Engine,
-    api::{Action, CommitResult, Config, Event, Failure, LinkId, Notice, Outcome, Put, Seed, TaskId, Work},
+    api::{Action, Config, Event, Failure, LinkId, Notice, Outcome, Seed, TaskId, Work},
 };
 
-use super::{Asleep, Clock, Crash, Host, Narrative, WatcherTraits, host::Undone, tap::Tap, watcher::Watcher};
+use super::{
+    Asleep, Clock, Crash, Host, Narrative, WatcherTraits, belongings::Belongings, host::Undone, tap::Tap,
+    watcher::Watcher,
+};
 use crate::{
     Disk, Faults, Invariant, Judge, Torn, Trace,
     chance::Pick,
-    digest,
     story::{Coverage, work_kind},
 };
-
-/// The most actions that one call may return.
-const ACTIONS_MAX: usize = 1_024;
-
-/// The most bytes that the actions of one call may hold.
-const ACTION_BYTES_MAX: usize = 32 << 20;
 
 /// What a device has done so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -70,6 +67,8 @@ pub struct Site {
     judge: Judge,
     narrative: Narrative,
     host: Host,
+    /// What people have beside the folder.
+    pub(crate) belongings: Belongings,
     config: Config,
     clock: Clock,
     chance: fastrand::Rng,
@@ -114,6 +113,7 @@ impl Site {
             judge,
             narrative,
             host,
+            belongings: Belongings::default(),
             config,
             clock,
             chance,
@@ -271,6 +271,9 @@ impl Site {
                 self.narrative.tell_work(self.number, &work, &outcome);
             }
         }
+        for raced in std::mem::take(&mut self.host.raced) {
+            self.judge.raced(self.number, &raced.path, raced.number, &raced.item);
+        }
         let untold = done.iter().filter(|done| !matches!(done.undone, Undone::Nothing)).count() as u64;
         self.host.disk.strike(|faults| faults.work_untold += untold);
         if crash == Crash::Process {
@@ -282,6 +285,8 @@ impl Site {
         for done in done.into_iter().rev() {
             self.host.take_back(done.undone, chance);
         }
+        // The programs that held files open end, too.
+        self.belongings.open.clear();
         self.host.disk.lose_power(chance)
     }
 
@@ -449,26 +454,6 @@ impl Site {
         self.judge.burdened(number, self.pending.iter().map(|pending| &pending.work));
     }
 
-    /// Each path holds the old bytes or the new, whole.
-    fn check_committed(&self, work: &Work, outcome: &Outcome) {
-        let (Work::Commit { items, .. }, Outcome::Committed { results }) = (work, outcome) else { return };
-        for (item, result) in items.iter().zip(results) {
-            let (Put::File { content, .. }, CommitResult::Committed { .. }) = (&item.put, result) else { continue };
-            let bytes = self.host.disk.read(&item.path).unwrap_or_default();
-            self.judge.must(Invariant::CrashSafety, digest::content(bytes).0 == *content, || {
-                format!("device {} has other bytes at `{}` than its version says", self.number, item.path)
-            });
-        }
-    }
-
-    /// What is said to stand in the call in which it was saved must stand now: nothing of it can have stood before.
-    fn check_applied(&self) {
-        let pending = self.root().pending;
-        self.judge.must(Invariant::CrashSafety, pending == 0, || {
-            format!("device {} says that all stands on its disk while {pending} paths wait", self.number)
-        });
-    }
-
     /// A host that finds it easy does not do cancelled work, and still answers.
     fn cancel(&mut self, task: TaskId) {
         let position = self.pending.iter().position(|pending| pending.task == task);
@@ -476,18 +461,5 @@ impl Site {
             let outcome = Outcome::Failed { failure: Failure::Other { message: "cancelled".into() } };
             self.done.push_back(Done { task, work, outcome, undone: Undone::Nothing });
         }
-    }
-
-    /// §2.5: however much there is to do, one call returns a bounded part of it.
-    fn check_bounds(&self, actions: &[Action]) {
-        let number = self.number;
-        self.judge.must(Invariant::Bounds, actions.len() <= ACTIONS_MAX, || {
-            format!("one call on device {number} returned {} actions", actions.len())
-        });
-        let Some(trace) = &self.trace else { return };
-        let bytes = trace.add(actions);
-        self.judge.must(Invariant::Bounds, bytes <= ACTION_BYTES_MAX, || {
-            format!("one call on device {number} returned {bytes} bytes of actions")
-        });
     }
 }

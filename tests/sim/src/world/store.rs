@@ -48,6 +48,11 @@ impl Store {
         self.pairs.clear();
     }
 
+    /// Holds what another one holds; what fails here goes on failing.
+    pub(crate) fn put_back(&mut self, other: &Store) {
+        self.pairs.clone_from(&other.pairs);
+    }
+
     /// Carries out a [`Save`](syncline_core::api::Work::Save).
     pub fn save(&mut self, writes: Vec<Write>) -> Outcome {
         self.write(writes).0

@@ -3,7 +3,7 @@
 use syncline_core::api::{Notice, NoticeCode, RootStatus, Status, TaskId, Work};
 
 use super::Site;
-use crate::{Counts, Item, Tree, story::Coverage};
+use crate::{Counts, Disk, Item, Tree, story::Coverage};
 
 impl Site {
     /// What was done here, by kinds.
@@ -17,6 +17,11 @@ impl Site {
             Item::File { bytes, .. } => Some(bytes.as_slice()),
             _ => None,
         })
+    }
+
+    /// The folder, to look at.
+    pub fn folder(&self) -> &Disk {
+        &self.host.disk
     }
 
     /// Everything that stands in the folder.
@@ -37,6 +42,11 @@ impl Site {
     /// An engine runs.
     pub fn is_running(&self) -> bool {
         self.engine.is_some()
+    }
+
+    /// The engine has saved all that it wanted to save.
+    pub(crate) fn has_saved_all(&self) -> bool {
+        self.save.is_none() && !self.status().failed
     }
 
     /// The engine said that it stopped.

@@ -1,0 +1,47 @@
+//! What must hold of every call and every piece of work of a device.
+
+use syncline_core::api::{Action, CommitResult, Outcome, Put, Work};
+
+use super::Site;
+use crate::{Invariant, digest};
+
+/// The most actions that one call may return.
+const ACTIONS_MAX: usize = 1_024;
+
+/// The most bytes that the actions of one call may hold.
+const ACTION_BYTES_MAX: usize = 32 << 20;
+
+impl Site {
+    /// Each path holds the old bytes or the new, whole.
+    pub(super) fn check_committed(&self, work: &Work, outcome: &Outcome) {
+        let (Work::Commit { items, .. }, Outcome::Committed { results }) = (work, outcome) else { return };
+        for (item, result) in items.iter().zip(results) {
+            let (Put::File { content, .. }, CommitResult::Committed { .. }) = (&item.put, result) else { continue };
+            let bytes = self.host.disk.read(&item.path).unwrap_or_default();
+            self.judge.must(Invariant::CrashSafety, digest::content(bytes).0 == *content, || {
+                format!("device {} has other bytes at `{}` than its version says", self.number, item.path)
+            });
+        }
+    }
+
+    /// What is said to stand in the call in which it was saved must stand now: nothing of it can have stood before.
+    pub(super) fn check_applied(&self) {
+        let pending = self.root().pending;
+        self.judge.must(Invariant::CrashSafety, pending == 0, || {
+            format!("device {} says that all stands on its disk while {pending} paths wait", self.number)
+        });
+    }
+
+    /// §2.5: however much there is to do, one call returns a bounded part of it.
+    pub(super) fn check_bounds(&self, actions: &[Action]) {
+        let number = self.number;
+        self.judge.must(Invariant::Bounds, actions.len() <= ACTIONS_MAX, || {
+            format!("one call on device {number} returned {} actions", actions.len())
+        });
+        let Some(trace) = &self.trace else { return };
+        let bytes = trace.add(actions);
+        self.judge.must(Invariant::Bounds, bytes <= ACTION_BYTES_MAX, || {
+            format!("one call on device {number} returned {bytes} bytes of actions")
+        });
+    }
+}
