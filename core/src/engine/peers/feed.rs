@@ -21,6 +21,7 @@ impl Engine {
         peer.sent.union(&heads);
         peer.is_known = true;
         peer.lacks.clear();
+        self.offered_until = None;
         if indexed {
             peer.to_hear = Some(heads);
         }
@@ -123,8 +124,8 @@ impl Engine {
     pub(in crate::engine) fn note_applied(&mut self) {
         let saved = self.shared.saver.saved_heads();
         let settled = self.shared.saver.is_idle() && saved == self.shared.log.heads() && self.shared.draft.is_none();
-        let stands = planted(Planted::AppliedEarly) || self.roots.iter().all(Root::is_applied);
-        if settled && self.applied != *saved && stands {
+        let stands = || planted(Planted::AppliedEarly) || self.roots.iter().all(Root::is_applied);
+        if settled && self.applied != *saved && stands() {
             self.applied = saved.clone();
         }
     }

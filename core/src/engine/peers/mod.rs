@@ -193,6 +193,7 @@ impl Engine {
             peer.received = self.shared.saver.saved_heads().clone();
             peer.sent = peer.received.clone();
             peer.is_known = true;
+            self.offered_until = None;
         }
     }
 
@@ -237,6 +238,7 @@ impl Engine {
                         return;
                     }
                     peer.lacks.clear();
+                    self.offered_until = None;
                 }
             }
             Frame::WantManifest { contents } => self.want_manifests(link, contents),

@@ -4,29 +4,39 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::Peer;
-use crate::api::{Hash, LinkId, StageId};
+use crate::api::{Hash, LinkId, Monotonic, StageId};
 use crate::engine::Engine;
 use crate::engine::limits::{ASK_AGAIN_MS, WANTED_CHUNKS_MAX, WANTED_MANIFESTS_MAX};
-use crate::engine::root::{Arrival, ChunkWant, ManifestWant};
+use crate::engine::root::{Arrival, ChunkWant, ManifestWant, Root};
 use crate::link::{Frame, Want};
 use crate::planted::{Planted, planted};
 
 impl Engine {
-    /// Hands the wishes of the roots to peers that may fulfil them.
+    /// Hands the wishes of the roots to peers that may fulfil them. What nobody may have is not offered with each event
+    /// anew: only what is wanted since, and all of it once a peer changed or may be asked again.
     pub(super) fn ask(&mut self) {
-        let until = self.shared.now.monotonic.plus(ASK_AGAIN_MS);
+        let now = self.shared.now.monotonic;
         for root in &mut self.roots {
             for (link, content) in root.take_distrusted() {
                 if let Some(peer) = self.peers.get_mut(&link)
                     && !planted(Planted::LiarAskedAgain)
                 {
-                    peer.lacks.insert(content, until);
+                    peer.lacks.insert(content, now.plus(ASK_AGAIN_MS));
+                    self.offered_until = None;
                 }
             }
         }
+        let stands = self.offered_until.is_some_and(|until| now < until);
         for root in 0..self.roots.len() {
-            self.ask_manifests(root);
-            self.ask_chunks(root);
+            let is_new = self.roots.get_mut(root).is_some_and(Root::take_new_wants);
+            if is_new || !stands {
+                self.ask_manifests(root);
+                self.ask_chunks(root);
+            }
+        }
+        if !stands {
+            let again = self.peers.values().filter_map(|peer| peer.asks_again(now)).min();
+            self.offered_until = Some(again.unwrap_or(Monotonic(u64::MAX)));
         }
     }
 
@@ -46,7 +56,7 @@ impl Engine {
                         None => frames.entry(*link).or_default().push(content),
                     }
                 }
-                None => root.want_manifest_again(want),
+                None => root.keep_manifest_want(want),
             }
         }
         for (link, contents) in frames {
@@ -79,7 +89,7 @@ impl Engine {
                         None => frames.entry(*link).or_default().push(Want { content, size, offset, length }),
                     }
                 }
-                None => root.want_chunk_again(want),
+                None => root.keep_chunk_want(want),
             }
         }
         for (link, wants) in frames {
@@ -94,6 +104,7 @@ impl Engine {
     pub(super) fn manifest_arrived(&mut self, link: LinkId, content: Hash, bytes: Vec<u8>) {
         let Some(peer) = self.peers.get_mut(&link) else { return };
         let Some((root, want)) = peer.manifests.remove(&content) else { return };
+        self.offered_until = None;
         if !self.deliver(root, want.stage, link, Arrival::Manifest(bytes)) {
             self.want_manifest_again(root, want);
             self.invalid(link, "a manifest does not match its content");
@@ -103,6 +114,7 @@ impl Engine {
     pub(super) fn chunk_arrived(&mut self, link: LinkId, content: Hash, offset: u64, bytes: Vec<u8>) {
         let Some(peer) = self.peers.get_mut(&link) else { return };
         let Some((root, want)) = peer.chunks.remove(&(content, offset)) else { return };
+        self.offered_until = None;
         if !self.deliver(root, want.stage, link, Arrival::Chunk(want.index, bytes)) {
             self.want_chunk_again(root, want);
             self.invalid(link, "a chunk has another length than was asked for");
@@ -118,6 +130,7 @@ impl Engine {
 
     pub(super) fn absent(&mut self, link: LinkId, content: Hash, offset: Option<u64>) {
         let Some(peer) = self.peers.get_mut(&link) else { return };
+        self.offered_until = None;
         if !planted(Planted::AbsentAskedAgain) {
             peer.lacks.insert(content, self.shared.now.monotonic.plus(ASK_AGAIN_MS));
         }

@@ -38,6 +38,8 @@ pub struct Fetches {
     /// Not asked of any peer: none may have them now.
     manifest_wants: VecDeque<ManifestWant>,
     chunk_wants: VecDeque<ChunkWant>,
+    /// Some of these were not offered to any peer yet.
+    has_new_wants: bool,
     /// How many are asked of peers.
     asked: usize,
     /// Peers that sent a chunk of a content which did not match its hash.
@@ -258,6 +260,7 @@ impl Root {
             self.cut(shared, stage, None);
         } else {
             self.fetches.manifest_wants.push_back(ManifestWant { stage, content });
+            self.fetches.has_new_wants = true;
         }
     }
 
@@ -364,6 +367,7 @@ impl Root {
         let Some((path, from)) = holder else {
             let want = ChunkWant { stage, index, content: job.content, size: job.size, offset, length };
             self.fetches.chunk_wants.push_back(want);
+            self.fetches.has_new_wants = true;
             return;
         };
         let chunk = StagedChunk { stage, index, from: None, copied_from: Some(path.clone()) };
@@ -412,16 +416,33 @@ impl Root {
         core::mem::take(&mut self.fetches.distrusted)
     }
 
+    /// Something is wanted that was not offered to any peer yet; told once.
+    pub fn take_new_wants(&mut self) -> bool {
+        core::mem::take(&mut self.fetches.has_new_wants)
+    }
+
     /// Asks for a manifest again, for the peer asked did not have it or is gone.
     pub fn want_manifest_again(&mut self, want: ManifestWant) {
+        self.fetches.has_new_wants = true;
+        self.keep_manifest_want(want);
+    }
+
+    /// Asks for a chunk again, likewise.
+    pub fn want_chunk_again(&mut self, want: ChunkWant) {
+        self.fetches.has_new_wants = true;
+        self.keep_chunk_want(want);
+    }
+
+    /// A manifest that nobody can be asked for now.
+    pub fn keep_manifest_want(&mut self, want: ManifestWant) {
         self.fetches.asked = self.fetches.asked.saturating_sub(1);
         if self.fetches.jobs.contains_key(&want.stage) {
             self.fetches.manifest_wants.push_back(want);
         }
     }
 
-    /// Asks for a chunk again, likewise.
-    pub fn want_chunk_again(&mut self, want: ChunkWant) {
+    /// A chunk that nobody can be asked for now.
+    pub fn keep_chunk_want(&mut self, want: ChunkWant) {
         self.fetches.asked = self.fetches.asked.saturating_sub(1);
         if self.fetches.jobs.contains_key(&want.stage) {
             self.fetches.chunk_wants.push_back(want);
