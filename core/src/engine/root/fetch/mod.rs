@@ -1,12 +1,14 @@
 //! Bringing the content of one file together in the staging area: the chunks that own files have are copied, the others
 //! are asked of peers.
 
+mod room;
 mod stage;
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use self::room::Room;
 use super::{Root, RootPurpose};
 use crate::api::{
     Content, Failure, Hash, Key, LinkId, LoadQuery, NoticeCode, Pair, StageId, StageItem, StageSource, Work,
@@ -48,6 +50,7 @@ pub struct Fetches {
     cancelled: BTreeMap<StageId, usize>,
     /// Paths at which something else was seen than what a file is being brought together for.
     contested: Vec<String>,
+    room: Room,
 }
 
 struct Job {
@@ -212,6 +215,9 @@ impl Root {
             return self.failed_at(shared, &full, NoticeCode::ContentUnavailable, &Failure::Corrupt);
         }
         let stage = self.fetches.new_stage();
+        if !self.finds_room(shared, &full, size, stage) {
+            return;
+        }
         self.busy.insert(full.clone());
         let (directory, name) = (directory.to_string(), name.clone());
         let job = Job {
