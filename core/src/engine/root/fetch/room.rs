@@ -32,10 +32,9 @@ impl Root {
     /// A file may be begun: as far as is known there is room, or it is the one that tries. Otherwise it waits.
     pub(super) fn finds_room(&mut self, shared: &mut Shared, path: &str, size: u64, stage: StageId) -> bool {
         let now = shared.now.monotonic;
-        let Some(full) = self.fetches.room.full.as_mut().filter(|full| size >= full.size) else { return true };
-        if full.until <= now {
-            full.trying = Some(stage);
-            full.until = now.plus(RETRY_MS_MAX);
+        let Some(full) = self.fetches.room.full.as_mut().filter(|_| size > 0) else { return true };
+        if size < full.size || full.until <= now {
+            (full.size, full.trying, full.until) = (size, Some(stage), now.plus(RETRY_MS_MAX));
             return true;
         }
         full.waiting.insert(path.to_string());
@@ -55,7 +54,7 @@ impl Root {
         }
     }
 
-    /// There was no room for a file, which is tried again at its time. Smaller ones try for themselves.
+    /// There was no room for a file, which is tried again at its time; a smaller one may try before.
     pub(super) fn found_no_room(&mut self, path: &str, size: u64) {
         let Some(until) = self.retries.get(path).and_then(|retry| retry.at) else { return };
         let waiting = self.fetches.room.full.take().map(|full| full.waiting).unwrap_or_default();
