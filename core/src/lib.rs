@@ -3,7 +3,7 @@
 //! One I/O-free state machine keeps file trees (and later messages and records) in agreement between devices. The host
 //! gives [`Engine::handle`] events and carries out the actions that come back; the engine never opens a file, a socket
 //! or a clock. The boundary's types are in [`api`].
-#![cfg_attr(not(any(feature = "uniffi", feature = "wasm", test)), no_std)]
+#![cfg_attr(not(any(feature = "uniffi", feature = "wasm", feature = "simulation", test)), no_std)]
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),

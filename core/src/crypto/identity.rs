@@ -27,7 +27,10 @@ impl Identity {
     /// Signs a hash. Whoever calls it hashes what is signed under a domain of its own, so that no signature can pass
     /// for one over something else.
     pub fn sign(&self, hash: &blake3::Hash) -> Signature {
-        Signature(self.key.sign(hash.as_bytes()).to_bytes())
+        let signature = Signature(self.key.sign(hash.as_bytes()).to_bytes());
+        #[cfg(feature = "simulation")]
+        super::seen::note(&self.public_key(), hash, &signature, true);
+        signature
     }
 
     /// What others need to check the signatures.
@@ -67,6 +70,13 @@ impl PublicKey {
     /// Whether the signature over this hash was made with the key. Strict: every implementation that follows RFC 8032
     /// to the letter says the same.
     pub fn verify(&self, hash: &blake3::Hash, signature: &Signature) -> bool {
+        #[cfg(feature = "simulation")]
+        return super::seen::verdict(self, hash, signature, || self.verify_anew(hash, signature));
+        #[cfg(not(feature = "simulation"))]
+        self.verify_anew(hash, signature)
+    }
+
+    fn verify_anew(&self, hash: &blake3::Hash, signature: &Signature) -> bool {
         let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
         self.0.verify_strict(hash.as_bytes(), &signature).is_ok()
     }

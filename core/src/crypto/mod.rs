@@ -2,6 +2,8 @@
 
 mod identity;
 mod introduction;
+#[cfg(feature = "simulation")]
+mod seen;
 
 pub use identity::{Identity, InvalidPublicKey, PublicKey, Signature};
 pub use introduction::{Introduction, IntroductionError, ProofKey};

@@ -25,7 +25,7 @@ use self::shared::{Purpose, Shared};
 use self::tasks::Tasks;
 use crate::api::{
     Action, Command, Config, ConfigError, Event, Failure, GroupId, LinkId, LinkStatus, Monotonic, NoticeCode, Now,
-    Outcome, RootId, Seed, Status, TaskId,
+    Outcome, ReplicaId, RootId, Seed, Status, TaskId,
 };
 use crate::crypto::Identity;
 use crate::log::{Heads, Log};
@@ -171,6 +171,11 @@ impl Engine {
         let wanted = self.roots.iter().any(Root::has_wants);
         let asks = self.peers.values().filter(|_| wanted).filter_map(|peer| peer.asks_again(now));
         self.roots.iter().filter_map(Root::deadline).chain(asks).min()
+    }
+
+    /// Under which id this replica writes, as in its [`status`](Engine::status).
+    pub fn replica(&self) -> Option<ReplicaId> {
+        self.shared.log.own()
     }
 
     /// A snapshot.

@@ -91,7 +91,9 @@ impl Tree {
     pub fn insert(&mut self, path: &str, item: Item) {
         let mut above = path;
         while let Some((parent, _)) = above.rsplit_once('/') {
-            self.items.entry(parent.into()).or_insert_with(directory);
+            if !self.items.contains_key(parent) {
+                self.items.insert(parent.into(), directory());
+            }
             above = parent;
         }
         self.items.insert(path.into(), item);

@@ -138,8 +138,8 @@ impl Engine {
     pub(in crate::engine) fn note_applied(&mut self) {
         let saved = self.shared.saver.saved_heads();
         let settled = self.shared.saver.is_idle() && saved == self.shared.log.heads() && self.shared.draft.is_none();
-        let stands = planted(Planted::AppliedEarly) || self.roots.iter().all(Root::is_applied);
-        if settled && self.applied != *saved && stands {
+        let stands = || planted(Planted::AppliedEarly) || self.roots.iter().all(Root::is_applied);
+        if settled && self.applied != *saved && stands() {
             self.applied = saved.clone();
         }
     }
@@ -151,13 +151,17 @@ impl Engine {
         let Some(peer) = self.peers.get_mut(&link) else { return };
         let has_room =
             peer.session.has_room(Lane::Small) && peer.session.message_credit() >= message_credit(MESSAGE_BYTES_MAX);
-        if self.shared.saver.has_failed() || !peer.is_known || peer.feeding || !has_room {
+        if self.shared.saver.has_failed() || !peer.is_known || peer.feeding || !has_room || peer.fed.is_clone_of(saved)
+        {
             return;
         }
         let own = self.shared.log.own();
         let is_sent_on = |author| !planted(Planted::ForeignMessagesKept) || own == Some(author);
         let missing = saved.missing_from(&peer.sent).find(|(author, ..)| is_sent_on(*author));
-        let Some((author, first, last)) = missing else { return };
+        let Some((author, first, last)) = missing else {
+            peer.fed = saved.clone();
+            return;
+        };
         peer.feeding = true;
         let is_short = planted(Planted::LastOfRunUnsent) && first < last;
         let (start, end) = message_keys(author, first, if is_short { last.saturating_sub(1) } else { last });

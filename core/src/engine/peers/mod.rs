@@ -36,6 +36,8 @@ pub struct Peer {
     received: Heads,
     /// That, and what was sent to it.
     sent: Heads,
+    /// What was saved here when nothing of it was missing from that.
+    fed: Heads,
     /// What it is known to have on its disk.
     applied: Heads,
     /// It said what it holds: messages can be sent.
@@ -67,6 +69,7 @@ impl Peer {
             session,
             received: Heads::default(),
             sent: Heads::default(),
+            fed: Heads::default(),
             applied: Heads::default(),
             is_known: false,
             to_hear: None,

@@ -136,9 +136,8 @@ impl Root {
 
     /// Nothing else is left to do than to take things away.
     pub(super) fn late_is_due(&self) -> bool {
-        let fetches_rest = self.fetches.is_idle() || self.fetches.only_wait();
         let is_rest = !self.projection.wants_turn() && self.projection.ready.is_empty() && self.projection.commits == 0;
-        is_rest && fetches_rest && !self.projection.late.is_empty()
+        is_rest && !self.projection.late.is_empty() && (self.fetches.is_idle() || self.fetches.only_wait())
     }
 
     /// Takes everything in view for what stood here before the folder was emptied on purpose; what the scan then does

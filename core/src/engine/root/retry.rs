@@ -48,6 +48,7 @@ impl Root {
     }
 
     pub(super) fn retry_all(&mut self) {
+        self.forget_no_room();
         for retry in self.retries.values_mut().filter(|retry| retry.at.is_some()) {
             retry.at = Some(Monotonic(0));
         }

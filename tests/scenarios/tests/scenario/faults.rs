@@ -117,6 +117,40 @@ fn t20_a_full_disk_keeps_the_old_bytes_until_there_is_room() {
 }
 
 #[test]
+fn t20_on_a_full_disk_one_file_tries_and_the_others_wait_for_it() {
+    let (mut world, a, b) = World::pair(1, tree([("first", "old")]), Tree::default());
+    world[b].disk().space(Some(10));
+    for number in 0..70 {
+        world[a].disk().write(&format!("part {number}"), format!("more than ten bytes: {number}"));
+    }
+    world.rescan(a);
+    let staged = world[b].counts().staged;
+    world.pass(3_600_000);
+    let tries = world[b].counts().staged - staged;
+    assert!(tries <= 80, "{tries} tries in an hour");
+    assert_eq!(world[b].root().waiting, 70);
+    world[b].disk().space(None);
+    world.pass(120_000);
+    world.assert_equal();
+    assert_eq!(world[b].root().waiting, 0);
+}
+
+#[test]
+fn t20_a_small_file_does_not_wait_for_room_for_a_large_one() {
+    let (mut world, a, b) = World::pair(1, tree([("first", "old")]), Tree::default());
+    world[b].disk().space(Some(10));
+    for (path, bytes) in [("a", 1_000), ("b", 500), ("z", 20)] {
+        world[a].disk().write(path, "x".repeat(bytes));
+    }
+    world.rescan(a);
+    assert_eq!(world[b].root().waiting, 3);
+    world[b].disk().space(Some(100));
+    world.pass(180_000);
+    assert_eq!(world[b].disk().read("z").map(<[u8]>::len), Some(20));
+    assert_eq!(world[b].root().waiting, 2);
+}
+
+#[test]
 fn t20_a_path_that_cannot_be_written_holds_nothing_else_back() {
     let (mut world, a, b) = World::pair(1, tree([("d/x", "old"), ("z", "old")]), Tree::default());
     world[b].disk().fault("d", Some(Fault::Denied));

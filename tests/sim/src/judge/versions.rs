@@ -88,10 +88,13 @@ impl Versions {
     pub fn changed(&mut self, site: usize, now: Now, before: &Tree, after: &Tree) {
         self.acts += 1;
         for (path, item) in before.items() {
+            // Most acts change little of what stands.
+            if after.at(path) == Some(item) {
+                continue;
+            }
             let (old, new) = (text(item), after.at(path).and_then(text));
-            let stays = |old: &Text| {
-                after.items().any(|(other, item)| text(item).as_ref() == Some(old) && family(other) == family(path))
-            };
+            let stays =
+                |old: &Text| after.items().any(|(other, item)| is_text(item, old) && family(other) == family(path));
             if let Some(old) = old.filter(|old| new.as_ref() != Some(old)) {
                 let is_edit = after.at(path).is_some();
                 // Of two equal files of one name, the one that stays may be meant to stay.
@@ -103,7 +106,7 @@ impl Versions {
                 self.past(path, old).endings.push(ending);
             }
         }
-        for (path, item) in after.items() {
+        for (path, item) in after.items().filter(|(path, item)| before.at(path) != Some(*item)) {
             let (old, new) = (before.at(path).and_then(text), text(item));
             if let Some(new) = new.filter(|new| old.as_ref() != Some(new)) {
                 self.make(site, path, new, true);
@@ -295,6 +298,14 @@ fn text(item: &Item) -> Option<Text> {
         Item::File { bytes, .. } => Some((Kind::File, bytes.clone())),
         Item::Symlink { target } => Some((Kind::Link, target.clone())),
         Item::Directory { .. } | Item::Special => None,
+    }
+}
+
+fn is_text(item: &Item, (kind, text): &Text) -> bool {
+    match item {
+        Item::File { bytes, .. } => *kind == Kind::File && bytes == text,
+        Item::Symlink { target } => *kind == Kind::Link && target == text,
+        Item::Directory { .. } | Item::Special => false,
     }
 }
 

@@ -12,13 +12,16 @@ pub struct Coverage {
 
 impl Coverage {
     /// It happened once more.
-    pub fn count(&mut self, kind: impl Into<String>) {
+    pub fn count(&mut self, kind: impl AsRef<str> + Into<String>) {
         self.count_many(kind, 1);
     }
 
     /// It happened so many times more.
-    pub fn count_many(&mut self, kind: impl Into<String>, times: u64) {
-        *self.counts.entry(kind.into()).or_default() += times;
+    pub fn count_many(&mut self, kind: impl AsRef<str> + Into<String>, times: u64) {
+        match self.counts.get_mut(kind.as_ref()) {
+            Some(count) => *count += times,
+            None => drop(self.counts.insert(kind.into(), times)),
+        }
     }
 
     /// A piece of work was done; counts how it and its items ended.

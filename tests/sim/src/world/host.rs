@@ -155,7 +155,10 @@ impl Host {
         }
         self.disk.take_space(bytes.len())?;
         let flipped = self.disk.maybe_flip(Reading::Staged, &mut bytes);
-        self.write_staged(item, &bytes);
+        match self.disk.staging.get(&item.stage.0) {
+            None if item.offset == 0 => drop(self.disk.staging.insert(item.stage.0, bytes)),
+            _ => self.write_staged(item, &bytes),
+        }
         if flipped { Err(Failure::Corrupt) } else { Ok(()) }
     }
 

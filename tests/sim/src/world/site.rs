@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use syncline_core::{
     Engine,
-    api::{Action, Config, Event, Failure, LinkId, Notice, Outcome, Seed, TaskId, Work},
+    api::{Action, Config, Event, Failure, LinkId, Monotonic, Notice, Outcome, Seed, TaskId, Work},
 };
 
 use super::{
@@ -73,6 +73,8 @@ pub struct Site {
     clock: Clock,
     chance: fastrand::Rng,
     engine: Option<Engine>,
+    /// When the engine wants its next turn: it says the same until its next event.
+    deadline: Option<Monotonic>,
     pending: VecDeque<Pending>,
     done: VecDeque<Done>,
     given: BTreeSet<TaskId>,
@@ -118,6 +120,7 @@ impl Site {
             clock,
             chance,
             engine: None,
+            deadline: None,
             pending: VecDeque::new(),
             done: VecDeque::new(),
             given: BTreeSet::new(),
@@ -238,7 +241,7 @@ impl Site {
         self.judge.started(self.number);
         let bytes = std::iter::repeat_with(|| self.chance.u8(..)).take(32).collect();
         let engine = Engine::new(self.config.clone(), Seed { bytes }).expect("the configuration is sound");
-        self.engine = Some(engine);
+        (self.engine, self.deadline) = (Some(engine), None);
         (self.silenced, self.stopped) = (false, false);
         // Nobody watched while no engine ran.
         self.host.disk.take_touched();
@@ -247,7 +250,7 @@ impl Site {
 
     /// The engine ends at once: what it asked for and was not done stays undone, what was done it never hears of.
     pub(crate) fn crash(&mut self) {
-        self.engine = None;
+        (self.engine, self.deadline) = (None, None);
         self.pending.clear();
         self.done.clear();
         self.given.clear();
@@ -325,6 +328,7 @@ impl Site {
         self.counts.events += 1;
         let is_saved = matches!(event, Event::Completed { outcome: Outcome::Saved, .. });
         let actions = engine.handle(self.clock.now(), event);
+        self.deadline = engine.deadline();
         self.check_bounds(&actions);
         let (mut outside, mut says_applied) = (Vec::new(), false);
         for action in actions {
@@ -429,8 +433,7 @@ impl Site {
 
     /// When the engine wants its next turn, in the world's milliseconds.
     pub(crate) fn deadline_ms(&self) -> Option<u64> {
-        let engine = self.engine.as_ref().filter(|_| !self.is_asleep())?;
-        let deadline = engine.deadline()?;
+        let deadline = self.deadline.filter(|_| !self.is_asleep())?;
         Some(self.clock.in_world(deadline))
     }
 
@@ -441,7 +444,7 @@ impl Site {
         self.judge.must(Invariant::CrashSafety, !is_save || self.save.is_none(), || {
             format!("device {number} has two saves in flight")
         });
-        let own = is_save.then(|| self.engine.as_ref()?.status().replica).flatten();
+        let own = is_save.then(|| self.engine.as_ref()?.replica()).flatten();
         self.judge.asked(number, own, &work);
         if is_save {
             self.save = Some(task);

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use syncline_core::api::{Failure, LoadQuery, Outcome, Pair, Write};
+use syncline_core::{
+    api::{Failure, LoadQuery, Outcome, Pair, Write},
+    log::parse_message_key,
+};
 
 /// A sorted map whose batches are written whole or not at all.
 #[derive(Clone, Default)]
@@ -12,6 +15,8 @@ pub struct Store {
     failing_saves: u32,
     failing_late: u32,
     space: Option<u64>,
+    /// How often a message was taken out or written over.
+    messages_lost: u64,
 }
 
 /// What stood under the keys of a batch before it was written.
@@ -45,6 +50,7 @@ impl Store {
 
     /// Everything is gone.
     pub fn lose(&mut self) {
+        self.messages_lost += 1;
         self.pairs.clear();
     }
 
@@ -87,11 +93,15 @@ impl Store {
             Some(value) => self.pairs.insert(write.key.clone(), value),
             None => self.pairs.remove(&write.key),
         };
+        if before.is_some() && parse_message_key(&write.key).is_some() {
+            self.messages_lost += 1;
+        }
         (write.key, before)
     }
 
     /// Undoes the batch that was written last.
     pub(crate) fn take_back(&mut self, before: Before) {
+        self.messages_lost += 1;
         // A batch may name a key twice.
         for (key, value) in before.into_iter().rev() {
             match value {
@@ -115,6 +125,11 @@ impl Store {
     /// What stands under a key.
     pub fn value(&self, key: &[u8]) -> Option<&[u8]> {
         self.pairs.get(key).map(Vec::as_slice)
+    }
+
+    /// Changes where a message that stood here may stand no more.
+    pub(crate) fn messages_lost(&self) -> u64 {
+        self.messages_lost
     }
 
     /// The pairs, in order.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use syncline_core::{
-    api::LinkId,
+    api::{LinkId, ReplicaId},
     link::{Acknowledgement, Frame},
     log::{Heads, Message, message_key},
 };
@@ -18,6 +18,15 @@ const LAST: u8 = 0b100;
 #[derive(Default)]
 pub(crate) struct Tap {
     parts: BTreeMap<(LinkId, u8), Vec<u8>>,
+    saved: Saved,
+}
+
+/// What was found in a store: it stays there while the store loses no message.
+#[derive(Default)]
+struct Saved {
+    messages_lost: u64,
+    /// All messages of an author up to this number.
+    until: BTreeMap<ReplicaId, u64>,
 }
 
 impl Tap {
@@ -29,7 +38,7 @@ impl Tap {
         if header & LAST != 0 {
             let frame = std::mem::take(frame);
             let decoded = Frame::decode(&frame).expect("an engine sends frames");
-            let unsaved = unsaved(&decoded, store);
+            let unsaved = self.saved.unsaved(&decoded, store);
             judge.must(Invariant::CrashSafety, unsaved.is_none(), || {
                 let what = unsaved.unwrap_or_default();
                 format!("device {site} sends or acknowledges {what}, which is not saved")
@@ -45,27 +54,43 @@ impl Tap {
     /// Nothing is under way any more.
     pub fn clear(&mut self) {
         self.parts.clear();
+        self.saved = Saved::default();
     }
 }
 
-/// A message that a frame rests on and that is not in the store.
-fn unsaved(frame: &Frame, store: &Store) -> Option<String> {
-    match frame {
-        Frame::Messages { messages } => messages.iter().find_map(|bytes| {
-            let (message, _) = Message::decode(bytes).expect("an engine sends messages");
-            let (author, counter) = (message.author, message.counter);
-            let saved = store.value(&message_key(author, counter));
-            (saved != Some(bytes.as_slice())).then(|| format!("message {counter} of {author}"))
-        }),
-        Frame::Heads { heads, .. } | Frame::Acknowledge { heads, .. } => unsaved_head(heads, store),
-        _ => None,
+impl Saved {
+    /// A message that a frame rests on and that is not in the store.
+    fn unsaved(&mut self, frame: &Frame, store: &Store) -> Option<String> {
+        match frame {
+            Frame::Messages { messages } => messages.iter().find_map(|bytes| {
+                let (message, _) = Message::decode(bytes).expect("an engine sends messages");
+                let (author, counter) = (message.author, message.counter);
+                let saved = store.value(&message_key(author, counter));
+                (saved != Some(bytes.as_slice())).then(|| format!("message {counter} of {author}"))
+            }),
+            Frame::Heads { heads, .. } | Frame::Acknowledge { heads, .. } => self.unsaved_head(heads, store),
+            _ => None,
+        }
     }
-}
 
-fn unsaved_head(heads: &Heads, store: &Store) -> Option<String> {
-    heads.authors().find_map(|(author, counters)| {
-        let mut numbers = counters.intervals().flat_map(|(first, last)| first..=last);
-        let missing = numbers.find(|counter| store.value(&message_key(author, *counter)).is_none())?;
-        Some(format!("message {missing} of {author}"))
-    })
+    fn unsaved_head(&mut self, heads: &Heads, store: &Store) -> Option<String> {
+        if self.messages_lost != store.messages_lost() {
+            *self = Saved { messages_lost: store.messages_lost(), until: BTreeMap::new() };
+        }
+        heads.authors().find_map(|(author, counters)| {
+            let until = self.until.entry(author).or_default();
+            let unseen = counters.intervals().filter(|(_, last)| last > until).collect::<Vec<_>>();
+            for (first, last) in unseen {
+                for counter in first.max(*until + 1)..=last {
+                    if store.value(&message_key(author, counter)).is_none() {
+                        return Some(format!("message {counter} of {author}"));
+                    }
+                    if counter == *until + 1 {
+                        *until = counter;
+                    }
+                }
+            }
+            None
+        })
+    }
 }

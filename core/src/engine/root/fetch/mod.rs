@@ -2,6 +2,7 @@
 //! are asked of peers.
 
 mod ask;
+mod room;
 mod stage;
 
 use alloc::collections::{BTreeMap, VecDeque};
@@ -9,6 +10,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use self::ask::Parked;
+use self::room::Room;
 use super::{Root, RootPurpose};
 use crate::api::{
     Content, Failure, Hash, Key, LinkId, LoadQuery, NoticeCode, Pair, StageId, StageItem, StageSource, Work,
@@ -51,6 +53,7 @@ pub struct Fetches {
     cancelled: BTreeMap<StageId, usize>,
     /// Paths at which something else was seen than what a file is being brought together for.
     contested: Vec<String>,
+    room: Room,
 }
 
 struct Job {
@@ -218,6 +221,9 @@ impl Root {
             return self.failed_at(shared, &full, NoticeCode::ContentUnavailable, &Failure::Corrupt);
         }
         let stage = self.fetches.new_stage();
+        if !self.finds_room(shared, &full, size, stage) {
+            return;
+        }
         self.busy.insert(full.clone());
         let (directory, name) = (directory.to_string(), name.clone());
         let job = Job {

@@ -53,7 +53,10 @@ impl Root {
                 }
             }
             (StageResult::Failed { failure: Failure::NoSpace | Failure::Denied }, _) => {
+                let (full, size) = (path::join(&job.directory, &job.name), job.size);
+                self.tried_in_vain(stage);
                 self.give_up_fetch(shared, stage, &Failure::NoSpace);
+                self.found_no_room(&full, size);
             }
             // The file it was copied from is no longer what base says: a peer has the chunk.
             (StageResult::Failed { .. }, Some(path)) => {
@@ -80,6 +83,7 @@ impl Root {
     /// A file is whole: it only has to be put in its place.
     pub(super) fn fetched(&mut self, stage: StageId) {
         let Some(job) = self.fetches.forget(stage) else { return };
+        self.ended_trying(stage);
         let landing = self.fetches.landing.entry(job.content).or_default();
         *landing = landing.saturating_add(1);
         let Shown { content, mode, modified_ns, .. } = &job.shown;
@@ -144,6 +148,7 @@ impl Root {
 
     pub(super) fn cancel_fetch(&mut self, shared: &mut Shared, stage: StageId) -> Option<String> {
         let job = self.fetches.forget(stage)?;
+        self.ended_trying(stage);
         self.fetches.to_stage.retain(|(chunk, _)| chunk.stage != stage);
         self.release_waiting(&job.content);
         self.fetches.cancelled.insert(stage, job.at_host.saturating_add(1));
