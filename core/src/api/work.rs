@@ -208,8 +208,9 @@ pub struct CommitItem {
     /// Where. Its parent directories must be real directories inside the root, no links; else
     /// [`Changed`](super::Failure::Changed).
     pub path: String,
-    /// What must stand there (kind, size, modification time, identity); none: nothing at all. Else
-    /// [`Changed`](super::Failure::Changed), and the tree is as before.
+    /// What must stand there (kind, size, times, identity; of a directory kind and identity); none: nothing at all. Else
+    /// [`Changed`](super::Failure::Changed), and the tree is as before. A host that looks again after it moved what stood
+    /// there compares no status change time, which moving may have changed.
     pub expect: Option<Stat>,
     /// What shall stand there.
     pub put: Put,

@@ -16,7 +16,7 @@ use super::history::{Displaced, Slot};
 use super::mode::{change_mode, set_directory_mode};
 use super::rename::{exchange, rename_new};
 use super::stage::stage_name;
-use super::stat::{permissions, same, stat_at, stat_of};
+use super::stat::{permissions, same, same_change, stat_at, stat_of};
 use super::tree::{Directories, reopen};
 use super::{Disk, Own};
 
@@ -153,7 +153,7 @@ impl<'d> Commit<'d> {
             None => self.apply_to_nothing(&target, &item.put)?,
             Some(expected) => {
                 let found = stat_at(&target.directory, name).map_err(change_failure)?;
-                if !same(expected, &found) {
+                if !same(expected, &found) || !same_change(expected, &found) {
                     return Err(Failure::Changed);
                 }
                 self.apply_to(&target, expected, &item.put)?;

@@ -41,6 +41,8 @@ pub struct Displaced {
 pub struct Disk {
     pub(crate) clock: Clock,
     traits: Traits,
+    /// How often something was renamed.
+    renames: i64,
     inodes: BTreeMap<u64, Inode>,
     free: Vec<u64>,
     /// The highest number ever given.
@@ -106,6 +108,7 @@ impl Disk {
         let mut disk = Disk {
             clock,
             traits,
+            renames: 0,
             inodes: BTreeMap::new(),
             free: Vec::new(),
             highest: ROOT,

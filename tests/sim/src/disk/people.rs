@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Body, Disk, Displaced, EntryName, Fault, ROOT, join, parent};
+use super::{Body, Disk, Displaced, EntryName, Fault, Numbers, ROOT, join, parent};
 use crate::{Item, Tree};
 
 /// A file that a program holds open: it means the same bytes wherever they are moved.
@@ -47,7 +47,13 @@ impl Disk {
         self.unlink(from);
         self.detach(to);
         self.link(to, number);
-        let now = self.now_ns();
+        let mut now = self.now_ns();
+        if self.traits.numbers == Numbers::Hidden {
+            // Without numbers, only change times tell a file from another one of its size and age that is put in its
+            // place; where they do not either, nothing does.
+            self.renames += 1;
+            now += self.renames;
+        }
         self.inode_mut(number).changed_ns = now;
         self.note_renamed(number);
     }

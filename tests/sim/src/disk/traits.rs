@@ -19,7 +19,7 @@ pub enum Numbers {
     Reused,
     /// Each number is given once.
     Fresh,
-    /// There are none to be seen: the host tells 0.
+    /// There are none to be seen: the host tells 0. Change times then tell what was renamed.
     Hidden,
 }
 

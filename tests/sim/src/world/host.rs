@@ -240,8 +240,8 @@ impl Host {
 /// Two stats of the same thing, untouched: for a directory its identity is enough, for its times follow its entries.
 fn same(found: &Stat, expect: &Stat) -> bool {
     let identity = found.kind == expect.kind && found.file_id == expect.file_id;
-    let times = found.modified_ns == expect.modified_ns && found.size == expect.size;
-    identity && (times || found.kind == syncline_core::api::EntryKind::Directory)
+    let times = (found.modified_ns, found.changed_ns) == (expect.modified_ns, expect.changed_ns);
+    identity && (times && found.size == expect.size || found.kind == syncline_core::api::EntryKind::Directory)
 }
 
 fn slice(bytes: &[u8], offset: u64, length: u32) -> Option<&[u8]> {
