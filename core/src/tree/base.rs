@@ -112,7 +112,7 @@ pub struct Totals {
 #[derive(Debug, Default)]
 pub struct Base {
     directories: BTreeMap<String, BTreeMap<Name, BaseEntry>>,
-    /// The paths of each content.
+    /// The paths of each content; of links, by a hash of the target that is no file's.
     contents: BTreeSet<(Hash, String)>,
     totals: Totals,
 }
@@ -203,9 +203,12 @@ impl Base {
 
     /// Paths of files with this content.
     pub fn holders(&self, content: &Hash) -> impl Iterator<Item = &String> {
-        let content = *content;
-        let from = self.contents.range((content, String::new())..);
-        from.take_while(move |(hash, _)| *hash == content).map(|(_, path)| path)
+        self.holders_of(*content)
+    }
+
+    /// Paths where a file or link with this content stands.
+    pub fn showing(&self, content: &Content) -> impl Iterator<Item = &String> {
+        content_key(content).into_iter().flat_map(|key| self.holders_of(key))
     }
 
     /// All paths below a directory at which something stands or is retained, children before their directories.
@@ -229,6 +232,11 @@ impl Base {
         found
     }
 
+    fn holders_of(&self, key: Hash) -> impl Iterator<Item = &String> {
+        let from = self.contents.range((key, String::new())..);
+        from.take_while(move |(hash, _)| *hash == key).map(|(_, path)| path)
+    }
+
     fn remove(&mut self, directory: &str, name: &Name) -> Option<BaseEntry> {
         let names = self.directories.get_mut(directory)?;
         let old = names.remove(name);
@@ -248,17 +256,27 @@ impl Base {
         match &standing.content {
             Content::Directory => count(&mut totals.directories, 1),
             Content::Symlink { .. } => count(&mut totals.symlinks, 1),
-            Content::File { size, hash } => {
+            Content::File { size, .. } => {
                 count(&mut totals.files, 1);
                 count(&mut totals.bytes, *size);
-                let path = join(directory, name);
-                if add {
-                    self.contents.insert((*hash, path));
-                } else {
-                    self.contents.remove(&(*hash, path));
-                }
             }
         }
+        if let Some(key) = content_key(&standing.content) {
+            let path = join(directory, name);
+            if add {
+                self.contents.insert((key, path));
+            } else {
+                self.contents.remove(&(key, path));
+            }
+        }
+    }
+}
+
+fn content_key(content: &Content) -> Option<Hash> {
+    match content {
+        Content::File { hash, .. } => Some(*hash),
+        Content::Symlink { target } => Some(Hash::from_bytes(blake3::derive_key("syncline base link target", target))),
+        Content::Directory => None,
     }
 }
 

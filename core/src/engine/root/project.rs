@@ -379,11 +379,11 @@ impl Root {
         arriving: &BTreeSet<Dot>,
     ) -> bool {
         let Some(standing) = entry.and_then(|entry| entry.standing.as_ref()) else { return false };
-        let Content::File { hash, .. } = &standing.content else { return false };
-        if wish.is_some_and(|wish| wish.content == standing.content) {
+        if standing.content == Content::Directory || wish.is_some_and(|wish| wish.content == standing.content) {
             return false;
         }
-        let others = || self.base.holders(hash).filter(|other| *other != path && !self.busy.contains(*other));
+        let others =
+            || self.base.showing(&standing.content).filter(|other| *other != path && !self.busy.contains(*other));
         let shows = |other: &String, dot: &Dot| {
             let standing = path::split(other).and_then(|(directory, name)| self.base.standing(directory, &name));
             standing.is_some_and(|standing| standing.dots.contains(dot))

@@ -172,6 +172,8 @@ impl Versions {
         let endings = self.pasts.values_mut().flat_map(|past| &mut past.endings);
         for ending in endings.filter(|ending| ending.site == site) {
             (ending.is_certain, ending.taken_back) = (false, true);
+            // Until its engine looks there, what is put there again and removed again is not seen.
+            self.doubts.unknown(site, &ending.path);
         }
     }
 
