@@ -203,7 +203,7 @@ impl Root {
             _ => false,
         };
         let made_beside = match (&old.standing, &standing) {
-            (Some(old), Some(new)) => is_unrelated && self.was_made_beside(shared, old, new),
+            (Some(_), Some(new)) => is_unrelated && Self::was_made_beside(shared, new),
             _ => false,
         };
         let is_removed = standing.is_none();
@@ -250,11 +250,10 @@ impl Root {
         }
     }
 
-    /// The new version was made here, beside the old one: someone edited its conflict copy. It is no stranger to this
-    /// disk, and a write over it may be over its only bytes, so that it must not stay without them.
-    fn was_made_beside(&self, shared: &Shared, old: &Standing, new: &Standing) -> bool {
-        let own = |dot: &Dot| shared.log.own() == Some(dot.author);
-        new.dots.iter().all(own) && old.dots.iter().any(|dot| self.merged.is_live(dot))
+    /// The new version was made here, beside the old one: it is no stranger to this disk, and a write over it may be over
+    /// its only bytes, so that it must not stay without them.
+    fn was_made_beside(shared: &Shared, new: &Standing) -> bool {
+        new.dots.iter().all(|dot| shared.log.own() == Some(dot.author))
     }
 
     fn tell_conflict(&self, shared: &mut Shared, change: &ReadyChange) {

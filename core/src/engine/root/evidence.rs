@@ -49,9 +49,15 @@ impl Evidence {
         !self.deleting.is_empty()
     }
 
-    /// When the next debounce is over.
+    /// When the next debounce is over; none while no more can be looked at.
     pub fn deadline(&self) -> Option<Monotonic> {
-        self.missing.front().map(|(due, _)| *due)
+        self.missing.front().filter(|_| self.probing < PROBES_MAX).map(|(due, _)| *due)
+    }
+
+    /// Paths whose debounce is over.
+    fn take_due(&mut self, now: Monotonic) -> Option<Vec<String>> {
+        self.missing.front().filter(|(due, _)| *due <= now)?;
+        self.missing.pop_front().map(|(_, paths)| paths)
     }
 
     /// How many deletions are held.
@@ -92,10 +98,14 @@ impl Root {
             }
             self.probe(shared, RootPurpose::Look(paths.clone()), paths);
         }
-        while let Some((due, _)) = self.evidence.missing.front()
-            && *due <= shared.now.monotonic
-            && let Some((_, paths)) = self.evidence.missing.pop_front()
+        while self.evidence.probing < probes
+            && let Some(mut paths) = self.evidence.take_due(shared.now.monotonic)
         {
+            while self.evidence.missing.front().is_some_and(|(_, more)| paths.len().saturating_add(more.len()) <= items)
+                && let Some(more) = self.evidence.take_due(shared.now.monotonic)
+            {
+                paths.extend(more);
+            }
             self.probe(shared, RootPurpose::Confirm(paths.clone()), paths);
         }
         let questions =

@@ -14,9 +14,8 @@ const TARGET_BYTES_MAX: usize = 4_095;
 const READINGS_MAX: usize = 8;
 const LISTINGS_MAX: usize = 16;
 
-/// The most looks at paths under way: those of one turn, and second looks at what was missing, which fall due together
-/// when a device wakes up or was slow.
-const LOOKS_MAX: usize = 64;
+/// The most looks at paths under way, second looks at what was missing among them.
+const LOOKS_MAX: usize = 8;
 
 /// Bounds: however much there is to do, only so much is asked for at once. Judges all work under way of a device.
 pub(super) fn check_burden<'a>(site: usize, under_way: impl Iterator<Item = &'a Work>) -> Result<(), Violation> {
