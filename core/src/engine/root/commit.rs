@@ -1,6 +1,5 @@
 //! Changes of the disk: their intents are saved first, then they are made, then what stands is saved (§8.7).
 
-use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -9,10 +8,9 @@ use super::scan::save_manifest;
 use super::{Cause, ListJob, Phase, Root, RootPurpose};
 use crate::api::{CommitItem, CommitResult, Content, Failure, NoticeCode, Put, Stat, Work};
 use crate::engine::keys;
-use crate::engine::limits::{COMMIT_ITEMS_MAX, COMMITS_MAX, GRACE_MS};
+use crate::engine::limits::{COMMITS_MAX, GRACE_MS};
 use crate::engine::saver::After;
 use crate::engine::shared::Shared;
-use crate::log::Dot;
 use crate::planted::{Planted, planted};
 use crate::tree::base::{BaseEntry, Intent, Standing};
 use crate::tree::path;
@@ -63,55 +61,6 @@ impl Root {
             return self.commit(shared, batch);
         }
         shared.saver.then(After::Commit { root: self.index, batch });
-    }
-
-    /// The changes that can be made now, and the others. What the only copy of wanted bytes stands on is not replaced
-    /// before they are staged, nor the last file of a version that lives before it stands elsewhere. Only where files wait
-    /// for each other, as where two change places, all of them are changed at once.
-    fn next_changes(&mut self) -> (Vec<ReadyChange>, Vec<ReadyChange>) {
-        let mut next = core::mem::take(&mut self.projection.ready);
-        let mut waiting = next.split_off(next.len().min(COMMIT_ITEMS_MAX));
-        let (go, mut stay): (Vec<_>, Vec<_>) =
-            next.into_iter().partition(|change| self.can_be_made(change, &BTreeSet::new()));
-        if !go.is_empty() || self.projection.commits > 0 {
-            waiting.append(&mut stay);
-            return (go, waiting);
-        }
-        loop {
-            let dots = |change: &ReadyChange| change.wish.iter().flat_map(|wish| wish.dots.clone()).collect::<Vec<_>>();
-            let arriving: BTreeSet<Dot> = stay.iter().flat_map(dots).collect();
-            let (go, rest): (Vec<_>, Vec<_>) = stay.into_iter().partition(|change| self.can_be_made(change, &arriving));
-            if rest.is_empty() {
-                return (go, waiting);
-            }
-            waiting.extend(rest);
-            stay = go;
-        }
-    }
-
-    fn can_be_made(&self, change: &ReadyChange, arriving: &BTreeSet<Dot>) -> bool {
-        let (directory, name) = (&change.directory, &change.name);
-        let entry = self.base.entry(directory, name);
-        let full = path::join(directory, name);
-        !self.is_needed(directory, name) && !self.holds_the_last(&full, entry, change.wish.as_ref(), arriving)
-    }
-
-    /// A change that cannot be made yet. If its path was found in another state meanwhile, it is given up: the bytes that
-    /// it waits for may be gone, and the look at them would wait for it.
-    fn leave_waiting(&mut self, shared: &mut Shared, change: ReadyChange) {
-        let full = path::join(&change.directory, &change.name);
-        if !self.again.contains(&full) {
-            self.projection.ready.push(change);
-            return;
-        }
-        if let Put::File { stage, content, .. } = &change.put {
-            let discard = Work::Discard { root: self.id, stages: alloc::vec![*stage] };
-            shared.perform_for(self.index, RootPurpose::Discard, discard);
-            if let Content::File { hash, .. } = content {
-                self.landed(hash);
-            }
-        }
-        self.free(&full);
     }
 
     /// The intents are on disk: makes the changes.
@@ -175,7 +124,7 @@ impl Root {
             self.doubtful.insert(full.clone(), batch.journal.clone());
             self.discard_stage(shared, &change);
             self.failed_at(shared, &full, NoticeCode::Unwritable, failure);
-            self.free(&full);
+            self.free_all(&full, &change);
             self.look(full);
             if let Put::File { content: Content::File { hash, .. }, .. } = &change.put {
                 self.landed(hash);
@@ -238,7 +187,7 @@ impl Root {
             save_manifest(shared, hash, *size, &change.manifest);
         }
         self.succeeded(&full);
-        self.free(&full);
+        self.free_all(&full, change);
         if grew {
             self.projection.sweep(full);
         }
@@ -250,6 +199,14 @@ impl Root {
         }
     }
 
+    /// A change ended, well or not: its path is free, and so is the one that it stepped aside for.
+    fn free_all(&mut self, path: &str, change: &ReadyChange) {
+        self.free(path);
+        if let Some(other) = &change.aside_of {
+            self.free(other);
+        }
+    }
+
     /// The new version was made here, beside the old one: it is no stranger to this disk, and a write over it may be over
     /// its only bytes, so that it must not stay without them.
     fn was_made_beside(shared: &Shared, new: &Standing) -> bool {
@@ -257,7 +214,7 @@ impl Root {
     }
 
     fn tell_conflict(&self, shared: &mut Shared, change: &ReadyChange) {
-        if let Some(plain) = &change.conflict_of {
+        if let Some(plain) = change.conflict_of.as_ref().filter(|_| change.aside_of.is_none()) {
             let full = path::join(&change.directory, &change.name);
             let message = alloc::format!("another version of `{plain}` stands beside it");
             shared.notify_about(NoticeCode::Conflict, message, Some(self.id), Some(&full));
@@ -278,7 +235,7 @@ impl Root {
             // Something else stands there, or nothing: a look tells, and the look's time comes later each time.
             Failure::Changed | Failure::Missing => {
                 self.retry_later(shared.now.monotonic, &full, Cause::Surprise);
-                self.free(&full);
+                self.free_all(&full, change);
                 if !directory.is_empty() {
                     self.look(directory.clone());
                 }
@@ -291,7 +248,7 @@ impl Root {
             Failure::NotEmpty => self.retain(shared, change),
             failure => {
                 self.failed_at(shared, &full, NoticeCode::Unwritable, failure);
-                self.free(&full);
+                self.free_all(&full, change);
             }
         }
     }
@@ -326,7 +283,15 @@ impl Root {
         let is_retained = entry.is_some_and(|entry| entry.is_only_retained() && entry.stat.is_some());
         if is_retained && self.phase == Phase::Following && !self.busy.contains(directory) {
             let (directory, put) = (parent.to_string(), Put::Nothing);
-            let change = ReadyChange { directory, name, conflict_of: None, wish: None, put, manifest: Vec::new() };
+            let change = ReadyChange {
+                directory,
+                name,
+                conflict_of: None,
+                wish: None,
+                put,
+                manifest: Vec::new(),
+                aside_of: None,
+            };
             self.begin_change(path::join(&change.directory, &change.name), change);
         }
     }

@@ -8,6 +8,7 @@ mod absorb;
 mod commit;
 mod evidence;
 mod fetch;
+mod order;
 mod path_queue;
 mod project;
 mod retry;

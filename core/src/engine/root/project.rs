@@ -50,6 +50,8 @@ pub struct ReadyChange {
     pub put: crate::api::Put,
     /// The manifest of a fetched file, to keep.
     pub manifest: Vec<u8>,
+    /// Where it is to stand in the end, if this is only the place beside it where it waits until it can.
+    pub aside_of: Option<String>,
 }
 
 /// Syncline's own folder: nothing that the log says of it is carried out.
@@ -137,7 +139,7 @@ impl Root {
     /// Nothing else is left to do than to take things away.
     pub(super) fn late_is_due(&self) -> bool {
         let is_rest = !self.projection.wants_turn() && self.projection.ready.is_empty() && self.projection.commits == 0;
-        is_rest && !self.projection.late.is_empty() && (self.fetches.is_idle() || self.fetches.only_wait())
+        is_rest && !self.projection.late.is_empty() && self.fetches_rest()
     }
 
     /// Takes everything in view for what stood here before the folder was emptied on purpose; what the scan then does
@@ -276,7 +278,7 @@ impl Root {
         if matches!(step, Step::PutFile | Step::PutLink) && entry.is_some_and(BaseEntry::is_only_retained) {
             return;
         }
-        if step == Step::Remove && self.holds_the_last(&full, entry, wish.as_ref(), &BTreeSet::new()) {
+        if step == Step::Remove && self.holds_the_last(&full, entry, wish.as_ref()) {
             self.projection.kept.insert((directory.to_string(), conflict_of.unwrap_or_else(|| name.clone())));
             return;
         }
@@ -296,6 +298,7 @@ impl Root {
             wish: wish.clone(),
             put,
             manifest: Vec::new(),
+            aside_of: None,
         };
         match (step, &wish) {
             (Step::Rest, _) => {
@@ -369,27 +372,23 @@ impl Root {
         }
     }
 
-    /// A version that lives stands nowhere else here, and is not about to: it stays until it stands where the view has
-    /// it now.
-    pub(super) fn holds_the_last(
-        &self,
-        path: &str,
-        entry: Option<&BaseEntry>,
-        wish: Option<&Shown>,
-        arriving: &BTreeSet<Dot>,
-    ) -> bool {
+    /// A version that lives stands nowhere else here: it stays until it stands where the view has it now.
+    pub(super) fn holds_the_last(&self, path: &str, entry: Option<&BaseEntry>, wish: Option<&Shown>) -> bool {
         let Some(standing) = entry.and_then(|entry| entry.standing.as_ref()) else { return false };
         if standing.content == Content::Directory || wish.is_some_and(|wish| wish.content == standing.content) {
             return false;
         }
-        let others =
-            || self.base.showing(&standing.content).filter(|other| *other != path && !self.busy.contains(*other));
-        let shows = |other: &String, dot: &Dot| {
+        let mut living = standing.dots.iter().filter(|dot| self.merged.is_live(dot));
+        living.any(|dot| !self.stands_elsewhere(path, &standing.content, dot))
+    }
+
+    /// A version stands at another path, where nothing is about to change.
+    pub(super) fn stands_elsewhere(&self, path: &str, content: &Content, dot: &Dot) -> bool {
+        let shows = |other: &String| {
             let standing = path::split(other).and_then(|(directory, name)| self.base.standing(directory, &name));
             standing.is_some_and(|standing| standing.dots.contains(dot))
         };
-        let mut living = standing.dots.iter().filter(|dot| self.merged.is_live(dot) && !arriving.contains(dot));
-        living.any(|dot| !others().any(|other| shows(other, dot)))
+        self.base.showing(content).any(|other| other != path && !self.busy.contains(other) && shows(other))
     }
 
     /// The last copy here of bytes that the view still wants elsewhere in the claim stays until they stand there.

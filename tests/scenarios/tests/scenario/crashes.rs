@@ -352,3 +352,41 @@ fn t32_an_edit_that_meets_a_swap_and_a_crash_is_kept() {
     }
     assert!(struck.items_raced > 20, "{struck:?}");
 }
+
+/// Where files change places each waits for the other; whatever happens on the way, each stands somewhere.
+#[test]
+fn files_that_change_places_stand_somewhere_at_every_moment() {
+    let exchanged = tree([("a", "of b"), ("b", "of c"), ("c", "of a")]);
+    for end in 0.. {
+        let before = tree([("a", "of a"), ("b", "of b"), ("c", "of c")]);
+        let (mut world, a, b) = World::pair(1, before, Tree::default());
+        world.unlink(a, b);
+        world.pass(1_000);
+        for (from, to) in [("a", "t"), ("b", "a"), ("c", "b"), ("t", "c")] {
+            world[a].disk().rename(from, to);
+        }
+        world.rescan(a);
+        world.link(a, b);
+        let mut steps = 0;
+        while steps < end && world[b].tree() != exchanged && world.step() {
+            steps += 1;
+            let tree = world[b].tree();
+            for text in ["of a", "of b", "of c"] {
+                assert!(
+                    tree.contents().contains(&text.as_bytes()),
+                    "after {steps} steps {text} stands nowhere: {tree:?}"
+                );
+            }
+        }
+        let is_done = steps < end;
+        world.crash(b);
+        world.start(b);
+        world.meet(a, b);
+        world.pass(10_000);
+        world.assert_all(&exchanged);
+        if is_done {
+            assert!(steps > 10, "it took {steps} steps");
+            return;
+        }
+    }
+}

@@ -97,6 +97,7 @@ impl Root {
             wish: Some(job.shown),
             put,
             manifest: job.manifest,
+            aside_of: None,
         };
         self.begin_change(full, change);
     }

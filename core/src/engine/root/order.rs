@@ -1,0 +1,88 @@
+//! Which changes of the disk can be made now: no living version may be without its last file for a moment.
+
+use alloc::vec::Vec;
+
+use super::project::ReadyChange;
+use super::{Root, RootPurpose};
+use crate::api::{Content, Put, Work};
+use crate::engine::limits::COMMIT_ITEMS_MAX;
+use crate::engine::shared::Shared;
+use crate::tree::view::Shown;
+use crate::tree::{Name, conflict, path};
+
+/// How many names are tried for what steps aside.
+const ROUNDS_MAX: u32 = 8;
+
+impl Root {
+    /// The changes that can be made now, and the others. What the only copy of wanted bytes stands on is not replaced
+    /// before they are staged, nor the last file of a version that lives before it stands elsewhere.
+    pub(super) fn next_changes(&mut self) -> (Vec<ReadyChange>, Vec<ReadyChange>) {
+        let mut next = core::mem::take(&mut self.projection.ready);
+        let mut waiting = next.split_off(next.len().min(COMMIT_ITEMS_MAX));
+        let (mut go, mut stay): (Vec<_>, Vec<_>) = next.into_iter().partition(|change| self.can_be_made(change));
+        let nothing_else_goes = go.is_empty() && self.projection.commits == 0 && self.fetches_rest();
+        if nothing_else_goes && let Some(index) = stay.iter().position(|change| self.can_step_aside(change)) {
+            let change = stay.swap_remove(index);
+            go.extend(self.aside(change));
+        }
+        waiting.append(&mut stay);
+        (go, waiting)
+    }
+
+    /// Nothing is being fetched, or nothing of it can go on.
+    pub(super) fn fetches_rest(&self) -> bool {
+        self.fetches.is_idle() || self.fetches.only_wait()
+    }
+
+    fn can_be_made(&self, change: &ReadyChange) -> bool {
+        let (directory, name) = (&change.directory, &change.name);
+        let entry = self.base.entry(directory, name);
+        let full = path::join(directory, name);
+        !self.is_needed(directory, name) && !self.holds_the_last(&full, entry, change.wish.as_ref())
+    }
+
+    /// It brings a version that another change waits for, as where two files change places: each waits for the other.
+    fn can_step_aside(&self, change: &ReadyChange) -> bool {
+        let full = path::join(&change.directory, &change.name);
+        let brings = |shown: &Shown| shown.dots.iter().any(|dot| !self.stands_elsewhere(&full, &shown.content, dot));
+        let is_brought = matches!(change.put, Put::File { .. } | Put::Symlink { .. });
+        is_brought && change.aside_of.is_none() && change.wish.as_ref().is_some_and(brings)
+    }
+
+    /// Puts what a change brings beside its path first, under a name of its own as a conflict copy has it: then what
+    /// waits for it can go, its path becomes free, and the copy goes when it stands there.
+    fn aside(&mut self, change: ReadyChange) -> Option<ReadyChange> {
+        let plain = change.conflict_of.clone().unwrap_or_else(|| change.name.clone());
+        let content = change.wish.as_ref().map(|wish| wish.content.clone())?;
+        let is_free = |name: &Name| {
+            let full = path::join(&change.directory, name);
+            self.base.entry(&change.directory, name).is_none() && !self.busy.contains(&full) && !self.is_blocked(&full)
+        };
+        let mut names = (0..ROUNDS_MAX).filter_map(|round| conflict::last_copy_name(&plain, &content, round));
+        let Some(name) = names.find(is_free) else {
+            self.projection.ready.push(change);
+            return None;
+        };
+        self.busy.insert(path::join(&change.directory, &name));
+        let aside_of = Some(path::join(&change.directory, &change.name));
+        Some(ReadyChange { name, conflict_of: Some(plain), aside_of, ..change })
+    }
+
+    /// A change that cannot be made yet. If its path was found in another state meanwhile, it is given up: the bytes that
+    /// it waits for may be gone, and the look at them would wait for it.
+    pub(super) fn leave_waiting(&mut self, shared: &mut Shared, change: ReadyChange) {
+        let full = path::join(&change.directory, &change.name);
+        if !self.again.contains(&full) {
+            self.projection.ready.push(change);
+            return;
+        }
+        if let Put::File { stage, content, .. } = &change.put {
+            let discard = Work::Discard { root: self.id, stages: alloc::vec![*stage] };
+            shared.perform_for(self.index, RootPurpose::Discard, discard);
+            if let Content::File { hash, .. } = content {
+                self.landed(hash);
+            }
+        }
+        self.free(&full);
+    }
+}
