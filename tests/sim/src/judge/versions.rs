@@ -110,6 +110,8 @@ impl Versions {
             let (old, new) = (before.at(path).and_then(text), text(item));
             if let Some(new) = new.filter(|new| old.as_ref() != Some(new)) {
                 self.make(site, path, new, true);
+            } else if before.at(path).is_none() {
+                self.made_anew(site, path);
             }
         }
     }
@@ -251,10 +253,8 @@ impl Versions {
         gone.any(|(_, past)| past.endings.iter().any(|ending| ending.taken_back))
     }
 
-    fn make(&mut self, site: usize, path: &str, text: Text, by_hand: bool) {
-        self.acts += 1;
-        let at = self.acts;
-        // Removed and made anew before anyone looked is an edit.
+    /// Removed and made anew before anyone looked is an edit, of whatever kind it is now.
+    fn made_anew(&mut self, site: usize, path: &str) {
         for past in self.pasts.range_mut((family(path), (Kind::File, Vec::new()))..) {
             if past.0.0 != family(path) {
                 break;
@@ -262,6 +262,12 @@ impl Versions {
             let removals = past.1.endings.iter_mut().filter(|ending| ending.in_grace && ending.site == site);
             removals.filter(|ending| ending.path == path).for_each(|ending| ending.is_certain = false);
         }
+    }
+
+    fn make(&mut self, site: usize, path: &str, text: Text, by_hand: bool) {
+        self.acts += 1;
+        let at = self.acts;
+        self.made_anew(site, path);
         let past = self.past(path, text);
         let is_back = past.endings.iter().any(|ending| ending.site == site && ending.path == path);
         let is_certain = !is_back && (by_hand || past.makings.is_empty());
