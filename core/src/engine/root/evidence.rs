@@ -173,7 +173,11 @@ impl Root {
         let mut missing = Vec::new();
         let mut results = results.into_iter();
         for path in paths {
-            match results.next() {
+            let result = results.next();
+            if matches!(result, Some(ProbeResult::Failed { failure: Failure::Missing })) {
+                self.scan.forget_unreadable(&path);
+            }
+            match result {
                 Some(ProbeResult::Present { stat }) => self.present(shared, &path, stat),
                 Some(ProbeResult::Failed { failure: Failure::Missing }) if self.is_in_question(&path) => {
                     missing.push(path)

@@ -90,6 +90,7 @@ impl Root {
 
     /// A path could be read, which says nothing of writing it.
     pub(super) fn was_read(&mut self, path: &str) {
+        self.scan.forget_unreadable(path);
         if self.retries.get(path).is_some_and(|retry| retry.cause == Cause::Reading) {
             self.retries.remove(path);
             if let Some((directory, name)) = path::split(path) {

@@ -88,9 +88,12 @@ impl Scan {
         self.oddities.entry(directory.to_string()).or_default().unreadable.insert(name.to_string())
     }
 
-    fn forget_unreadable(&mut self, directory: &str, name: &str) {
-        if let Some(oddities) = self.oddities.get_mut(directory) {
-            oddities.unreadable.remove(name);
+    /// A path could be read, or nothing is there any more.
+    pub fn forget_unreadable(&mut self, path: &str) {
+        if let Some((directory, name)) = path::split(path)
+            && let Some(oddities) = self.oddities.get_mut(directory)
+        {
+            oddities.unreadable.remove(name.as_str());
         }
     }
 }
@@ -229,7 +232,7 @@ impl Root {
             return;
         }
         if stat.kind == EntryKind::Directory {
-            self.scan.forget_unreadable(directory, name);
+            self.scan.forget_unreadable(&path);
             let mode = self.bits(directory, name, &Content::Directory, stat.mode);
             let found = Found { content: Content::Directory, mode };
             self.absorb(shared, directory, name, Some(found), Some(stat));
@@ -309,7 +312,7 @@ impl Root {
                     self.scan.hashing_bytes = self.scan.hashing_bytes.saturating_sub(*size);
                     save_manifest(shared, hash, *size, &manifest);
                 }
-                self.scan.forget_unreadable(directory, &name);
+                self.scan.forget_unreadable(path);
                 let mode = self.bits(directory, &name, &content, stat.mode);
                 self.absorb(shared, directory, &name, Some(Found { content, mode }), Some(stat));
             }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What is in doubt on every device.
 #[derive(Default)]
 pub(super) struct Doubts {
-    /// Changes that were made and are not saved yet, and the number of people's acts before each.
+    /// Changes that were asked for or made and are not saved yet, and the number of people's acts before each.
     made: BTreeMap<(usize, String), Made>,
     /// Paths that an engine left behind so when it ended, or that a host left so, until they are looked at.
     left: BTreeSet<(usize, String)>,
@@ -22,7 +22,7 @@ struct Made {
 
 #[derive(PartialEq, Eq)]
 enum Stage {
-    /// The engine was not told yet.
+    /// The engine was not told yet what became of it.
     Untold,
     /// It was told.
     Told,
@@ -31,6 +31,16 @@ enum Stage {
 }
 
 impl Doubts {
+    /// An engine asks for a path to be changed, after so many acts of people.
+    pub(super) fn asked(&mut self, site: usize, path: &str, at: u64) {
+        self.made.insert((site, path.to_string()), Made { at, stage: Stage::Untold });
+    }
+
+    /// An engine was told that a path was not changed.
+    pub(super) fn refused(&mut self, site: usize, path: &str) {
+        self.made.remove(&(site, path.to_string()));
+    }
+
     /// A path was changed, after so many acts of people.
     pub(super) fn made(&mut self, site: usize, path: &str, at: u64) {
         self.left.remove(&(site, path.to_string()));

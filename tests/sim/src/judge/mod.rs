@@ -179,6 +179,9 @@ impl Judge {
     pub(crate) fn asked(&self, site: usize, own: Option<ReplicaId>, work: &Work) {
         let broken = work::check(site, work).and_then(|()| {
             let state = &mut *self.state.borrow_mut();
+            if let Work::Commit { items, .. } = work {
+                items.iter().for_each(|item| state.versions.asked(site, &item.path));
+            }
             let Work::Save { writes } = work else { return Ok(()) };
             state.versions.doubts.saving(site);
             let messages = state.ledger.writes(own, writes)?;
@@ -215,10 +218,15 @@ impl Judge {
     }
 
     /// An engine is told of what its device carried out.
-    pub(crate) fn told(&self, site: usize, work: &Work) {
-        let Work::Commit { items, .. } = work else { return };
+    pub(crate) fn told(&self, site: usize, work: &Work, outcome: &Outcome) {
+        let (Work::Commit { items, .. }, Outcome::Committed { results }) = (work, outcome) else { return };
         let doubts = &mut self.state.borrow_mut().versions.doubts;
-        items.iter().for_each(|item| doubts.told(site, &item.path));
+        for (item, result) in items.iter().zip(results) {
+            match result {
+                CommitResult::Committed { .. } => doubts.told(site, &item.path),
+                CommitResult::Failed { .. } => doubts.refused(site, &item.path),
+            }
+        }
     }
 
     /// Members that are no device of the world will be heard.

@@ -70,6 +70,11 @@ impl Versions {
         self.doubts.made(site, path, self.acts);
     }
 
+    /// An engine asks for a path to be changed.
+    pub fn asked(&mut self, site: usize, path: &str) {
+        self.doubts.asked(site, path, self.acts);
+    }
+
     /// A new engine starts on a device: of what the last one left in doubt, nobody knows what people were shown since.
     pub fn started(&mut self, site: usize) {
         for (path, since) in self.doubts.ended(site) {

@@ -6,7 +6,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use syncline_core::api::{Command, RootState};
+use syncline_core::api::{Command, RootState, RootStatus};
 
 use crate::{Invariant, Item, Judge, Order, ROOT, Site, SiteId, Tree, Violation, World};
 
@@ -69,6 +69,7 @@ impl Group {
             self.world.wake(site);
             self.remove_sockets(site);
         }
+        self.check_read_again();
         for round in 0..ROUNDS_MAX {
             self.look_after();
             self.world.settle();
@@ -81,6 +82,21 @@ impl Group {
         }
         let unrest = self.unrest().unwrap_or_default();
         self.world.judge().must(Invariant::Convergence, false, || unrest);
+    }
+
+    /// What could not be read for a while is read again without anyone asking for it.
+    fn check_read_again(&mut self) {
+        self.world.settle();
+        self.world.pass(ROUND_MS);
+        for (number, site) in self.sites.iter().enumerate() {
+            let state = &self.world[*site];
+            let follows = |root: &RootStatus| root.state == RootState::Following;
+            let root = state.is_running().then(|| state.root()).filter(follows);
+            let Some(root) = root.filter(|_| !state.is_stopped() && !state.status().failed) else { continue };
+            self.world.judge().must(Invariant::Convergence, root.unreadable == 0, || {
+                format!("device {number} did not read again what it could not read for a while: {root:?}")
+            });
+        }
     }
 
     fn look_after(&mut self) {

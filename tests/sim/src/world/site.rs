@@ -396,7 +396,7 @@ impl Site {
     /// Tells the engine how one piece of work ended.
     pub(crate) fn answer(&mut self, index: usize) -> Vec<Outside> {
         let Some(Done { task, work, outcome, .. }) = self.done.remove(index) else { return Vec::new() };
-        self.judge.told(self.number, &work);
+        self.judge.told(self.number, &work, &outcome);
         if self.save == Some(task) {
             self.save = None;
             self.silenced |= matches!(outcome, Outcome::Failed { .. });
