@@ -56,6 +56,13 @@ impl PublicKey {
     /// Bytes that are no point of the curve, or in another form than its only one, or one of the few points under which
     /// signatures mean nothing.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<PublicKey, InvalidPublicKey> {
+        #[cfg(feature = "simulation")]
+        return super::seen::key(bytes, || PublicKey::found_in(bytes));
+        #[cfg(not(feature = "simulation"))]
+        PublicKey::found_in(bytes)
+    }
+
+    fn found_in(bytes: &[u8; 32]) -> Result<PublicKey, InvalidPublicKey> {
         let key = VerifyingKey::from_bytes(bytes).map_err(|_| InvalidPublicKey)?;
         // The library takes a few points in two forms.
         let canonical = key.to_edwards().compress().as_bytes() == bytes;

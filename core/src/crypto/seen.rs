@@ -1,20 +1,41 @@
-//! Signatures that were made or checked in this thread: the simulator lets one process play all replicas of a group, and
-//! each of them would check what the others did already.
+//! Signatures that were made or checked in this thread, and public keys that were read: the simulator lets one process
+//! play all replicas of a group, and each of them would check what the others did already.
 //!
-//! A verdict is a function of the key, the hash and the signature alone, so that remembering it changes nothing but time.
+//! A verdict is a function of the key, the hash and the signature alone, and a key one of its bytes, so that remembering
+//! them changes nothing but time.
 
 use core::cell::RefCell;
 use std::collections::BTreeMap;
 
-use super::{PublicKey, Signature};
+use super::{InvalidPublicKey, PublicKey, Signature};
 
-/// So many verdicts are remembered; then all of them are forgotten. A story has some hundreds.
+/// So many verdicts, and so many keys, are remembered; then all of them are forgotten. A story has some hundreds.
 const VERDICTS_MAX: usize = 10_000;
 
 type Signed = ([u8; 32], [u8; 32], [u8; Signature::BYTES]);
 
 std::thread_local! {
     static VERDICTS: RefCell<BTreeMap<Signed, bool>> = const { RefCell::new(BTreeMap::new()) };
+    static KEYS: RefCell<BTreeMap<[u8; 32], Result<PublicKey, InvalidPublicKey>>> =
+        const { RefCell::new(BTreeMap::new()) };
+}
+
+/// The key that was found in these bytes before, or that is found in them now.
+pub fn key(
+    bytes: &[u8; 32],
+    find: impl FnOnce() -> Result<PublicKey, InvalidPublicKey>,
+) -> Result<PublicKey, InvalidPublicKey> {
+    let known = KEYS.with_borrow(|keys| keys.get(bytes).copied());
+    known.unwrap_or_else(|| {
+        let found = find();
+        KEYS.with_borrow_mut(|keys| {
+            if keys.len() >= VERDICTS_MAX {
+                keys.clear();
+            }
+            keys.insert(*bytes, found);
+        });
+        found
+    })
 }
 
 /// What was found before, or what is found now.

@@ -3,8 +3,8 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use super::conflict::{self, DIGITS};
 use super::base::Standing;
+use super::conflict::{self, DIGITS};
 use super::merged::{Merged, NodeId, Version};
 use super::{Body, ChangeOrder, Name};
 use crate::api::Content;
@@ -52,12 +52,17 @@ pub fn directories_at(merged: &Merged, path: &str) -> Vec<Option<NodeId>> {
 /// Nothing but this stands at a name, for the same versions, and no copies beside it: what [`entries`] would show, without
 /// making it. It may be false where that is so.
 pub fn shows_only(merged: &Merged, parents: &[Option<NodeId>], name: &Name, standing: &Standing) -> bool {
-    let mut claimants = parents.iter().flat_map(|parent| merged.claimants(*parent, name));
+    let mut claimants = living_claimants(merged, parents, name);
     let (Some(id), None) = (claimants.next(), claimants.next()) else { return false };
     alone(merged, id).is_some_and(|(content, mode, version)| {
         let looks_like = standing.content == *content && standing.mode == mode;
         looks_like && standing.nodes == [id] && standing.dots == [version.order.dot()]
     })
+}
+
+/// Something stands at a name: [`entries`] would show it.
+pub fn shows_anything(merged: &Merged, parents: &[Option<NodeId>], name: &Name) -> bool {
+    living_claimants(merged, parents, name).next().is_some()
 }
 
 /// Everything that a name claims in a directory made of `parents`: the entry with the plain name first, then conflict
@@ -86,9 +91,19 @@ fn is_directory(merged: &Merged, id: &NodeId) -> bool {
     merged.node(id).is_some_and(|node| node.is_directory())
 }
 
-/// The nodes that claim a name, each once.
+/// The nodes that claim a name and show something there. A name that was often removed and made anew has many others.
+fn living_claimants(merged: &Merged, parents: &[Option<NodeId>], name: &Name) -> impl Iterator<Item = NodeId> {
+    let shows = |id: &NodeId| {
+        merged.node(id).is_some_and(|node| {
+            node.is_directory() || node.versions().iter().any(|version| version.body != Body::Deleted)
+        })
+    };
+    parents.iter().flat_map(|parent| merged.claimants(*parent, name)).filter(shows)
+}
+
+/// The same, each once.
 fn claimants(merged: &Merged, parents: &[Option<NodeId>], name: &Name) -> Vec<NodeId> {
-    let mut claimants: Vec<NodeId> = parents.iter().flat_map(|parent| merged.claimants(*parent, name)).collect();
+    let mut claimants: Vec<NodeId> = living_claimants(merged, parents, name).collect();
     claimants.sort_unstable();
     claimants.dedup();
     claimants
@@ -213,20 +228,12 @@ fn name_copies(
     }
     let mut unnamed = Vec::new();
     for (name, mut groups) in by_name {
-        match (groups.pop(), groups.is_empty() && !is_real(merged, parents, &name)) {
+        match (groups.pop(), groups.is_empty() && !shows_anything(merged, parents, &name)) {
             (Some(shown), true) => entries.push(ViewEntry { name, conflict_of: Some(plain.clone()), shown }),
             (last, _) => unnamed.extend(groups.into_iter().chain(last)),
         }
     }
     unnamed
-}
-
-fn is_real(merged: &Merged, parents: &[Option<NodeId>], name: &Name) -> bool {
-    parents.iter().flat_map(|parent| merged.claimants(*parent, name)).any(|id| {
-        merged.node(&id).is_some_and(|node| {
-            node.is_directory() || node.versions().iter().any(|version| version.body != Body::Deleted)
-        })
-    })
 }
 
 #[cfg(test)]

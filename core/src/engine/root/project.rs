@@ -236,7 +236,7 @@ impl Root {
     /// A path of a conflict copy is decided by the claim of its plain name, unless a real name took it.
     fn project_name_of(&mut self, shared: &mut Shared, directory: &str, plain: &Name, copy: &Name, late: bool) {
         let parents = view::directories_at(&self.merged, directory);
-        if !view::entries(&self.merged, &parents, copy).is_empty() {
+        if view::shows_anything(&self.merged, &parents, copy) {
             return;
         }
         let copies = view::entries(&self.merged, &parents, plain);
@@ -259,7 +259,7 @@ impl Root {
         }
         let under_way = self.projection.copies_of(directory, name);
         for copy in self.base.copies_of(directory, name).into_iter().chain(under_way) {
-            let is_real = !view::entries(&self.merged, parents, &copy).is_empty();
+            let is_real = view::shows_anything(&self.merged, parents, &copy);
             let is_shown = entries.iter().any(|entry| entry.name == copy);
             if !is_real && !is_shown && !planted(Planted::WithdrawnCopyStays) {
                 wishes.push((copy, Some(name.clone()), None));

@@ -63,8 +63,8 @@ impl Saved {
     fn unsaved(&mut self, frame: &Frame, store: &Store) -> Option<String> {
         match frame {
             Frame::Messages { messages } => messages.iter().find_map(|bytes| {
-                let (message, _) = Message::decode(bytes).expect("an engine sends messages");
-                let (author, counter) = (message.author, message.counter);
+                // Those of devices were read when they were saved: here it counts which ones they are.
+                let (author, counter) = Message::place_in(bytes).expect("an engine sends messages");
                 let saved = store.value(&message_key(author, counter));
                 (saved != Some(bytes.as_slice())).then(|| format!("message {counter} of {author}"))
             }),
