@@ -21,6 +21,9 @@ impl Identity {
     pub fn from_secret(secret: &[u8]) -> Result<Identity, ConfigError> {
         let found = u32::try_from(secret.len()).unwrap_or(u32::MAX);
         let secret = secret.try_into().map_err(|_| ConfigError::IdentityLength { found })?;
+        #[cfg(feature = "simulation")]
+        return Ok(super::seen::identity(secret, || Identity { key: SigningKey::from_bytes(secret) }));
+        #[cfg(not(feature = "simulation"))]
         Ok(Identity { key: SigningKey::from_bytes(secret) })
     }
 

@@ -34,10 +34,13 @@ impl Tap {
     pub fn hear(&mut self, judge: &Judge, site: usize, link: LinkId, packet: &[u8], store: &Store) -> bool {
         let (header, part) = packet.split_first().expect("a packet has a header");
         let frame = self.parts.entry((link, header & !LAST)).or_default();
-        frame.extend_from_slice(part);
+        if header & LAST == 0 || !frame.is_empty() {
+            frame.extend_from_slice(part);
+        }
         if header & LAST != 0 {
             let frame = std::mem::take(frame);
-            let decoded = Frame::decode(&frame).expect("an engine sends frames");
+            let whole = if frame.is_empty() { part } else { frame.as_slice() };
+            let decoded = Frame::decode(whole).expect("an engine sends frames");
             let unsaved = self.saved.unsaved(&decoded, store);
             judge.must(Invariant::CrashSafety, unsaved.is_none(), || {
                 let what = unsaved.unwrap_or_default();
