@@ -21,6 +21,9 @@ impl Identity {
     pub fn from_secret(secret: &[u8]) -> Result<Identity, ConfigError> {
         let found = u32::try_from(secret.len()).unwrap_or(u32::MAX);
         let secret = secret.try_into().map_err(|_| ConfigError::IdentityLength { found })?;
+        #[cfg(feature = "simulation")]
+        return Ok(super::seen::identity(secret, || Identity { key: SigningKey::from_bytes(secret) }));
+        #[cfg(not(feature = "simulation"))]
         Ok(Identity { key: SigningKey::from_bytes(secret) })
     }
 
@@ -56,6 +59,13 @@ impl PublicKey {
     /// Bytes that are no point of the curve, or in another form than its only one, or one of the few points under which
     /// signatures mean nothing.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<PublicKey, InvalidPublicKey> {
+        #[cfg(feature = "simulation")]
+        return super::seen::key(bytes, || PublicKey::found_in(bytes));
+        #[cfg(not(feature = "simulation"))]
+        PublicKey::found_in(bytes)
+    }
+
+    fn found_in(bytes: &[u8; 32]) -> Result<PublicKey, InvalidPublicKey> {
         let key = VerifyingKey::from_bytes(bytes).map_err(|_| InvalidPublicKey)?;
         // The library takes a few points in two forms.
         let canonical = key.to_edwards().compress().as_bytes() == bytes;

@@ -190,7 +190,7 @@ impl Engine {
         });
         Status {
             replica: shared.log.own(),
-            digest: shared.log.digest(),
+            digest: shared.digest(),
             quiet: self.is_quiet(),
             failed: shared.saver.has_failed(),
             members: shared.log.members().collect(),

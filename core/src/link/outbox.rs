@@ -48,6 +48,11 @@ impl Outbox {
         queue.next_packet(lane, packet_bytes_max)
     }
 
+    /// Nothing waits on any lane.
+    pub fn is_empty(&self) -> bool {
+        self.control.is_empty() && self.small.is_empty() && self.bulk.is_empty()
+    }
+
     /// Bytes of one lane that have not been made packets.
     pub fn bytes(&self, lane: Lane) -> usize {
         self.lane(lane).bytes

@@ -202,6 +202,11 @@ impl Session {
         }
     }
 
+    /// Whether the pipe is to be given something, as soon as it takes it.
+    pub fn has_queued(&self) -> bool {
+        self.hello.is_some() || !self.outbox.is_empty()
+    }
+
     /// Whether more should be produced for a lane now.
     pub fn has_room(&self, lane: Lane) -> bool {
         self.state != State::Closed && self.queued_bytes(lane) < LANE_QUEUE_BYTES

@@ -191,6 +191,9 @@ impl Log {
     }
 
     fn judge(&mut self, bytes: &[u8]) -> Receipt {
+        if self.holds(bytes) {
+            return Receipt::Known;
+        }
         let (message, hash) = match Message::decode(bytes) {
             Ok(decoded) => decoded,
             Err(error) => return Receipt::Refused(error),
@@ -225,6 +228,12 @@ impl Log {
             return Receipt::AheadOfTime { author, counter, lamport, limit: self.lamport.limit() };
         }
         self.hold(message, hash, bytes, introduced)
+    }
+
+    /// These are the bytes of a message held, which most that come from a second peer are.
+    fn holds(&self, bytes: &[u8]) -> bool {
+        let held = Message::place_in(bytes).and_then(|(author, counter)| self.hash(author, counter));
+        held.is_some_and(|held| held == blake3::hash(bytes).into())
     }
 
     /// Holds a message that was judged.

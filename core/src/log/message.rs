@@ -94,6 +94,13 @@ impl Message {
         Ok((message, blake3::hash(bytes).into()))
     }
 
+    /// Whose message bytes say that they are, and its number there, read without the rest: enough to look for one that
+    /// is held. None where they cannot be read.
+    pub fn place_in(bytes: &[u8]) -> Option<(ReplicaId, u64)> {
+        let (_, rest) = bytes.split_first().filter(|(version, _)| **version == MESSAGE_VERSION)?;
+        postcard::take_from_bytes(rest).ok().map(|(place, _)| place)
+    }
+
     /// Signs a message, gives it its bytes and hash.
     ///
     /// # Errors

@@ -1,39 +1,41 @@
 //! Names of conflict copies, computed from the version alone, so that every device shows the same.
 
-use alloc::format;
-
 use super::Name;
 use crate::api::{Content, Hash};
 
 /// The longest name that is computed, in bytes: what every common file system takes.
 const COPY_NAME_BYTES_MAX: usize = 255;
 
+/// What stands before and behind a mark's digits.
+const MARK_START: &str = " (conflict ";
+const MARK_END: &str = ")";
+
 /// How many hexadecimal digits a copy's name carries, in the order tried when a name is taken.
 pub const DIGITS: [usize; 4] = [8, 16, 32, 64];
 
 /// `stem (conflict xxxxxxxx).ext` for a version of `name` that holds `content`, with so many digits of its hash.
 pub fn copy_name(name: &Name, content: &Content, digits: usize) -> Option<Name> {
-    let fits = marked(name, &"0".repeat(digits)).is_some_and(|(_, fits)| fits);
+    let fits = name.len() <= room(digits)?;
     let hash = if fits { version_hash(content) } else { shortened_hash(name, content) };
-    marked(name, hash.to_hex().get(..digits)?).map(|(copy, _)| copy)
+    marked(name, hash.to_hex().get(..digits)?)
 }
 
 /// The name of a copy that has none with any number of digits: all of these are taken, or belong to another content
 /// too, as the digits of a link and of a file that holds just its target do. Each round gives another name.
 pub fn last_copy_name(name: &Name, content: &Content, round: u32) -> Option<Name> {
     let said = postcard::to_allocvec(&(content, name, round)).ok()?;
-    marked(name, &Hash::from(blake3::hash(&said)).to_hex()).map(|(copy, _)| copy)
+    marked(name, &Hash::from(blake3::hash(&said)).to_hex())
 }
 
 /// The plain name of a name that looks like a conflict copy's.
 pub fn plain_name(copy: &Name) -> Option<Name> {
-    let start = copy.rfind(" (conflict ")?;
+    let start = copy.rfind(MARK_START)?;
     let (stem, rest) = copy.split_at_checked(start)?;
-    let (digits, extension) = rest.strip_prefix(" (conflict ")?.split_once(')')?;
+    let (digits, extension) = rest.strip_prefix(MARK_START)?.split_once(MARK_END)?;
     let is_hash = DIGITS.contains(&digits.len())
         && digits.bytes().all(|digit| digit.is_ascii_digit() || (b'a'..=b'f').contains(&digit));
     let is_extension = extension.is_empty() || (extension.starts_with('.') && extension.rfind('.') == Some(0));
-    if is_hash && is_extension { Name::new(format!("{stem}{extension}")).ok() } else { None }
+    if is_hash && is_extension { Name::new([stem, extension].concat()).ok() } else { None }
 }
 
 /// What all copies of a name begin with, however much they were shortened.
@@ -41,15 +43,19 @@ pub fn common_stem(name: &Name) -> &str {
     truncated(split_extension(name).0, 64)
 }
 
-/// The name with these digits in it, and whether nothing of the name had to be cut off.
-fn marked(name: &Name, digits: &str) -> Option<(Name, bool)> {
-    let mark = format!(" (conflict {digits})");
+/// The name with these digits in it; what there is no room for is cut off.
+fn marked(name: &Name, digits: &str) -> Option<Name> {
     let (stem, extension) = split_extension(name);
-    let room = COPY_NAME_BYTES_MAX.checked_sub(mark.len())?;
-    let fits = stem.len().saturating_add(extension.len()) <= room;
+    let room = room(digits.len())?;
     let extension = truncated(extension, room / 2);
     let stem = truncated(stem, room.saturating_sub(extension.len()));
-    Some((Name::new(format!("{stem}{mark}{extension}")).ok()?, fits))
+    // Names of copies are computed with each comparison of their claim.
+    Name::new([stem, MARK_START, digits, MARK_END, extension].concat()).ok()
+}
+
+/// How many bytes of a name have room beside a mark with so many digits.
+fn room(digits: usize) -> Option<usize> {
+    COPY_NAME_BYTES_MAX.checked_sub(MARK_START.len().saturating_add(digits).saturating_add(MARK_END.len()))
 }
 
 /// The name up to its last dot, and from it on; a leading dot is no extension.

@@ -3,8 +3,9 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
+use super::base::Standing;
 use super::conflict::{self, DIGITS};
-use super::merged::{Merged, NodeId};
+use super::merged::{Merged, NodeId, Version};
 use super::{Body, ChangeOrder, Name};
 use crate::api::Content;
 use crate::log::Dot;
@@ -48,11 +49,27 @@ pub fn directories_at(merged: &Merged, path: &str) -> Vec<Option<NodeId>> {
     nodes
 }
 
+/// Nothing but this stands at a name, for the same versions, and no copies beside it: what [`entries`] would show, without
+/// making it. It may be false where that is so.
+pub fn shows_only(merged: &Merged, parents: &[Option<NodeId>], name: &Name, standing: &Standing) -> bool {
+    let mut claimants = living_claimants(merged, parents, name);
+    let (Some(id), None) = (claimants.next(), claimants.next()) else { return false };
+    alone(merged, id).is_some_and(|(content, mode, version)| {
+        let looks_like = standing.content == *content && standing.mode == mode;
+        looks_like && standing.nodes == [id] && standing.dots == [version.order.dot()]
+    })
+}
+
+/// Something stands at a name: [`entries`] would show it.
+pub fn shows_anything(merged: &Merged, parents: &[Option<NodeId>], name: &Name) -> bool {
+    living_claimants(merged, parents, name).next().is_some()
+}
+
 /// Everything that a name claims in a directory made of `parents`: the entry with the plain name first, then conflict
 /// copies in the order of their names.
 pub fn entries(merged: &Merged, parents: &[Option<NodeId>], name: &Name) -> Vec<ViewEntry> {
     let claimants = claimants(merged, parents, name);
-    if let Some(shown) = alone(merged, &claimants) {
+    if let Some(shown) = shown_alone(merged, &claimants) {
         return alloc::vec![ViewEntry { name: name.clone(), conflict_of: None, shown }];
     }
     let mut groups = groups(merged, &claimants);
@@ -74,30 +91,43 @@ fn is_directory(merged: &Merged, id: &NodeId) -> bool {
     merged.node(id).is_some_and(|node| node.is_directory())
 }
 
-/// The nodes that claim a name, each once.
+/// The nodes that claim a name and show something there. A name that was often removed and made anew has many others.
+fn living_claimants(merged: &Merged, parents: &[Option<NodeId>], name: &Name) -> impl Iterator<Item = NodeId> {
+    let shows = |id: &NodeId| {
+        merged.node(id).is_some_and(|node| {
+            node.is_directory() || node.versions().iter().any(|version| version.body != Body::Deleted)
+        })
+    };
+    parents.iter().flat_map(|parent| merged.claimants(*parent, name)).filter(shows)
+}
+
+/// The same, each once.
 fn claimants(merged: &Merged, parents: &[Option<NodeId>], name: &Name) -> Vec<NodeId> {
-    let mut claimants: Vec<NodeId> = parents.iter().flat_map(|parent| merged.claimants(*parent, name)).collect();
+    let mut claimants: Vec<NodeId> = living_claimants(merged, parents, name).collect();
     claimants.sort_unstable();
     claimants.dedup();
     claimants
 }
 
 /// What nearly every name shows: one node's only version, with nothing to weigh.
-fn alone(merged: &Merged, claimants: &[NodeId]) -> Option<Shown> {
+fn shown_alone(merged: &Merged, claimants: &[NodeId]) -> Option<Shown> {
     let [id] = claimants else { return None };
-    let node = merged.node(id)?;
+    let (content, mode, version) = alone(merged, *id)?;
+    let modified_ns = if *content == Content::Directory { 0 } else { version.modified_ns };
+    let dots = alloc::vec![version.order.dot()];
+    Some(Shown { content: content.clone(), mode, modified_ns, nodes: alloc::vec![*id], dots })
+}
+
+/// The content and the permission bits that a node shows by its only version, and that version.
+fn alone(merged: &Merged, id: NodeId) -> Option<(&Content, u16, &Version)> {
+    let node = merged.node(&id)?;
     let [version] = node.versions() else { return None };
     let Body::Content(content) = &version.body else { return None };
     if node.is_directory() != (*content == Content::Directory) {
         return None;
     }
-    let (mode, modified_ns) = match content {
-        Content::File { .. } => (latest_mode(merged, claimants), version.modified_ns),
-        Content::Symlink { .. } => (0, version.modified_ns),
-        Content::Directory => (latest_mode(merged, claimants), 0),
-    };
-    let dots = alloc::vec![version.order.dot()];
-    Some(Shown { content: content.clone(), mode, modified_ns, nodes: alloc::vec![*id], dots })
+    let mode = if matches!(content, Content::Symlink { .. }) { 0 } else { latest_mode(merged, &[id]) };
+    Some((content, mode, version))
 }
 
 /// One [`Shown`] for each different content, the one that has the name last: a directory before a link before a file,
@@ -198,20 +228,12 @@ fn name_copies(
     }
     let mut unnamed = Vec::new();
     for (name, mut groups) in by_name {
-        match (groups.pop(), groups.is_empty() && !is_real(merged, parents, &name)) {
+        match (groups.pop(), groups.is_empty() && !shows_anything(merged, parents, &name)) {
             (Some(shown), true) => entries.push(ViewEntry { name, conflict_of: Some(plain.clone()), shown }),
             (last, _) => unnamed.extend(groups.into_iter().chain(last)),
         }
     }
     unnamed
-}
-
-fn is_real(merged: &Merged, parents: &[Option<NodeId>], name: &Name) -> bool {
-    parents.iter().flat_map(|parent| merged.claimants(*parent, name)).any(|id| {
-        merged.node(&id).is_some_and(|node| {
-            node.is_directory() || node.versions().iter().any(|version| version.body != Body::Deleted)
-        })
-    })
 }
 
 #[cfg(test)]
@@ -319,7 +341,20 @@ mod tests {
                 let body = Body::Deleted;
                 merged.apply(order, &Change::Version { node: id, past: DotSet::from(id), body, modified_ns: 0 });
             }
-            prop_assert_eq!(alone(&merged, &[id]).into_iter().collect::<Vec<_>>(), groups(&merged, &[id]));
+            let general = groups(&merged, &[id]);
+            prop_assert_eq!(shown_alone(&merged, &[id]).into_iter().collect::<Vec<_>>(), general.clone());
+            for shown in general {
+                let standing = Standing::of(&shown, DotSet::default());
+                let others = [
+                    Standing { content: file(2), ..standing.clone() },
+                    Standing { mode: 0o600, ..standing.clone() },
+                    Standing { nodes: Vec::new(), ..standing.clone() },
+                    Standing { dots: Vec::new(), ..standing.clone() },
+                ];
+                let name = Name::new("a").unwrap();
+                prop_assert!(shows_only(&merged, &[None], &name, &standing));
+                prop_assert!(!others.iter().any(|other| shows_only(&merged, &[None], &name, other)));
+            }
         }
     }
 }

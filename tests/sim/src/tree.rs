@@ -99,6 +99,11 @@ impl Tree {
         self.items.insert(path.into(), item);
     }
 
+    /// Adds an item whose directory is there.
+    pub(crate) fn insert_below(&mut self, path: String, item: Item) {
+        self.items.insert(path, item);
+    }
+
     /// This folder with one more item.
     pub fn with(mut self, path: &str, item: impl Into<Item>) -> Tree {
         self.insert(path, item.into());

@@ -89,30 +89,37 @@ impl Engine {
         self.shared.actions.push(Action::Notify { notice });
     }
 
-    /// Tells a peer what is saved and what stands on disk, where it does not know.
-    pub(super) fn acknowledge(&mut self, link: LinkId, indexing: Indexing) {
+    /// Tells every peer what is saved and what stands on disk, where it does not know; returns those to
+    /// [feed](Engine::feed).
+    pub(super) fn acknowledge(&mut self, indexing: Indexing) -> Vec<LinkId> {
         let held_early = planted(Planted::AcknowledgeEarly);
         let saved = if held_early { self.shared.log.heads() } else { self.shared.saver.saved_heads() };
         let all_saved = saved == self.shared.log.heads();
-        let Some(peer) = self.peers.get_mut(&link) else { return };
-        if peer.session.state() != State::Open {
-            return;
-        }
-        if peer.credit_due > 0 && all_saved {
-            let credit = core::mem::take(&mut peer.credit_due);
-            peer.session.saved(credit);
-            if peer.acknowledged != *saved {
-                peer.acknowledged = saved.clone();
-                peer.push(Frame::Acknowledge { kind: Acknowledgement::Received, heads: saved.clone() });
+        let mut lacking = Vec::new();
+        for (link, peer) in &mut self.peers {
+            if peer.session.state() != State::Open {
+                continue;
+            }
+            if peer.credit_due > 0 && all_saved {
+                let credit = core::mem::take(&mut peer.credit_due);
+                peer.session.saved(credit);
+                if peer.acknowledged != *saved {
+                    peer.acknowledged = saved.clone();
+                    peer.push(Frame::Acknowledge { kind: Acknowledgement::Received, heads: saved.clone() });
+                }
+            }
+            if indexing == Indexing::Done && peer.said_indexing != Indexing::Done {
+                say_heads(peer, &self.shared, indexing);
+            }
+            if peer.said_applied != self.applied {
+                peer.said_applied = self.applied.clone();
+                peer.push(Frame::Acknowledge { kind: Acknowledgement::Applied, heads: self.applied.clone() });
+            }
+            if peer.can_be_fed(&self.shared) {
+                lacking.push(*link);
             }
         }
-        if indexing == Indexing::Done && peer.said_indexing != Indexing::Done {
-            say_heads(peer, &self.shared, indexing);
-        }
-        if peer.said_applied != self.applied {
-            peer.said_applied = self.applied.clone();
-            peer.push(Frame::Acknowledge { kind: Acknowledgement::Applied, heads: self.applied.clone() });
-        }
+        lacking
     }
 
     /// Notes who was heard out, so that a root that joins looks at its own files. Where all wait for each other, the one
@@ -144,17 +151,10 @@ impl Engine {
         }
     }
 
-    /// Reads messages that a peer lacks, a page at a time.
+    /// Reads messages that a peer lacks and can be sent, a page at a time.
     pub(super) fn feed(&mut self, link: LinkId) {
-        let too_soon = planted(Planted::UnsavedTakenForSent);
-        let saved = if too_soon { self.shared.log.heads() } else { self.shared.saver.saved_heads() };
+        let saved = sendable(&self.shared);
         let Some(peer) = self.peers.get_mut(&link) else { return };
-        let has_room =
-            peer.session.has_room(Lane::Small) && peer.session.message_credit() >= message_credit(MESSAGE_BYTES_MAX);
-        if self.shared.saver.has_failed() || !peer.is_known || peer.feeding || !has_room || peer.fed.is_clone_of(saved)
-        {
-            return;
-        }
         let own = self.shared.log.own();
         let is_sent_on = |author| !planted(Planted::ForeignMessagesKept) || own == Some(author);
         let missing = saved.missing_from(&peer.sent).find(|(author, ..)| is_sent_on(*author));
@@ -194,6 +194,22 @@ impl Engine {
         }
         self.send(link);
     }
+}
+
+impl Peer {
+    /// It may lack messages, and its link takes more.
+    fn can_be_fed(&self, shared: &Shared) -> bool {
+        let has_room =
+            || self.session.has_room(Lane::Small) && self.session.message_credit() >= message_credit(MESSAGE_BYTES_MAX);
+        let is_ready = self.is_known && !self.feeding && !shared.saver.has_failed();
+        is_ready && !self.fed.is_clone_of(sendable(shared)) && has_room()
+    }
+}
+
+/// What may be sent.
+fn sendable(shared: &Shared) -> &Heads {
+    let too_soon = planted(Planted::UnsavedTakenForSent);
+    if too_soon { shared.log.heads() } else { shared.saver.saved_heads() }
 }
 
 /// Says what is held, and whether it is complete.

@@ -269,15 +269,15 @@ impl Engine {
         for (link, error) in failed.collect::<Vec<_>>() {
             self.drop_peer(link, &error);
         }
-        let links: Vec<LinkId> = self.peers.keys().copied().collect();
-        for link in &links {
-            self.acknowledge(*link, indexing);
-            self.feed(*link);
+        for link in self.acknowledge(indexing) {
+            self.feed(link);
         }
         self.hear();
         self.ask();
         self.tell_landed();
-        for link in links {
+        // With most events there is nothing to do for most peers.
+        let links = self.peers.iter().filter(|(_, peer)| peer.serving.has_wants() || peer.session.has_queued());
+        for link in links.map(|(link, _)| *link).collect::<Vec<_>>() {
             self.serve(link);
             self.send(link);
         }

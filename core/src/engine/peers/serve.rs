@@ -43,6 +43,11 @@ impl Serving {
         self.wants.is_empty() && self.manifest_wants.is_empty() && self.reading == 0 && self.manifests == 0
     }
 
+    /// Something is asked for that is not read yet.
+    pub fn has_wants(&self) -> bool {
+        !self.wants.is_empty() || !self.manifest_wants.is_empty()
+    }
+
     /// It asked for this in vain.
     fn miss(&mut self, content: Hash) {
         if self.missed.len() < SERVE_MISSED_MAX {

@@ -90,6 +90,9 @@ impl Projection {
 
     /// The conflict copies of a name that are not as they should be yet.
     fn copies_of(&self, directory: &str, plain: &Name) -> Vec<Name> {
+        if self.copies.is_empty() {
+            return Vec::new();
+        }
         let stem = path::join(directory, conflict::common_stem(plain));
         let paths = self.copies.range(stem.clone()..).take_while(|(path, _)| path.starts_with(&stem));
         let own =
@@ -196,14 +199,18 @@ impl Root {
 
     /// Compares one claim, conflict copies first: they may take their bytes from what stands at the plain name.
     fn project_claim(&mut self, shared: &mut Shared, directory: &str, name: &Name, late: bool) {
-        if is_reserved(&path::join(directory, name)) || !self.stands_as_directory(directory) {
+        let full = path::join(directory, name);
+        if is_reserved(&full) || !self.stands_as_directory(directory) {
             return;
+        }
+        let parents = view::directories_at(&self.merged, directory);
+        if self.rests(directory, &parents, name, &full) {
+            return self.succeeded(&full);
         }
         let own_claim = self.base.entry(directory, name).and_then(|entry| entry.conflict_of.clone());
         if let Some(plain) = own_claim {
             self.project_name_of(shared, directory, &plain, name, late);
         }
-        let parents = view::directories_at(&self.merged, directory);
         let mut wishes = self.wishes(directory, &parents, name);
         wishes.reverse();
         for (name, conflict_of, shown) in wishes {
@@ -211,10 +218,27 @@ impl Root {
         }
     }
 
+    /// What stands at a name is all that its claim wants, and nothing is under way there or was left by copies: what nearly
+    /// every claim comes to, told without making a wish of it.
+    fn rests(&self, directory: &str, parents: &[Option<NodeId>], name: &Name, full: &str) -> bool {
+        let Some(entry) = self.base.entry(directory, name) else { return false };
+        let is_plain = entry.conflict_of.is_none() && entry.intent.is_none();
+        let is_wanted = |standing| view::shows_only(&self.merged, parents, name, standing);
+        is_plain
+            && entry.standing.as_ref().is_some_and(is_wanted)
+            && path::depth(full) <= DEPTH_MAX
+            && full.len() <= PATH_BYTES_MAX
+            && !self.busy.contains(full)
+            && !self.is_blocked(full)
+            && !self.projection.copies.contains_key(full)
+            && self.base.copies_of(directory, name).is_empty()
+            && self.projection.copies_of(directory, name).is_empty()
+    }
+
     /// A path of a conflict copy is decided by the claim of its plain name, unless a real name took it.
     fn project_name_of(&mut self, shared: &mut Shared, directory: &str, plain: &Name, copy: &Name, late: bool) {
         let parents = view::directories_at(&self.merged, directory);
-        if !view::entries(&self.merged, &parents, copy).is_empty() {
+        if view::shows_anything(&self.merged, &parents, copy) {
             return;
         }
         let copies = view::entries(&self.merged, &parents, plain);
@@ -237,7 +261,7 @@ impl Root {
         }
         let under_way = self.projection.copies_of(directory, name);
         for copy in self.base.copies_of(directory, name).into_iter().chain(under_way) {
-            let is_real = !view::entries(&self.merged, parents, &copy).is_empty();
+            let is_real = view::shows_anything(&self.merged, parents, &copy);
             let is_shown = entries.iter().any(|entry| entry.name == copy);
             if !is_real && !is_shown && !planted(Planted::WithdrawnCopyStays) {
                 wishes.push((copy, Some(name.clone()), None));

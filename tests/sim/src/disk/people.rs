@@ -284,8 +284,8 @@ impl Disk {
         let Body::Directory(entries) = &self.inodes[&number].body else { return };
         for (name, number) in entries {
             let path = join(path, &name.shown);
-            tree.insert(&path, self.item(*number));
             self.collect(&path, *number, tree);
+            tree.insert_below(path, self.item(*number));
         }
     }
 }

@@ -34,10 +34,13 @@ impl Tap {
     pub fn hear(&mut self, judge: &Judge, site: usize, link: LinkId, packet: &[u8], store: &Store) -> bool {
         let (header, part) = packet.split_first().expect("a packet has a header");
         let frame = self.parts.entry((link, header & !LAST)).or_default();
-        frame.extend_from_slice(part);
+        if header & LAST == 0 || !frame.is_empty() {
+            frame.extend_from_slice(part);
+        }
         if header & LAST != 0 {
             let frame = std::mem::take(frame);
-            let decoded = Frame::decode(&frame).expect("an engine sends frames");
+            let whole = if frame.is_empty() { part } else { frame.as_slice() };
+            let decoded = Frame::decode(whole).expect("an engine sends frames");
             let unsaved = self.saved.unsaved(&decoded, store);
             judge.must(Invariant::CrashSafety, unsaved.is_none(), || {
                 let what = unsaved.unwrap_or_default();
@@ -63,8 +66,8 @@ impl Saved {
     fn unsaved(&mut self, frame: &Frame, store: &Store) -> Option<String> {
         match frame {
             Frame::Messages { messages } => messages.iter().find_map(|bytes| {
-                let (message, _) = Message::decode(bytes).expect("an engine sends messages");
-                let (author, counter) = (message.author, message.counter);
+                // Those of devices were read when they were saved: here it counts which ones they are.
+                let (author, counter) = Message::place_in(bytes).expect("an engine sends messages");
                 let saved = store.value(&message_key(author, counter));
                 (saved != Some(bytes.as_slice())).then(|| format!("message {counter} of {author}"))
             }),
