@@ -35,7 +35,7 @@ pub enum Invariant {
     Quiescence,
     /// 4. What was deleted lives again only by an act of a user.
     NoResurrection,
-    /// 5. Every deletion sent rests on two looks, a debounce apart, with the marker there.
+    /// 5. Every deletion sent rests on two looks, a debounce apart, with the marker there; many at once wait for a person.
     Evidence,
     /// 6. A conflict copy stands only where neither version derives from the other.
     NoFalseConflict,
@@ -182,8 +182,10 @@ impl Judge {
             let Work::Save { writes } = work else { return Ok(()) };
             state.versions.doubts.saving(site);
             let messages = state.ledger.writes(own, writes)?;
-            let deletions = messages.iter().flat_map(|message| state.ledger.deletions_of(message));
-            deletions.collect::<Vec<_>>().into_iter().try_for_each(|path| state.deletions.check(site, &path))
+            let deletions: Vec<_> = messages.iter().flat_map(|message| state.ledger.deletions_of(message)).collect();
+            deletions.iter().try_for_each(|deletion| state.deletions.check(site, &deletion.path))?;
+            let files = deletions.into_iter().filter(|deletion| deletion.is_file);
+            state.deletions.check_many(site, &files.map(|deletion| deletion.path).collect())
         });
         self.report(broken);
     }
@@ -201,10 +203,16 @@ impl Judge {
                 state.deletions.probed(site, now, paths, results, *marker);
             }
             (Work::Commit { items, .. }, Outcome::Committed { results }) => {
-                committed(items, results).for_each(|item| state.versions.synced(site, &item.path, now));
+                for item in committed(items, results) {
+                    state.versions.synced(site, &item.path, now);
+                    state.deletions.put(site, &item.path);
+                }
             }
             (Work::Commit { items, .. }, Outcome::Failed { .. }) => {
-                items.iter().for_each(|item| state.versions.doubts.unknown(site, &item.path));
+                for item in items {
+                    state.versions.doubts.unknown(site, &item.path);
+                    state.deletions.put(site, &item.path);
+                }
             }
             (Work::Save { .. }, Outcome::Saved) => state.versions.doubts.saved(site),
             (Work::Hash { items, .. }, _) => {
@@ -238,12 +246,21 @@ impl Judge {
 
     /// Someone, or a dying disk, turned what stood in a folder into something else.
     pub fn people_changed(&self, site: usize, now: Now, before: &Tree, after: &Tree) {
-        self.state.borrow_mut().versions.changed(site, now, before, after);
+        let state = &mut *self.state.borrow_mut();
+        state.deletions.stands(site, before);
+        state.deletions.stands(site, after);
+        state.versions.changed(site, now, before, after);
+    }
+
+    /// Someone said yes to many deletions of a device.
+    pub(crate) fn allowed_deletions(&self, site: usize) {
+        self.state.borrow_mut().deletions.allowed(site);
     }
 
     /// A device forgot everything: to it, what stands in its folder is new, and what was done there before is unknown.
     pub(crate) fn forgot(&self, site: usize, folder: &Tree) {
         let state = &mut *self.state.borrow_mut();
+        state.deletions.stands(site, folder);
         state.versions.forgot(site, folder);
         state.ledger.forgot(site);
     }
@@ -252,6 +269,7 @@ impl Judge {
     /// is forgotten. What stands on other devices now, `others`, the group knows of.
     pub(crate) fn rolled_back(&self, site: usize, before: &Tree, folder: &Tree, others: &[Tree]) {
         let state = &mut *self.state.borrow_mut();
+        state.deletions.stands(site, folder);
         state.versions.rolled_back(site, before, folder, others);
         state.ledger.forgot(site);
     }
@@ -297,10 +315,11 @@ impl Judge {
         self.report(broken);
     }
 
-    /// A new engine starts on a device.
-    pub(crate) fn started(&self, site: usize) {
+    /// A new engine starts on a device, whose configuration may allow any number of deletions.
+    pub(crate) fn started(&self, site: usize, allows_deletions: bool) {
         let state = &mut *self.state.borrow_mut();
         state.ledger.started(site);
+        state.deletions.started(site, allows_deletions);
         state.versions.started(site);
     }
 

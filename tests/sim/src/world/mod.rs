@@ -234,6 +234,9 @@ impl World {
 
     /// Gives an engine an event of the test's own.
     pub fn tell(&mut self, site: SiteId, event: Event) {
+        if matches!(event, Event::Command { command: Command::AllowDeletions { .. } }) {
+            self.judge.allowed_deletions(site.0);
+        }
         let outside = self[site].handle(event);
         self.route(site, outside);
     }
