@@ -122,6 +122,15 @@ impl Ledger {
         deleted.collect()
     }
 
+    /// The new versions of nodes in a message: their plain paths and contents.
+    pub fn versions_of(&self, message: &Message) -> Vec<(String, Content)> {
+        let versions = message.changes().filter_map(|(_, _, change)| match change {
+            Change::Version { node, body: Body::Content(content), .. } => Some((self.path(*node), content.clone())),
+            _ => None,
+        });
+        versions.collect()
+    }
+
     fn write(&mut self, author: ReplicaId, counter: u64, bytes: &[u8]) -> Result<Option<Message>, Violation> {
         match self.messages.get(&(author, counter)) {
             Some(known) if known.bytes == bytes => return Ok(None),

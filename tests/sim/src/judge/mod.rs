@@ -7,6 +7,7 @@ mod deletions;
 mod displaced;
 mod doubts;
 mod ledger;
+mod loads;
 mod promise;
 mod versions;
 mod work;
@@ -176,12 +177,15 @@ impl Judge {
     }
 
     /// An engine asks for a piece of work.
-    pub(crate) fn asked(&self, site: usize, own: Option<ReplicaId>, work: &Work) {
+    pub(crate) fn asked(&self, site: usize, now: Now, own: Option<ReplicaId>, work: &Work) {
         let broken = work::check(site, work).and_then(|()| {
             let state = &mut *self.state.borrow_mut();
             let Work::Save { writes } = work else { return Ok(()) };
             state.versions.doubts.saving(site);
             let messages = state.ledger.writes(own, writes)?;
+            for (path, content) in messages.iter().flat_map(|message| state.ledger.versions_of(message)) {
+                state.versions.loads.telling(site, now, &path, &content);
+            }
             let deletions: Vec<_> = messages.iter().flat_map(|message| state.ledger.deletions_of(message)).collect();
             deletions.iter().try_for_each(|deletion| state.deletions.check(site, &deletion.path))?;
             let files = deletions.into_iter().filter(|deletion| deletion.is_file);
@@ -210,11 +214,14 @@ impl Judge {
             }
             (Work::Commit { items, .. }, Outcome::Failed { .. }) => {
                 for item in items {
-                    state.versions.doubts.unknown(site, &item.path);
+                    state.versions.unknown(site, &item.path);
                     state.deletions.put(site, &item.path);
                 }
             }
-            (Work::Save { .. }, Outcome::Saved) => state.versions.doubts.saved(site),
+            (Work::Save { .. }, Outcome::Saved) => {
+                state.versions.doubts.saved(site);
+                state.versions.loads.saved(site);
+            }
             (Work::Hash { items, .. }, _) => {
                 items.iter().for_each(|item| state.versions.doubts.looked(site, &item.path));
             }
@@ -224,9 +231,12 @@ impl Judge {
 
     /// An engine is told of what its device carried out.
     pub(crate) fn told(&self, site: usize, work: &Work) {
-        let Work::Commit { items, .. } = work else { return };
-        let doubts = &mut self.state.borrow_mut().versions.doubts;
-        items.iter().for_each(|item| doubts.told(site, &item.path));
+        let versions = &mut self.state.borrow_mut().versions;
+        match work {
+            Work::Commit { items, .. } => items.iter().for_each(|item| versions.doubts.told(site, &item.path)),
+            Work::Save { .. } => versions.told_saved(site),
+            _ => {}
+        }
     }
 
     /// Members that are no device of the world will be heard.
@@ -250,6 +260,18 @@ impl Judge {
         state.deletions.stands(site, before);
         state.deletions.stands(site, after);
         state.versions.changed(site, now, before, after);
+    }
+
+    /// Someone loaded a file into an editor, or saved it from there: the editor has this text.
+    pub(crate) fn loaded(&self, site: usize, path: &str, item: &Item) {
+        self.state.borrow_mut().versions.loaded(site, path, item);
+    }
+
+    /// Someone saved a text from an editor at the path that it had loaded another one from.
+    pub(crate) fn saved_loaded(&self, site: usize, now: Now, path: &str, before: &Tree, after: &Tree) {
+        let state = &mut *self.state.borrow_mut();
+        state.deletions.stands(site, after);
+        state.versions.saved_loaded(site, now, path, before, after);
     }
 
     /// Someone said yes to many deletions of a device.

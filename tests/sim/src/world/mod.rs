@@ -26,6 +26,7 @@ use syncline_core::api::{
     Command, Config, Event, GroupConfig, GroupId, Hint, LinkId, Membership, RootConfig, RootId, TaskId,
 };
 
+pub(crate) use self::belongings::Loaded;
 use self::pipe::Pipe;
 pub use self::{
     clock::{Asleep, Clock},

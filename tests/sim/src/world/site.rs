@@ -291,8 +291,9 @@ impl Site {
         for done in done.into_iter().rev() {
             self.host.take_back(done.undone, chance);
         }
-        // The programs that held files open end, too.
+        // The programs that held files open end, too, and editors with what they had loaded.
         self.belongings.open.clear();
+        self.belongings.loaded.clear();
         self.host.disk.lose_power(chance)
     }
 
@@ -448,7 +449,7 @@ impl Site {
             format!("device {number} has two saves in flight")
         });
         let own = is_save.then(|| self.engine.as_ref()?.replica()).flatten();
-        self.judge.asked(number, own, &work);
+        self.judge.asked(number, self.clock.now(), own, &work);
         if is_save {
             self.save = Some(task);
         }
