@@ -46,7 +46,7 @@ impl Evidence {
 
     /// There is more to absorb without any event from outside.
     pub fn wants_turn(&self) -> bool {
-        !self.deleting.is_empty()
+        !self.deleting.is_empty() || !self.looks.is_empty() && self.probing < PROBES_MAX
     }
 
     /// When the next debounce is over; none while no more can be looked at.

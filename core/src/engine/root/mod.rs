@@ -294,10 +294,10 @@ impl Root {
     /// More is due at once, without any event from outside.
     pub fn wants_turn(&self) -> bool {
         match self.phase {
-            Phase::Scanning => self.evidence.wants_turn(),
+            Phase::Scanning => self.evidence.wants_turn() || self.scan.wants_turn(),
             Phase::Following => {
                 let projects = self.wants_projection() || self.late_is_due() || self.fetches.wants_turn();
-                self.evidence.wants_turn() || self.is_clean && projects
+                self.evidence.wants_turn() || self.scan.wants_turn() || self.is_clean && projects
             }
             Phase::Assuming => true,
             _ => false,

@@ -64,6 +64,16 @@ impl Scan {
         }
     }
 
+    /// More can be listed or read without any event from outside.
+    pub fn wants_turn(&self) -> bool {
+        !self.queue.is_empty() && self.listing < LISTS_MAX || !self.to_hash.is_empty() && self.can_hash()
+    }
+
+    fn can_hash(&self) -> bool {
+        let has_task = self.hashing < HASH_TASKS_MAX || planted(Planted::HashUnbounded);
+        has_task && (self.hashing == 0 || self.hashing_bytes < HASH_BYTES_MAX)
+    }
+
     /// Nothing is being listed or read.
     pub fn is_idle(&self) -> bool {
         self.is_listed() && self.to_hash.is_empty() && self.hashing == 0
@@ -108,10 +118,7 @@ impl Root {
             let work = Work::List { root: self.id, directory: job.directory.clone(), after: job.after.clone() };
             shared.perform_for(self.index, RootPurpose::List(job), work);
         }
-        while !self.scan.to_hash.is_empty()
-            && (self.scan.hashing < HASH_TASKS_MAX || planted(Planted::HashUnbounded))
-            && (self.scan.hashing == 0 || self.scan.hashing_bytes < HASH_BYTES_MAX)
-        {
+        while !self.scan.to_hash.is_empty() && self.scan.can_hash() {
             let items = self.next_hash_batch();
             let paths = items.iter().map(|item| item.path.clone()).collect();
             shared.perform_for(self.index, RootPurpose::Hash(paths), Work::Hash { root: self.id, items });

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use syncline_core::{
-    api::{LinkId, ReplicaId, Write},
+    api::{Content, LinkId, ReplicaId, Write},
     log::{Dot, Heads, Message, parse_message_key},
     tree::{Body, Change},
 };
@@ -14,13 +14,27 @@ use super::{Invariant, Violation, broken};
 #[derive(Default)]
 pub(super) struct Ledger {
     messages: BTreeMap<(ReplicaId, u64), Written>,
-    /// Where nodes were born: their directory and their name.
-    births: BTreeMap<Dot, (Option<Dot>, String)>,
+    births: BTreeMap<Dot, Birth>,
     told: BTreeMap<(usize, LinkId), Heads>,
     told_by_earlier: BTreeMap<usize, Heads>,
     has_outsiders: bool,
     outsiders: BTreeSet<ReplicaId>,
     authors: BTreeSet<ReplicaId>,
+}
+
+/// Where a node was born, and as what.
+struct Birth {
+    parent: Option<Dot>,
+    name: String,
+    is_directory: bool,
+}
+
+/// Something that a message deletes.
+pub(super) struct Deletion {
+    /// Its plain path.
+    pub path: String,
+    /// It is a file or a link.
+    pub is_file: bool,
 }
 
 struct Written {
@@ -96,13 +110,25 @@ impl Ledger {
         self.messages.range((author, 0)..=(author, u64::MAX)).next_back().map_or(0, |((_, counter), _)| *counter)
     }
 
-    /// The plain paths of what a message deletes.
-    pub fn deletions_of(&self, message: &Message) -> Vec<String> {
+    /// What a message deletes.
+    pub fn deletions_of(&self, message: &Message) -> Vec<Deletion> {
+        let is_file = |node: &Dot| self.births.get(node).is_some_and(|birth| !birth.is_directory);
         let deleted = message.changes().filter_map(|(_, _, change)| match change {
-            Change::Version { node, body: Body::Deleted, .. } => Some(self.path(*node)),
+            Change::Version { node, body: Body::Deleted, .. } => {
+                Some(Deletion { path: self.path(*node), is_file: is_file(node) })
+            }
             _ => None,
         });
         deleted.collect()
+    }
+
+    /// The new versions of nodes in a message: their plain paths and contents.
+    pub fn versions_of(&self, message: &Message) -> Vec<(String, Content)> {
+        let versions = message.changes().filter_map(|(_, _, change)| match change {
+            Change::Version { node, body: Body::Content(content), .. } => Some((self.path(*node), content.clone())),
+            _ => None,
+        });
+        versions.collect()
     }
 
     fn write(&mut self, author: ReplicaId, counter: u64, bytes: &[u8]) -> Result<Option<Message>, Violation> {
@@ -119,8 +145,9 @@ impl Ledger {
             return broken(Invariant::Authority, format!("{author} saved a message {counter} that cannot be read"));
         };
         for (dot, _, change) in message.changes() {
-            if let Change::Birth { parent, name, .. } = change {
-                self.births.insert(dot, (*parent, name.to_string()));
+            if let Change::Birth { parent, name, content, .. } = change {
+                let is_directory = *content == Content::Directory;
+                self.births.insert(dot, Birth { parent: *parent, name: name.to_string(), is_directory });
             }
         }
         Ok(Some(message))
@@ -129,9 +156,9 @@ impl Ledger {
     fn path(&self, node: Dot) -> String {
         let mut names = Vec::new();
         let mut next = Some(node);
-        while let Some((parent, name)) = next.and_then(|node| self.births.get(&node)) {
-            names.push(name.as_str());
-            next = *parent;
+        while let Some(birth) = next.and_then(|node| self.births.get(&node)) {
+            names.push(birth.name.as_str());
+            next = birth.parent;
         }
         names.reverse();
         names.join("/")

@@ -7,6 +7,7 @@ mod deletions;
 mod displaced;
 mod doubts;
 mod ledger;
+mod loads;
 mod promise;
 mod versions;
 mod work;
@@ -35,7 +36,7 @@ pub enum Invariant {
     Quiescence,
     /// 4. What was deleted lives again only by an act of a user.
     NoResurrection,
-    /// 5. Every deletion sent rests on two looks, a debounce apart, with the marker there.
+    /// 5. Every deletion sent rests on two looks, a debounce apart, with the marker there; many at once wait for a person.
     Evidence,
     /// 6. A conflict copy stands only where neither version derives from the other.
     NoFalseConflict,
@@ -176,7 +177,7 @@ impl Judge {
     }
 
     /// An engine asks for a piece of work.
-    pub(crate) fn asked(&self, site: usize, own: Option<ReplicaId>, work: &Work) {
+    pub(crate) fn asked(&self, site: usize, now: Now, own: Option<ReplicaId>, work: &Work) {
         let broken = work::check(site, work).and_then(|()| {
             let state = &mut *self.state.borrow_mut();
             if let Work::Commit { items, .. } = work {
@@ -185,8 +186,13 @@ impl Judge {
             let Work::Save { writes } = work else { return Ok(()) };
             state.versions.doubts.saving(site);
             let messages = state.ledger.writes(own, writes)?;
-            let deletions = messages.iter().flat_map(|message| state.ledger.deletions_of(message));
-            deletions.collect::<Vec<_>>().into_iter().try_for_each(|path| state.deletions.check(site, &path))
+            for (path, content) in messages.iter().flat_map(|message| state.ledger.versions_of(message)) {
+                state.versions.loads.telling(site, now, &path, &content);
+            }
+            let deletions: Vec<_> = messages.iter().flat_map(|message| state.ledger.deletions_of(message)).collect();
+            deletions.iter().try_for_each(|deletion| state.deletions.check(site, &deletion.path))?;
+            let files = deletions.into_iter().filter(|deletion| deletion.is_file);
+            state.deletions.check_many(site, &files.map(|deletion| deletion.path).collect())
         });
         self.report(broken);
     }
@@ -204,12 +210,21 @@ impl Judge {
                 state.deletions.probed(site, now, paths, results, *marker);
             }
             (Work::Commit { items, .. }, Outcome::Committed { results }) => {
-                committed(items, results).for_each(|item| state.versions.synced(site, &item.path, now));
+                for item in committed(items, results) {
+                    state.versions.synced(site, &item.path, now);
+                    state.deletions.put(site, &item.path);
+                }
             }
             (Work::Commit { items, .. }, Outcome::Failed { .. }) => {
-                items.iter().for_each(|item| state.versions.doubts.unknown(site, &item.path));
+                for item in items {
+                    state.versions.unknown(site, &item.path);
+                    state.deletions.put(site, &item.path);
+                }
             }
-            (Work::Save { .. }, Outcome::Saved) => state.versions.doubts.saved(site),
+            (Work::Save { .. }, Outcome::Saved) => {
+                state.versions.doubts.saved(site);
+                state.versions.loads.saved(site);
+            }
             (Work::Hash { items, .. }, _) => {
                 items.iter().for_each(|item| state.versions.doubts.looked(site, &item.path));
             }
@@ -219,13 +234,18 @@ impl Judge {
 
     /// An engine is told of what its device carried out.
     pub(crate) fn told(&self, site: usize, work: &Work, outcome: &Outcome) {
-        let (Work::Commit { items, .. }, Outcome::Committed { results }) = (work, outcome) else { return };
-        let doubts = &mut self.state.borrow_mut().versions.doubts;
-        for (item, result) in items.iter().zip(results) {
-            match result {
-                CommitResult::Committed { .. } => doubts.told(site, &item.path),
-                CommitResult::Failed { .. } => doubts.refused(site, &item.path),
+        let versions = &mut self.state.borrow_mut().versions;
+        match (work, outcome) {
+            (Work::Commit { items, .. }, Outcome::Committed { results }) => {
+                for (item, result) in items.iter().zip(results) {
+                    match result {
+                        CommitResult::Committed { .. } => versions.doubts.told(site, &item.path),
+                        CommitResult::Failed { .. } => versions.doubts.refused(site, &item.path),
+                    }
+                }
             }
+            (Work::Save { .. }, _) => versions.told_saved(site),
+            _ => {}
         }
     }
 
@@ -246,12 +266,33 @@ impl Judge {
 
     /// Someone, or a dying disk, turned what stood in a folder into something else.
     pub fn people_changed(&self, site: usize, now: Now, before: &Tree, after: &Tree) {
-        self.state.borrow_mut().versions.changed(site, now, before, after);
+        let state = &mut *self.state.borrow_mut();
+        state.deletions.stands(site, before);
+        state.deletions.stands(site, after);
+        state.versions.changed(site, now, before, after);
+    }
+
+    /// Someone loaded a file into an editor, or saved it from there: the editor has this text.
+    pub(crate) fn loaded(&self, site: usize, path: &str, item: &Item) {
+        self.state.borrow_mut().versions.loaded(site, path, item);
+    }
+
+    /// Someone saved a text from an editor at the path that it had loaded another one from.
+    pub(crate) fn saved_loaded(&self, site: usize, now: Now, path: &str, before: &Tree, after: &Tree) {
+        let state = &mut *self.state.borrow_mut();
+        state.deletions.stands(site, after);
+        state.versions.saved_loaded(site, now, path, before, after);
+    }
+
+    /// Someone said yes to many deletions of a device.
+    pub(crate) fn allowed_deletions(&self, site: usize) {
+        self.state.borrow_mut().deletions.allowed(site);
     }
 
     /// A device forgot everything: to it, what stands in its folder is new, and what was done there before is unknown.
     pub(crate) fn forgot(&self, site: usize, folder: &Tree) {
         let state = &mut *self.state.borrow_mut();
+        state.deletions.stands(site, folder);
         state.versions.forgot(site, folder);
         state.ledger.forgot(site);
     }
@@ -260,6 +301,7 @@ impl Judge {
     /// is forgotten. What stands on other devices now, `others`, the group knows of.
     pub(crate) fn rolled_back(&self, site: usize, before: &Tree, folder: &Tree, others: &[Tree]) {
         let state = &mut *self.state.borrow_mut();
+        state.deletions.stands(site, folder);
         state.versions.rolled_back(site, before, folder, others);
         state.ledger.forgot(site);
     }
@@ -305,10 +347,11 @@ impl Judge {
         self.report(broken);
     }
 
-    /// A new engine starts on a device.
-    pub(crate) fn started(&self, site: usize) {
+    /// A new engine starts on a device, whose configuration may allow any number of deletions.
+    pub(crate) fn started(&self, site: usize, allows_deletions: bool) {
         let state = &mut *self.state.borrow_mut();
         state.ledger.started(site);
+        state.deletions.started(site, allows_deletions);
         state.versions.started(site);
     }
 

@@ -5,24 +5,24 @@
 //! ended must stand in every folder, and nothing else may.
 //!
 //! Where it cannot be told from outside what someone had been shown, both are allowed: equal texts made twice, the ten
-//! minutes after an unrelated version took a path (§8.4), a device that lost its memory, a path that an engine was changing
-//! when it ended.
+//! minutes after an unrelated version took a path (§8.4) unless it is known which text an editor had loaded, a device that
+//! lost its memory, a path that an engine was changing when it ended.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use syncline_core::api::Now;
 
-use super::{Invariant, Violation, broken, doubts::Doubts};
-use crate::{Item, Tree};
+use super::{Invariant, Violation, broken, doubts::Doubts, loads::Loads};
+use crate::{Item, Tree, digest};
 
 /// How long an edit supersedes nothing after an unrelated version took its path.
 const GRACE_MS: u64 = 600_000;
 
 /// What stands under a name: a file's bytes, or a link's target.
-type Text = (Kind, Vec<u8>);
+pub(super) type Text = (Kind, Vec<u8>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
+pub(super) enum Kind {
     File,
     Link,
 }
@@ -59,8 +59,12 @@ pub(super) struct Versions {
     known: BTreeSet<usize>,
     /// Devices that lost their memory: what is removed there may be something that they have yet to learn of again.
     forgetful: BTreeSet<usize>,
+    /// A device was put back to what it was at another time: what stands may stand nowhere else any more.
+    has_put_back: bool,
     /// What nobody knows of the folders of engines that ended.
     pub(super) doubts: Doubts,
+    /// What editors had loaded.
+    pub(super) loads: Loads,
 }
 
 impl Versions {
@@ -68,6 +72,28 @@ impl Versions {
     pub fn synced(&mut self, site: usize, path: &str, now: Now) {
         self.synced.insert((site, path.to_string()), now.unix.0);
         self.doubts.made(site, path, self.acts);
+        self.loads.replaced(site, path, now);
+    }
+
+    /// A path was to be changed, and the host cannot say whether it was.
+    pub fn unknown(&mut self, site: usize, path: &str) {
+        self.doubts.unknown(site, path);
+        self.loads.touched(site, path);
+    }
+
+    /// Someone loaded what stands at a path into an editor, which keeps the text.
+    pub fn loaded(&mut self, site: usize, path: &str, item: &Item) {
+        if let Some(text) = text(item) {
+            self.loads.load(site, path, text);
+        }
+    }
+
+    /// An engine was told that something was saved.
+    pub fn told_saved(&mut self, site: usize) {
+        for spared in self.loads.told(site) {
+            let is_spared = |ending: &Act| ending.at == spared.at && ending.path == spared.path;
+            self.past(&spared.path, spared.old.clone()).endings.retain(|ending| !is_spared(ending));
+        }
     }
 
     /// An engine asks for a path to be changed.
@@ -77,6 +103,7 @@ impl Versions {
 
     /// A new engine starts on a device: of what the last one left in doubt, nobody knows what people were shown since.
     pub fn started(&mut self, site: usize) {
+        self.loads.unsettled(site);
         for (path, since) in self.doubts.ended(site) {
             let endings = self.pasts.values_mut().flat_map(|past| &mut past.endings);
             let unsure = endings.filter(|ending| ending.site == site && ending.path == path && ending.at > since);
@@ -87,6 +114,33 @@ impl Versions {
     /// A device's wall clock was moved.
     pub fn clock_moved(&mut self, site: usize) {
         self.unsure_clocks.insert(site);
+        self.loads.unsettled(site);
+    }
+
+    /// Someone saved a text from an editor that had loaded the one before it: if something else took its place a moment
+    /// ago, he was not shown that.
+    pub fn saved_loaded(&mut self, site: usize, now: Now, path: &str, before: &Tree, after: &Tree) {
+        let spared = self.unseen(site, now, path, before);
+        self.changed(site, now, before, after);
+        if let (Some((old, until)), Some(Item::File { bytes, .. })) = (spared, after.at(path)) {
+            self.loads.spare(site, path, old, digest::content(bytes).0, self.acts, until);
+        }
+    }
+
+    /// What stands at a path and surely is unrelated to what was loaded from there, surely was not made on this device,
+    /// and surely took the path a short time ago; and until when that is short.
+    fn unseen(&self, site: usize, now: Now, path: &str, before: &Tree) -> Option<(Text, u64)> {
+        let (loaded, until) = self.loads.grace(site, path, now)?;
+        let is_unsure = self.has_put_back || self.forgetful.contains(&site) || self.unsure_clocks.contains(&site);
+        let old = before.at(path).and_then(text).filter(|old| old != loaded)?;
+        if is_unsure || self.doubts.holds(site, path) || family(path) != path {
+            return None;
+        }
+        let past = |text: &Text| self.pasts.get(&(path.to_string(), text.clone()));
+        let lives = past(loaded).is_some_and(|past| !past.makings.is_empty() && past.endings.is_empty());
+        let is_foreign = past(&old)
+            .is_some_and(|past| past.makings.iter().all(|making| making.site != site) && !past.makings.is_empty());
+        (lives && is_foreign).then_some((old, until))
     }
 
     /// Someone changed a folder.
@@ -97,6 +151,7 @@ impl Versions {
             if after.at(path) == Some(item) {
                 continue;
             }
+            self.loads.touched(site, path);
             let (old, new) = (text(item), after.at(path).and_then(text));
             let stays =
                 |old: &Text| after.items().any(|(other, item)| is_text(item, old) && family(other) == family(path));
@@ -112,6 +167,7 @@ impl Versions {
             }
         }
         for (path, item) in after.items().filter(|(path, item)| before.at(path) != Some(*item)) {
+            self.loads.touched(site, path);
             let (old, new) = (before.at(path).and_then(text), text(item));
             if let Some(new) = new.filter(|new| old.as_ref() != Some(new)) {
                 self.make(site, path, new, true);
@@ -124,6 +180,7 @@ impl Versions {
     /// A device lost its memory: what stands there is brought to the group as if it were new, and what was done there
     /// and not yet told is forgotten.
     pub fn forgot(&mut self, site: usize, folder: &Tree) {
+        self.loads.unsettled(site);
         self.restored(site);
         if !self.known.insert(site) {
             self.forgetful.insert(site);
@@ -140,6 +197,7 @@ impl Versions {
     /// and where it stands on another device it must go on living. What stood only there is gone with it.
     pub fn rolled_back(&mut self, site: usize, before: &Tree, folder: &Tree, others: &[Tree]) {
         self.known.insert(site);
+        self.has_put_back = true;
         for (path, item) in before.items() {
             let Some(old) = text(item) else { continue };
             let stands = |folder: &Tree| {
@@ -419,6 +477,63 @@ mod tests {
         versions.raced(0, "a", &"one".into());
         assert_eq!(verdict(&versions, &Tree::default()), None);
         assert_eq!(verdict(&versions, &one), None);
+    }
+
+    /// Device 1 loads `one`; `two`, made on a device, takes its place, and a minute later the editor saves `three`,
+    /// which its engine tells of so much later.
+    fn saved_over(maker: usize, told_after_ms: u64) -> Versions {
+        let folder = |text: &str| tree([("a", text)]);
+        let at = |ms| Now { unix: syncline_core::api::UnixMs(ms), ..NOW };
+        let mut versions = after(&[(1, Tree::default(), folder("one")), (maker, Tree::default(), folder("two"))]);
+        versions.loaded(1, "a", &"one".into());
+        versions.synced(1, "a", at(1_000));
+        versions.saved_loaded(1, at(61_000), "a", &folder("two"), &folder("three"));
+        versions.loads.telling(1, at(61_000 + told_after_ms), "a", &digest::content(b"three").0);
+        versions.loads.saved(1);
+        versions.told_saved(1);
+        versions
+    }
+
+    #[test]
+    fn what_an_editor_did_not_show_is_not_ended_by_its_save() {
+        let rest = tree([("a", "three"), ("a (conflict 00000000)", "one")]);
+        let whole = rest.clone().with("a (conflict 11111111)", "two");
+        for (maker, told_after_ms, must_live) in [(0, 1_000, true), (1, 1_000, false), (0, 500_000, false)] {
+            let versions = saved_over(maker, told_after_ms);
+            assert_eq!(verdict(&versions, &whole), None);
+            assert_eq!(verdict(&versions, &rest), must_live.then_some(Invariant::NoLoss));
+        }
+    }
+
+    #[test]
+    fn what_surely_replaced_the_loaded_text_may_be_ended_by_a_save() {
+        let folder = |text: &str| tree([("a", text)]);
+        let mut versions = after(&[(0, Tree::default(), folder("one")), (0, folder("one"), folder("two"))]);
+        versions.loaded(1, "a", &"one".into());
+        versions.synced(1, "a", NOW);
+        assert_eq!(versions.unseen(1, NOW, "a", &folder("two")), None);
+    }
+
+    #[test]
+    fn nobody_knows_what_an_editor_did_not_show_after_any_doubt() {
+        let folder = |text: &str| tree([("a", text)]);
+        let doubts: [fn(&mut Versions); 6] = [
+            |versions| versions.synced(1, "a", NOW),
+            |versions| versions.unknown(1, "a"),
+            |versions| versions.started(1),
+            |versions| versions.clock_moved(1),
+            |versions| versions.forgot(1, &Tree::default()),
+            |versions| versions.changed(1, NOW, &tree([("a", "two")]), &Tree::default()),
+        ];
+        let shown = |doubt: fn(&mut Versions)| {
+            let mut versions = after(&[(1, Tree::default(), folder("one")), (0, Tree::default(), folder("two"))]);
+            versions.loaded(1, "a", &"one".into());
+            versions.synced(1, "a", NOW);
+            doubt(&mut versions);
+            versions.unseen(1, NOW, "a", &folder("two")).is_none()
+        };
+        assert!(!shown(|_| {}));
+        assert!(doubts.into_iter().all(shown));
     }
 
     #[test]

@@ -50,6 +50,7 @@ impl World {
         for open in std::mem::take(&mut self[site].belongings.open) {
             self[site].disk().close(open);
         }
+        self[site].belongings.loaded.clear();
         let others = self.sites().filter(|other| *other != site).map(|other| self[other].tree()).collect::<Vec<_>>();
         self.judge.rolled_back(site.0, &before, &self[site].tree(), &others);
     }

@@ -8,11 +8,20 @@ use crate::{Open, Snapshot};
 /// So many backups of a folder are kept, and so many images of a device.
 const KEPT_MAX: usize = 3;
 
+/// A text that an editor loaded from a path, or saved there; it does not hold the file open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Loaded {
+    pub path: String,
+    pub bytes: Vec<u8>,
+}
+
 /// What belongs to the people of one device.
 #[derive(Default)]
 pub(crate) struct Belongings {
     /// Files that programs hold open, in the order in which they were opened.
     pub open: Vec<Open>,
+    /// What editors have in memory.
+    pub loaded: Vec<Loaded>,
     backups: VecDeque<Snapshot>,
     images: VecDeque<Image>,
 }

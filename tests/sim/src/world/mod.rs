@@ -26,6 +26,7 @@ use syncline_core::api::{
     Command, Config, Event, GroupConfig, GroupId, Hint, LinkId, Membership, RootConfig, RootId, TaskId,
 };
 
+pub(crate) use self::belongings::Loaded;
 use self::pipe::Pipe;
 pub use self::{
     clock::{Asleep, Clock},
@@ -234,6 +235,9 @@ impl World {
 
     /// Gives an engine an event of the test's own.
     pub fn tell(&mut self, site: SiteId, event: Event) {
+        if matches!(event, Event::Command { command: Command::AllowDeletions { .. } }) {
+            self.judge.allowed_deletions(site.0);
+        }
         let outside = self[site].handle(event);
         self.route(site, outside);
     }

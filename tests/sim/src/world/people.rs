@@ -1,7 +1,7 @@
 //! What people do to a device's folder, told to the judge.
 
-use super::{SiteId, World};
-use crate::Tree;
+use super::{SiteId, World, belongings::Loaded};
+use crate::{Item, Tree};
 
 /// Where the bytes are that a program wrote to a file that it held open.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,38 @@ impl World {
     pub fn open_file(&mut self, site: SiteId, path: &str) {
         let open = self[site].disk().open(path);
         self[site].belongings.open.push(open);
+    }
+
+    /// Someone on a device loads a file into an editor, which keeps its text until the power fails.
+    ///
+    /// # Panics
+    /// If no file stands there.
+    pub fn load_file(&mut self, site: SiteId, path: &str) {
+        let bytes = self[site].disk().read(path).expect("a file to load").to_vec();
+        self.keep_loaded(site, path, bytes);
+    }
+
+    /// An editor saves a text at the path that it had loaded the last one from, whatever stands there now: in place, or by
+    /// a new file that is renamed over the old one. It keeps the text.
+    ///
+    /// # Panics
+    /// If no file can stand there.
+    pub fn save_loaded(&mut self, site: SiteId, path: &str, bytes: &[u8], renames: bool) {
+        let before = self[site].tree();
+        match renames {
+            true => self[site].disk().replace(path, bytes),
+            false => self[site].disk().write(path, bytes),
+        }
+        let state = &self[site];
+        self.judge.saved_loaded(site.0, state.clock().now(), path, &before, &state.tree());
+        self.keep_loaded(site, path, bytes.to_vec());
+    }
+
+    fn keep_loaded(&mut self, site: SiteId, path: &str, bytes: Vec<u8>) {
+        self.judge.loaded(site.0, path, &Item::from(bytes.clone()));
+        let loaded = &mut self[site].belongings.loaded;
+        loaded.retain(|loaded| loaded.path != path);
+        loaded.push(Loaded { path: path.into(), bytes });
     }
 
     /// One of the files that programs on a device hold open is written anew, and closed if asked for; none if there is no

@@ -7,7 +7,9 @@ use std::collections::{BTreeSet, VecDeque};
 
 use syncline_core::{
     Engine,
-    api::{Action, Config, Event, Failure, LinkId, Monotonic, Notice, Outcome, Seed, TaskId, Work},
+    api::{
+        Action, Config, Event, Failure, LinkId, Membership, Monotonic, Notice, Outcome, RootConfig, Seed, TaskId, Work,
+    },
 };
 
 use super::{
@@ -238,7 +240,8 @@ impl Site {
         if self.host.store.pairs().next().is_none() {
             self.judge.forgot(self.number, &self.host.disk.tree());
         }
-        self.judge.started(self.number);
+        let allows = |root: &RootConfig| root.allow_deletions || root.membership == Membership::Emptied;
+        self.judge.started(self.number, self.config.roots.iter().any(allows));
         let bytes = std::iter::repeat_with(|| self.chance.u8(..)).take(32).collect();
         let engine = Engine::new(self.config.clone(), Seed { bytes }).expect("the configuration is sound");
         (self.engine, self.deadline) = (Some(engine), None);
@@ -288,8 +291,9 @@ impl Site {
         for done in done.into_iter().rev() {
             self.host.take_back(done.undone, chance);
         }
-        // The programs that held files open end, too.
+        // The programs that held files open end, too, and editors with what they had loaded.
         self.belongings.open.clear();
+        self.belongings.loaded.clear();
         self.host.disk.lose_power(chance)
     }
 
@@ -445,7 +449,7 @@ impl Site {
             format!("device {number} has two saves in flight")
         });
         let own = is_save.then(|| self.engine.as_ref()?.replica()).flatten();
-        self.judge.asked(number, own, &work);
+        self.judge.asked(number, self.clock.now(), own, &work);
         if is_save {
             self.save = Some(task);
         }

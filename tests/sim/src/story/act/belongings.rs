@@ -1,12 +1,18 @@
-//! Files that programs hold open, backups, and folders that are copied whole.
+//! Files that programs hold open, texts that editors have in memory, backups, and folders that are copied whole.
 
 use syncline_core::api::Membership;
 
 use super::{Act, ActKind, can_hold, is_directory, is_file};
-use crate::{SiteId, World, world::Written};
+use crate::{
+    Item, SiteId, World,
+    world::{Loaded, Written},
+};
 
 /// The most files that the programs of one device hold open.
 const OPEN_MAX: usize = 4;
+
+/// The most texts that the editors of one device have in memory.
+const LOADED_MAX: usize = 4;
 
 /// The most devices of a group that folders are still copied to others in.
 const DEVICES_MAX: usize = 8;
@@ -19,6 +25,8 @@ impl Act {
         match self.kind {
             ActKind::OpenFile => self.open(world, site),
             ActKind::WriteOpen => self.write_open(world, site),
+            ActKind::Load => self.load(world, site),
+            ActKind::SaveLoaded => self.save_loaded(world, site),
             ActKind::BackUp => {
                 let folder = world[site].disk().snapshot();
                 world[site].belongings.back_up(folder);
@@ -54,6 +62,31 @@ impl Act {
         };
         let end = if closes { ", and closes it" } else { "" };
         Some(format!("writes {text:?} to the file that a program holds open and that {place}{end}"))
+    }
+
+    fn load(&self, world: &mut World, site: SiteId) -> Option<String> {
+        let path = self.pick(&world[site].tree(), self.at, |item| is_file(Some(item)))?;
+        world.load_file(site, &path);
+        let loaded = &mut world[site].belongings.loaded;
+        loaded.drain(..loaded.len().saturating_sub(LOADED_MAX));
+        Some(format!("loads `{path}` into an editor"))
+    }
+
+    /// Saves a text over which another one came, if there is one.
+    fn save_loaded(&self, world: &mut World, site: SiteId) -> Option<String> {
+        let tree = world[site].tree();
+        let loaded = world[site].belongings.loaded.iter();
+        let can_save = |path: &str| can_hold(&tree, path) && tree.at(path).is_none_or(|item| is_file(Some(item)));
+        let savable: Vec<_> = loaded.filter(|loaded| can_save(&loaded.path)).collect();
+        let is_replaced = |loaded: &&&Loaded| matches!(tree.at(&loaded.path), Some(Item::File { bytes, .. }) if *bytes != loaded.bytes);
+        let replaced: Vec<_> = savable.iter().filter(is_replaced).copied().collect();
+        let choice = if replaced.is_empty() { &savable } else { &replaced };
+        let path = choice.get(usize::from(self.at).checked_rem(choice.len())?)?.path.clone();
+        let over = if replaced.is_empty() { "" } else { ", over another text than it had loaded" };
+        let (text, renames) = (self.text(), self.to.is_multiple_of(2));
+        world.save_loaded(site, &path, text.as_bytes(), renames);
+        let how = if renames { "by a new file" } else { "in place" };
+        Some(format!("saves {text:?} as `{path}` {how} from an editor{over}"))
     }
 
     fn restore(&self, world: &mut World, site: SiteId) -> Option<String> {

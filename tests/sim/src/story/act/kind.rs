@@ -79,11 +79,15 @@ pub enum ActKind {
     RestoreFile,
     /// Copies the folder with all that is in it to another device, and syncs that, too.
     CopyRoot,
+    /// Loads a file into an editor, which keeps its text in memory.
+    Load,
+    /// Saves a text from an editor where it had loaded the last one, whatever stands there by now.
+    SaveLoaded,
 }
 
 impl ActKind {
     /// All of them.
-    pub const ALL: [ActKind; 37] = [
+    pub const ALL: [ActKind; 39] = [
         ActKind::Write,
         ActKind::WriteSame,
         ActKind::Edit,
@@ -121,6 +125,8 @@ impl ActKind {
         ActKind::RestoreDirectory,
         ActKind::RestoreFile,
         ActKind::CopyRoot,
+        ActKind::Load,
+        ActKind::SaveLoaded,
     ];
 
     /// Each costs as much as a hundred others, or moves nearly everything.
@@ -136,13 +142,17 @@ impl ActKind {
             ActKind::OpenFile => Some(ActKind::WriteOpen),
             ActKind::RestoreBackup | ActKind::RestoreDirectory | ActKind::RestoreFile => Some(ActKind::BackUp),
             ActKind::BackUp => Some(ActKind::RestoreFile),
+            ActKind::Load => Some(ActKind::SaveLoaded),
+            ActKind::SaveLoaded => Some(ActKind::Load),
             _ => None,
         }
     }
 
     /// It is about what people have beside the folder.
     pub(super) fn is_about_belongings(self) -> bool {
-        use ActKind::{BackUp, CopyRoot, OpenFile, RestoreBackup, RestoreDirectory, RestoreFile, WriteOpen};
-        matches!(self, OpenFile | WriteOpen | BackUp | RestoreBackup | RestoreDirectory | RestoreFile | CopyRoot)
+        use ActKind::{BackUp, CopyRoot, Load, OpenFile, SaveLoaded, WriteOpen};
+        use ActKind::{RestoreBackup, RestoreDirectory, RestoreFile};
+        let restores = matches!(self, RestoreBackup | RestoreDirectory | RestoreFile);
+        restores || matches!(self, OpenFile | WriteOpen | Load | SaveLoaded | BackUp | CopyRoot)
     }
 }
