@@ -120,10 +120,10 @@ impl Versions {
     /// Someone saved a text from an editor that had loaded the one before it: if something else took its place a moment
     /// ago, he was not shown that.
     pub fn saved_loaded(&mut self, site: usize, now: Now, path: &str, before: &Tree, after: &Tree) {
-        let spared = self.unseen(site, now, path, before);
+        let (spared, at) = (self.unseen(site, now, path, before), self.acts + 1);
         self.changed(site, now, before, after);
         if let (Some((old, until)), Some(Item::File { bytes, .. })) = (spared, after.at(path)) {
-            self.loads.spare(site, path, old, digest::content(bytes).0, self.acts, until);
+            self.loads.spare(site, path, old, digest::content(bytes).0, at, until);
         }
     }
 

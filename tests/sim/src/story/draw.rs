@@ -30,6 +30,10 @@ pub fn draw_from(swarm: Swarm, workload: u64, schedule: u64, acts: u16) -> Story
     swarm.of(Story { seed, devices, shape, watchers: weather.watchers, platforms, turns })
 }
 
+/// Who works with an editor that keeps texts saves so many times more often than anything else is done: only the first
+/// save after a conflict shows what it was about.
+const EDITOR_WEIGHT: usize = 3;
+
 /// What people of one story tend to do.
 struct Habits {
     kinds: Vec<ActKind>,
@@ -44,6 +48,9 @@ impl Habits {
         kinds.extend([ActKind::Write, ActKind::Edit, ActKind::Delete]);
         let needed: Vec<ActKind> = kinds.iter().filter_map(|kind| kind.needs()).collect();
         kinds.extend(needed);
+        if kinds.contains(&ActKind::SaveLoaded) {
+            kinds.extend([ActKind::SaveLoaded; EDITOR_WEIGHT]);
+        }
         Habits { kinds, places: [2, 4, 12][chance.pick(3)] }
     }
 

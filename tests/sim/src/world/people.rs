@@ -16,9 +16,17 @@ pub enum Written {
 
 impl World {
     /// People changed a device's folder, which was like this before.
-    pub fn people_changed(&self, site: SiteId, before: &Tree) {
-        let state = &self[site];
-        self.judge.people_changed(site.0, state.clock().now(), before, &state.tree());
+    pub fn people_changed(&mut self, site: SiteId, before: &Tree) {
+        let (now, after) = (self[site].clock().now(), self[site].tree());
+        self.judge.people_changed(site.0, now, before, &after);
+        // Who changes a file by other means loads it anew: an editor lags behind what comes from elsewhere only.
+        for loaded in std::mem::take(&mut self[site].belongings.loaded) {
+            match after.at(&loaded.path) {
+                item if item == before.at(&loaded.path) => self[site].belongings.loaded.push(loaded),
+                Some(Item::File { bytes, .. }) => self.keep_loaded(site, &loaded.path, bytes.clone()),
+                _ => {}
+            }
+        }
     }
 
     /// A program on a device opens a file and keeps it open, until the power fails.
