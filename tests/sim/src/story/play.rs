@@ -259,6 +259,16 @@ mod tests {
     }
 
     #[test]
+    fn an_editor_saves_over_what_came_after_it_loaded() {
+        use ActKind::{Edit, Load, SaveLoaded, Write};
+        // Device 1 loads the plain file beside a conflict copy; device 0 replaces it before the editor saves.
+        let turns = vec![turn(0, Write, 0, 0), turn(1, Load, 1, 0), turn(0, Edit, 1, 1), turn(1, SaveLoaded, 0, 1)];
+        let told = played(turns, Vec::new()).told;
+        let saves = told.iter().filter(|line| line.contains("from an editor, over another text than it had loaded"));
+        assert_eq!(saves.count(), 1, "{told:#?}");
+    }
+
+    #[test]
     fn an_open_file_a_backup_and_a_copied_root_are_told_and_judged() {
         use ActKind::{
             BackUp, CopyRoot, Edit, OpenFile, RestoreBackup, RestoreDirectory, RestoreFile, Write, WriteOpen,
