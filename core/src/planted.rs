@@ -115,7 +115,7 @@ faults! {
     NoDebounce = "no-debounce",
     /// `Root::decide_deletions` holds no deletions, however many there are.
     DeletionsNotHeld = "deletions-not-held",
-    /// `Root::confirmed` takes what went missing while the engine did not run for what never came here.
+    /// `Root::vanished` takes what went missing while the engine did not run for what never came here.
     OfflineDeletionForgotten = "offline-deletion-forgotten",
     /// `Root::listed` does not look for what is missing behind the last name of a directory.
     ListingTailUnseen = "listing-tail-unseen",

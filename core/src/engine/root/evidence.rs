@@ -79,7 +79,12 @@ impl Root {
     }
 
     /// A listing lacks what base has: it and all below it are in question.
-    pub(super) fn vanished(&mut self, path: &str) {
+    pub(super) fn vanished(&mut self, shared: &mut Shared, path: &str) {
+        if planted(Planted::OfflineDeletionForgotten) && self.phase == Phase::Scanning {
+            self.evidence.held.extend(self.base.below(path));
+            self.evidence.held.insert(path.to_string());
+            return self.restore_held(shared);
+        }
         for below in self.base.below(path) {
             self.look(below);
         }
@@ -141,10 +146,6 @@ impl Root {
         marker: bool,
     ) {
         let missing = self.sort_out(shared, paths, results, marker);
-        if planted(Planted::OfflineDeletionForgotten) && self.phase == Phase::Scanning {
-            self.evidence.held.extend(missing);
-            return self.restore_held(shared);
-        }
         self.evidence.confirmed.extend(missing);
     }
 

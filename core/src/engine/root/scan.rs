@@ -172,7 +172,7 @@ impl Root {
             self.seen(shared, &job, entry, &known);
         }
         for name in missing {
-            self.vanished(&path::join(&job.directory, &name));
+            self.vanished(shared, &path::join(&job.directory, &name));
         }
         if more && last.is_some() {
             self.scan.queue.push_front(ListJob { after: last, ..job });
