@@ -192,12 +192,11 @@ impl Replica {
     /// Brings the disk, which is as base says, to the view.
     fn project(&mut self, number: usize, now_ms: u64) {
         let mut view = self.view();
-        let live: Dots = self.live().map(|(dot, _)| *dot).collect();
         for (path, shown) in &mut view {
             let Some(base) = self.base.get(path) else { continue };
             let derived = base.dots.iter().all(|dot| shown.dots.contains(dot) || shown.past.contains(dot));
-            // Someone here edited the copy beside it, and so knows both.
-            let made_beside = shown.dots.iter().all(|dot| dot.0 == number) && !base.dots.is_disjoint(&live);
+            // Someone here made it beside the other one, and so knows both.
+            let made_beside = shown.dots.iter().all(|dot| dot.0 == number);
             let made_here = shown.dots.iter().any(|dot| dot.0 == number && !base.dots.contains(dot));
             shown.taken_ms = match base.text == shown.text || derived {
                 true if base.text == shown.text && made_here => None,

@@ -292,8 +292,7 @@ impl Device {
     fn grace(&self, old: &BaseEntry, new: Option<&Standing>) -> Option<UnixMs> {
         let (Some(before), Some(new)) = (&old.standing, new) else { return old.grace_until.filter(|_| false) };
         let is_unrelated = before.dots.iter().any(|dot| !new.shown.contains(dot));
-        let made_beside = new.dots.iter().all(|dot| dot.author == self.author)
-            && before.dots.iter().any(|dot| self.merged.is_live(dot));
+        let made_beside = new.dots.iter().all(|dot| dot.author == self.author);
         match (is_unrelated, made_beside) {
             (true, true) => None,
             (true, false) => Some(self.now.plus(GRACE_MS)),
