@@ -46,7 +46,18 @@ impl Root {
         let full = path::join(&change.directory, &change.name);
         let brings = |shown: &Shown| shown.dots.iter().any(|dot| !self.stands_elsewhere(&full, &shown.content, dot));
         let is_brought = matches!(change.put, Put::File { .. } | Put::Symlink { .. });
-        is_brought && change.aside_of.is_none() && change.wish.as_ref().is_some_and(brings)
+        let is_new = is_brought && change.aside_of.is_none() && !self.has_stepped_aside(change);
+        is_new && change.wish.as_ref().is_some_and(brings)
+    }
+
+    /// What it brings waits beside its path already, maybe being looked at: once is enough.
+    fn has_stepped_aside(&self, change: &ReadyChange) -> bool {
+        let plain = change.conflict_of.as_ref().unwrap_or(&change.name);
+        change.wish.as_ref().is_some_and(|wish| {
+            let mut names = (0..ROUNDS_MAX).filter_map(|round| conflict::last_copy_name(plain, &wish.content, round));
+            names
+                .any(|name| self.base.standing(&change.directory, &name).is_some_and(|old| old.content == wish.content))
+        })
     }
 
     /// Puts what a change brings beside its path first, under a name of its own as a conflict copy has it: then what
