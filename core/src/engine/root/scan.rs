@@ -100,7 +100,9 @@ impl Scan {
 
     /// A path could be read, or nothing is there any more.
     pub fn forget_unreadable(&mut self, path: &str) {
-        if let Some((directory, name)) = path::split(path)
+        // Asked for every entry of every listing, and nearly always there is nothing.
+        if !self.oddities.is_empty()
+            && let Some((directory, name)) = path::split(path)
             && let Some(oddities) = self.oddities.get_mut(directory)
         {
             oddities.unreadable.remove(name.as_str());

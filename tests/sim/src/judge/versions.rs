@@ -194,7 +194,8 @@ impl Versions {
 
     /// A device and its memory were put back as they were at another time. What it forgot is as after
     /// [`forgot`](Versions::forgot), but it tells nothing of what stands there no more: that was never removed for others,
-    /// and where it stands on another device it must go on living. What stood only there is gone with it.
+    /// and where it stands on another device it must go on living, unless that is what someone had ended before. What stood
+    /// only there is gone with it.
     pub fn rolled_back(&mut self, site: usize, before: &Tree, folder: &Tree, others: &[Tree]) {
         self.known.insert(site);
         self.has_put_back = true;
@@ -203,7 +204,10 @@ impl Versions {
             let stands = |folder: &Tree| {
                 folder.items().any(|(other, item)| text(item).as_ref() == Some(&old) && family(other) == family(path))
             };
-            if !stands(folder) && !others.iter().any(stands) {
+            let is_ended = |past: &Past| !past.endings.is_empty();
+            let stands_on =
+                others.iter().any(stands) && !self.pasts.get(&(family(path), old.clone())).is_some_and(is_ended);
+            if !stands(folder) && !stands_on {
                 self.acts += 1;
                 let path = path.to_string();
                 let ending = Act {
@@ -468,6 +472,16 @@ mod tests {
         assert_eq!(verdict(&put_back(&[]), &both), None);
         assert_eq!(verdict(&put_back(std::slice::from_ref(&both)), &one), Some(Invariant::NoLoss));
         assert_eq!(verdict(&put_back(std::slice::from_ref(&both)), &both), None);
+    }
+
+    #[test]
+    fn what_others_have_of_a_device_put_back_may_be_what_was_ended_there() {
+        let (copy, none) = (tree([("a (conflict 00000000)", "one")]), Tree::default());
+        let back = tree([("a", "one")]);
+        let mut versions = after(&[(0, none.clone(), copy.clone()), (0, copy.clone(), none.clone())]);
+        versions.changed(0, NOW, &none, &back);
+        versions.rolled_back(0, &back, &none, std::slice::from_ref(&copy));
+        assert_eq!(verdict(&versions, &none), None);
     }
 
     #[test]
