@@ -3,6 +3,10 @@
 use super::{Act, ActKind, Run, Shape, Story, Swarm, Trouble, TroubleKind, Turn};
 use crate::{Numbers, Traits, WatcherTraits, chance::Pick};
 
+/// How many devices a story has, each number so many times in 40: most of what can go wrong needs no more than three, and
+/// a group costs by the square of its size.
+const DEVICES: [(u8, usize); 7] = [(2, 16), (3, 12), (4, 6), (5, 3), (6, 1), (7, 1), (8, 1)];
+
 /// A story of so many acts: what people do comes from `workload`, everything else from `schedule`.
 ///
 /// Which kinds of acts and troubles occur, how often, and how much time passes, is drawn for each story anew: some have
@@ -15,7 +19,8 @@ pub fn draw(workload: u64, schedule: u64, acts: u16) -> Story {
 pub fn draw_from(swarm: Swarm, workload: u64, schedule: u64, acts: u16) -> Story {
     let mut people = fastrand::Rng::with_seed(workload);
     let mut fate = fastrand::Rng::with_seed(schedule ^ 0x5eed_5eed_5eed_5eed);
-    let devices = [2, 2, 2, 3, 3, 3, 4, 4, 5, 8][people.pick(10)];
+    let sizes: Vec<u8> = DEVICES.iter().flat_map(|(devices, weight)| std::iter::repeat_n(*devices, *weight)).collect();
+    let devices = sizes[people.pick(sizes.len())];
     let shape = [Shape::Mesh, Shape::Mesh, Shape::Chain, Shape::Star][fate.pick(4)];
     let habits = Habits::draw(&mut people);
     let weather = Weather::draw(&mut fate);

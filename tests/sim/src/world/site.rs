@@ -41,6 +41,9 @@ pub struct Counts {
     pub commits: u64,
 }
 
+/// After each so many events, an engine that says that nothing is due is woken all the same.
+const UNDUE_EVERY: u64 = 32;
+
 /// Tells the work that is not to be carried out yet.
 type Hold = Box<dyn Fn(&Work) -> bool>;
 
@@ -333,6 +336,11 @@ impl Site {
         let is_saved = matches!(event, Event::Completed { outcome: Outcome::Saved, .. });
         let actions = engine.handle(self.clock.now(), event);
         self.deadline = engine.deadline();
+        let is_due = self.deadline.is_some_and(|deadline| deadline <= self.clock.now().monotonic);
+        if !is_due && self.counts.events % UNDUE_EVERY == 0 {
+            let actions = engine.handle(self.clock.now(), Event::Wake);
+            self.check_undue(&actions);
+        }
         self.check_bounds(&actions);
         let (mut outside, mut says_applied) = (Vec::new(), false);
         for action in actions {

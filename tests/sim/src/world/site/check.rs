@@ -32,6 +32,13 @@ impl Site {
         });
     }
 
+    /// An engine does at once what it can do: one that says that nothing is due does nothing when it is woken.
+    pub(super) fn check_undue(&self, actions: &[Action]) {
+        self.judge.must(Invariant::Convergence, actions.is_empty(), || {
+            format!("device {} could go on and waited for an event: {actions:?}", self.number)
+        });
+    }
+
     /// §2.5: however much there is to do, one call returns a bounded part of it.
     pub(super) fn check_bounds(&self, actions: &[Action]) {
         let number = self.number;
