@@ -46,7 +46,8 @@ pub struct Stat {
     #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
     pub file_id: u64,
     /// The modification time lay so far back when this was read (20 ms; 2 s on coarse file systems) that a later
-    /// write must show another one.
+    /// write must show another one, and so did the change time where it is coarse (whole seconds or worse): what is put
+    /// there with an old modification time shows itself by that alone.
     pub settled: bool,
 }
 

@@ -53,15 +53,16 @@ fn convert(stat: &rustix::fs::Stat, now_ns: i64) -> Stat {
         _ => EntryKind::Special,
     };
     let modified_ns = nanoseconds(stat.st_mtime as i64, stat.st_mtime_nsec as i64);
+    let changed_ns = nanoseconds(stat.st_ctime as i64, stat.st_ctime_nsec as i64);
     Stat {
         kind,
         size: if kind == EntryKind::File { u64::try_from(stat.st_size).unwrap_or(0) } else { 0 },
         // Links have no permissions of their own; what systems show for them differs.
         mode: if kind == EntryKind::Symlink { 0 } else { (stat.st_mode & 0o777) as u16 },
         modified_ns,
-        changed_ns: nanoseconds(stat.st_ctime as i64, stat.st_ctime_nsec as i64),
+        changed_ns,
         file_id: stat.st_ino as u64,
-        settled: settled(modified_ns, now_ns),
+        settled: settled(modified_ns, now_ns) && is_change_told(changed_ns, now_ns),
     }
 }
 
@@ -70,6 +71,12 @@ fn convert(stat: &rustix::fs::Stat, now_ns: i64) -> Stat {
 fn settled(modified_ns: i64, now_ns: i64) -> bool {
     let needed = if modified_ns % SECOND_NS == 0 { SETTLE_COARSE_NS } else { SETTLE_NS };
     now_ns.abs_diff(modified_ns) >= needed.unsigned_abs()
+}
+
+/// A file that is put there after `now` with an old modification time, as backups do, shows another change time than
+/// `changed_ns`: fine ones always do, coarse ones after a while, and where there are none (0) nothing does.
+fn is_change_told(changed_ns: i64, now_ns: i64) -> bool {
+    changed_ns % SECOND_NS != 0 || settled(changed_ns, now_ns)
 }
 
 fn nanoseconds(seconds: i64, nanoseconds: i64) -> i64 {
@@ -99,6 +106,14 @@ mod tests {
         let now = 1_700_000_001_500_000_000;
         assert!(!settled(1_700_000_000_000_000_000, now));
         assert!(settled(1_699_999_999_000_000_000, now));
+    }
+
+    #[test]
+    fn a_coarse_change_time_is_told_late() {
+        let now = 1_700_000_001_500_000_000;
+        assert!(!is_change_told(1_700_000_000_000_000_000, now));
+        assert!(is_change_told(1_699_999_999_000_000_000, now));
+        assert!(is_change_told(now - 1, now) && is_change_told(0, now));
     }
 
     #[test]

@@ -29,7 +29,6 @@ impl Root {
         if found.as_ref().is_some_and(|found| found.content == Content::Directory)
             && self.stays_retained(directory, name)
         {
-            self.was_read(&full);
             self.resolve_doubt(shared, &full);
             let entry = self.base.entry(directory, name).cloned().unwrap_or_default();
             return self.base.set(directory, name, BaseEntry { stat, intent: None, ..entry });
@@ -38,7 +37,9 @@ impl Root {
             self.retry_later(shared.now.monotonic, &full, Cause::Surprise);
             return;
         }
-        if found.is_some() || self.base.standing(directory, name).is_some() {
+        // Of a directory that is seen nothing is read yet: only its listing does that.
+        let is_unlisted = found.as_ref().is_some_and(|found| found.content == Content::Directory);
+        if !is_unlisted && (found.is_some() || self.base.standing(directory, name).is_some()) {
             self.was_read(&full);
         }
         self.resolve_doubt(shared, &full);

@@ -29,6 +29,8 @@ pub struct Evidence {
     deleting: BTreeSet<String>,
     /// Missing twice, and so many that a person must say so.
     held: BTreeSet<String>,
+    /// Held ones that are looked at once more, for something may stand there again.
+    held_looks: BTreeSet<String>,
     /// Paths at which something stands in the place of a directory that is not empty in base.
     supplanted: BTreeSet<String>,
     /// When how many files were deleted last.
@@ -62,14 +64,17 @@ impl Evidence {
 
     /// How many deletions are held.
     pub fn held(&self) -> usize {
-        self.held.len()
+        self.held.len().saturating_add(self.held_looks.len())
     }
 }
 
 impl Root {
     /// Looks at one path, whatever stands there.
     pub(super) fn look(&mut self, path: String) {
-        if self.busy.contains(&path) {
+        if self.evidence.held.remove(&path) {
+            self.evidence.held_looks.insert(path.clone());
+            self.evidence.looks.push(path);
+        } else if self.busy.contains(&path) {
             self.fetches.contest(&path);
             self.again.insert(path);
         } else {
@@ -85,10 +90,12 @@ impl Root {
             self.evidence.held.insert(path.to_string());
             return self.restore_held(shared);
         }
-        for below in self.base.below(path) {
-            self.look(below);
+        // What is held is known to be missing.
+        for below in self.base.below(path).into_iter().chain([path.to_string()]) {
+            if !self.is_held(&below) {
+                self.look(below);
+            }
         }
-        self.look(path.to_string());
     }
 
     pub(super) fn evidence_turn(&mut self, shared: &mut Shared) {
@@ -154,7 +161,18 @@ impl Root {
         self.evidence.probing = self.evidence.probing.saturating_sub(1);
         for path in paths {
             self.unreadable(shared, &path, failure);
-            self.free(&path);
+            self.looked_in_vain(&path);
+        }
+    }
+
+    /// A look showed nothing that stands: its path is free, or held as it was.
+    fn looked_in_vain(&mut self, path: &str) {
+        if !self.evidence.held_looks.remove(path) {
+            return self.free(path);
+        }
+        self.evidence.held.insert(path.to_string());
+        if self.again.remove(path) {
+            self.look(path.to_string());
         }
     }
 
@@ -176,10 +194,13 @@ impl Root {
         for path in paths {
             let result = results.next();
             if matches!(result, Some(ProbeResult::Failed { failure: Failure::Missing })) {
-                self.scan.forget_unreadable(&path);
+                self.was_read(&path);
             }
             match result {
                 Some(ProbeResult::Present { stat }) => self.present(shared, &path, stat),
+                Some(ProbeResult::Failed { failure: Failure::Missing }) if self.evidence.held_looks.contains(&path) => {
+                    self.looked_in_vain(&path);
+                }
                 Some(ProbeResult::Failed { failure: Failure::Missing }) if self.is_in_question(&path) => {
                     missing.push(path)
                 }
@@ -192,9 +213,9 @@ impl Root {
                 }
                 Some(ProbeResult::Failed { failure }) => {
                     self.unreadable(shared, &path, &failure);
-                    self.free(&path);
+                    self.looked_in_vain(&path);
                 }
-                None => self.free(&path),
+                None => self.looked_in_vain(&path),
             }
         }
         missing
@@ -204,11 +225,12 @@ impl Root {
         // Only what was seen while it was looked at calls for another look, and that after this one's end: a look that
         // calls for itself never ends.
         let seen_again = self.again.remove(path);
-        self.free(path);
+        self.release(path);
         let Some((directory, name)) = path::split(path) else { return };
         match stat.kind {
             // It can only be in the way of something.
             EntryKind::Special | EntryKind::Unnameable => {
+                self.was_read(path);
                 self.failed_at(shared, path, NoticeCode::Unwritable, &Failure::Changed);
             }
             kind => {
@@ -288,18 +310,21 @@ impl Root {
 
     /// Its deletion waits for a person.
     pub(super) fn is_held(&self, path: &str) -> bool {
-        self.evidence.held.contains(path)
+        self.evidence.held.contains(path) || self.evidence.held_looks.contains(path)
     }
 
     /// Something stands at a path whose deletion was held.
     pub(super) fn release(&mut self, path: &str) {
         self.evidence.held.remove(path);
+        self.evidence.held_looks.remove(path);
         self.free(path);
     }
 
     /// Goes on with the deletions that were held: they are looked at once more, for time has passed.
     pub(super) fn allow_held(&mut self, shared: &mut Shared) {
-        self.evidence.allowed = !self.evidence.held.is_empty();
+        self.evidence.allowed = self.evidence.held() > 0;
+        // Looks that are under way count for the decision, too.
+        self.evidence.held_looks.clear();
         for path in core::mem::take(&mut self.evidence.held) {
             self.evidence.looks.push(path);
         }
@@ -309,13 +334,14 @@ impl Root {
     /// Brings back what held deletions had removed: nothing stands there as far as base knows, so the view is carried
     /// out again.
     pub(super) fn restore_held(&mut self, shared: &mut Shared) {
-        for path in core::mem::take(&mut self.evidence.held) {
-            if let Some((directory, name)) = path::split(&path) {
-                self.base.set(directory, &name, crate::tree::base::BaseEntry::default());
-                self.store_base(shared, directory, &name);
-            }
-            self.free(&path);
+        let held = core::mem::take(&mut self.evidence.held);
+        let looks = core::mem::take(&mut self.evidence.held_looks);
+        for (directory, name) in held.iter().chain(&looks).filter_map(|path| path::split(path)) {
+            self.base.set(directory, &name, crate::tree::base::BaseEntry::default());
+            self.store_base(shared, directory, &name);
         }
+        // A path that is being looked at is free after that.
+        held.iter().for_each(|path| self.free(path));
         self.projection.sweep(String::new());
     }
 }

@@ -37,8 +37,10 @@ pub enum Cause {
 }
 
 impl Root {
-    /// Looks at a path again later, each time after twice the time.
+    /// Looks at a path again later, each time after twice the time. What could not be read stays so whatever else fails
+    /// there: once it is read, the rest is tried again by itself.
     pub(super) fn retry_later(&mut self, now: Monotonic, path: &str, cause: Cause) {
+        let cause = if self.is_unread(path) { Cause::Reading } else { cause };
         let delay_ms = match self.retries.get(path) {
             Some(retry) => retry.delay_ms.saturating_mul(2).clamp(RETRY_MS_MIN, RETRY_MS_MAX),
             None if cause == Cause::Surprise => 0,
@@ -88,10 +90,15 @@ impl Root {
         self.retries.values().filter(|retry| retry.at.is_some() && retry.is_momentary()).count()
     }
 
-    /// A path could be read, which says nothing of writing it.
+    /// A path could not be read when that was tried last.
+    pub(super) fn is_unread(&self, path: &str) -> bool {
+        self.retries.get(path).is_some_and(|retry| retry.cause == Cause::Reading)
+    }
+
+    /// A path could be read, or nothing is there any more, which says nothing of writing it.
     pub(super) fn was_read(&mut self, path: &str) {
         self.scan.forget_unreadable(path);
-        if self.retries.get(path).is_some_and(|retry| retry.cause == Cause::Reading) {
+        if self.is_unread(path) {
             self.retries.remove(path);
             if let Some((directory, name)) = path::split(path) {
                 self.projection.mark(directory, &name);
@@ -99,9 +106,9 @@ impl Root {
         }
     }
 
-    /// A path is as it should be.
+    /// A path is as it should be, as far as it could be read.
     pub(super) fn succeeded(&mut self, path: &str) {
-        if !self.retries.is_empty() {
+        if !self.retries.is_empty() && !self.is_unread(path) {
             self.retries.remove(path);
         }
     }

@@ -219,6 +219,8 @@ impl Root {
                 self.examine(shared, directory, &valid, stat);
                 if job.recursive {
                     self.scan.add_below(path);
+                } else if self.is_unread(&path) {
+                    self.scan.note_unreadable(directory, &name);
                 }
             }
             EntryKind::File | EntryKind::Symlink => self.examine(shared, directory, &valid, stat),
@@ -241,7 +243,6 @@ impl Root {
             return;
         }
         if stat.kind == EntryKind::Directory {
-            self.scan.forget_unreadable(&path);
             let mode = self.bits(directory, name, &Content::Directory, stat.mode);
             let found = Found { content: Content::Directory, mode };
             self.absorb(shared, directory, name, Some(found), Some(stat));

@@ -8,6 +8,11 @@ fn notes(count: usize) -> Tree {
         .fold(Tree::default(), |tree, number| tree.with(&format!("note {number}.md"), format!("{number}").as_str()))
 }
 
+fn in_a_directory(count: usize) -> Tree {
+    (0..count)
+        .fold(Tree::default(), |tree, number| tree.with(&format!("d/note {number}.md"), format!("{number}").as_str()))
+}
+
 fn remove_notes(world: &mut World, site: SiteId, count: usize) {
     world.pass(1_000);
     for number in 0..count {
@@ -173,6 +178,48 @@ fn t21_held_deletions_are_held_after_a_restart_and_can_be_undone() {
     world.settle();
     world.assert_all(&notes(40));
     assert_eq!(world[a].root().held, 0);
+}
+
+#[test]
+fn t21_what_stands_where_a_deletion_is_held_is_read_when_that_can_be_done() {
+    let (mut world, a, b) = World::pair(1, in_a_directory(40), Tree::default());
+    world.pass(1_000);
+    world[a].disk().remove("d");
+    world.rescan(a);
+    assert_eq!(world[a].root().held, 41);
+
+    world[a].disk().write("d/new.md", "new");
+    world[a].disk().fault("d", Some(Fault::Denied));
+    world.hint(a, "d");
+    assert_eq!(world[a].root().unreadable, 1);
+    world[a].disk().fault("d", None);
+    world.pass(10_000);
+    assert_eq!(world[a].root().unreadable, 0);
+    assert_eq!(world[b].tree(), in_a_directory(40).with("d/new.md", "new"));
+    assert_eq!(world[a].root().held, 40);
+}
+
+#[test]
+fn t21_what_is_held_is_held_or_not_whatever_a_look_at_it_says() {
+    for allowed in [true, false] {
+        let (mut world, a, _) = World::pair(1, in_a_directory(40), Tree::default());
+        world.pass(1_000);
+        world[a].disk().remove("d");
+        world.rescan(a);
+        world[a].disk().fault("d", Some(Fault::Denied));
+        world.hint(a, "d");
+        world[a].disk().fault("d", None);
+        world[a].hold(|work| matches!(work, Work::Probe { .. }));
+        world.pass(10_000);
+        assert!(world[a].pending().count() > 0, "a look at what could not be read");
+        assert_eq!(world[a].root().held, 41);
+        let root = ROOT;
+        world.command(a, if allowed { Command::AllowDeletions { root } } else { Command::RestoreDeletions { root } });
+        world[a].let_go();
+        world.pass(10_000);
+        world.assert_all(&if allowed { Tree::default() } else { in_a_directory(40) });
+        assert_eq!(world[a].root().held, 0);
+    }
 }
 
 #[test]

@@ -136,6 +136,29 @@ fn file_systems_without_numbers_or_fine_times_or_swaps_agree_with_others() {
     }
 }
 
+#[test]
+fn what_a_backup_puts_over_what_just_came_is_seen_though_times_are_coarse() {
+    let (mut world, a, b) = on(Traits { coarse: true, ..Traits::default() });
+    world.pass(10_000 - world.clock().elapsed_ms() % 2_000);
+    world[a].disk().write("note", "one");
+    world.rescan(a);
+    world.pass(500);
+    let older = world[a].disk().snapshot();
+    world[a].disk().write("note", "two");
+    world.rescan(a);
+    world.pass(6_000);
+    assert_eq!(world[b].disk().read("note"), Some(b"two".as_slice()));
+    // Both are of the same size and, as this file system tells times, of the same age, and get the same number.
+    let newer = world[b].disk().snapshot();
+    assert!(world[a].disk().restore_at(&older, "note"));
+    world.rescan(a);
+    assert_eq!(world[b].disk().read("note"), Some(b"one".as_slice()));
+    assert!(world[b].disk().restore_at(&newer, "note"));
+    world.rescan(b);
+    world.pass(10_000);
+    world.assert_all(&tree([("note", "two")]));
+}
+
 /// Who is told "it rests, something waits" takes that for a failure.
 #[test]
 fn a_device_that_waits_for_its_file_systems_clock_to_move_does_not_rest() {

@@ -1,6 +1,6 @@
 //! Disks that fail, lose what they knew, or change while they are read.
 
-use syncline_core::api::{Command, Membership, NoticeCode, RootState, Work};
+use syncline_core::api::{Command, Event, Hint, Membership, NoticeCode, RootState, Work};
 use syncline_scenarios::model::copy_name;
 use syncline_sim::{Fault, ROOT, Tree, World, tree};
 
@@ -327,4 +327,43 @@ fn t20_a_path_that_can_be_read_again_is_compared_with_what_others_have() {
     world.rescan(b);
     world.pass(1);
     assert_eq!(world[b].tree(), tree([("a.md", "newer")]));
+}
+
+#[test]
+fn t20_a_directory_that_cannot_be_read_is_read_again_whatever_else_fails_there() {
+    let (mut world, a, b) = World::pair(1, tree([("d/a.md", "old")]), Tree::default());
+    world.pass(10_000);
+    world[b].hold(|work| matches!(work, Work::Commit { .. }));
+    world[a].disk().chmod("d", 0o744);
+    world.rescan(a);
+    world[b].disk().fault("d", Some(Fault::Device));
+    world[b].disk().write("d/a.md", "newer");
+    let hints = vec![Hint { directory: "d".into(), recursive: false }];
+    world.tell(b, Event::Changed { root: ROOT, hints });
+    while world.step() {}
+    assert_eq!(world[b].root().unreadable, 1);
+    // Its bits cannot be set either.
+    world[b].let_go();
+    while world.step() {}
+    world[b].disk().fault("d", None);
+    world.pass(10_000);
+    assert_eq!(world[a].disk().read("d/a.md"), Some(b"newer".as_slice()));
+    world.assert_equal();
+}
+
+#[test]
+fn t20_a_directory_that_is_seen_is_not_read_by_that() {
+    let (mut world, a, b) = World::pair(1, tree([("d/a.md", "old")]), Tree::default());
+    world.pass(10_000);
+    world[b].disk().fault("d", Some(Fault::Denied));
+    world[b].disk().write("d/a.md", "newer");
+    world.hint(b, "d");
+    world[b].disk().write("z", "new");
+    world.hint(b, "");
+    assert_eq!(world[b].root().unreadable, 1);
+    world[b].disk().fault("d", None);
+    world.pass(10_000);
+    assert_eq!(world[a].disk().read("d/a.md"), Some(b"newer".as_slice()));
+    assert_eq!(world[b].root().unreadable, 0);
+    world.assert_equal();
 }

@@ -89,11 +89,14 @@ impl Disk {
 
     /// What a host tells of an inode.
     pub(super) fn shown(&self, stat: Stat) -> Stat {
-        let needed = if self.traits.coarse { COARSE_NS.unsigned_abs() } else { SETTLED_NS };
+        let (coarse, age_ns) = (self.traits.coarse, |time_ns| self.clock.now_ns().abs_diff(time_ns));
+        let needed = if coarse { COARSE_NS.unsigned_abs() } else { SETTLED_NS };
+        // What comes with an old modification time tells itself by its change time, if that is fine enough.
+        let is_change_told = !coarse || age_ns(stat.changed_ns) >= needed;
         Stat {
             mode: if self.traits.modes { stat.mode } else { 0 },
             file_id: if self.traits.numbers == Numbers::Hidden { 0 } else { stat.file_id },
-            settled: self.clock.now_ns().abs_diff(stat.modified_ns) >= needed,
+            settled: age_ns(stat.modified_ns) >= needed && is_change_told,
             ..stat
         }
     }
@@ -121,6 +124,25 @@ mod tests {
         let before = stat(&disk, "a").modified_ns;
         disk.write("a", "2");
         assert_ne!(stat(&disk, "a").modified_ns, before);
+    }
+
+    #[test]
+    fn a_coarse_change_time_settles_late_whatever_the_modification_time_is() {
+        for coarse in [true, false] {
+            let clock = Clock::new();
+            let mut disk = Disk::with_traits(clock.clone(), Traits { coarse, ..Traits::default() });
+            disk.write("a", "1");
+            let backup = disk.snapshot();
+            clock.advance(10_001);
+            assert!(disk.restore_at(&backup, "a"));
+            assert!(!stat(&disk, "a").settled, "it could not be told from what came in the same tick");
+            clock.advance(10_001);
+            let backup = disk.snapshot();
+            assert!(disk.restore_at(&backup, "a"));
+            assert_eq!(stat(&disk, "a").settled, !coarse);
+            clock.advance(2_000);
+            assert!(stat(&disk, "a").settled);
+        }
     }
 
     #[test]
