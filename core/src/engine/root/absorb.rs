@@ -50,11 +50,13 @@ impl Root {
         let was_directory = is_directory(next.standing.as_ref());
         let kept_grace =
             next.grace_until.filter(|_| planted(Planted::GraceKept) || matches!(meaning, Meaning::Known(_)));
+        let mut is_as_intended = false;
         if let Some(intent) = next.intent.take()
             && intent.standing.is_some()
             && matches!(&meaning, Meaning::Known(standing) if Some(standing) == intent.standing.as_ref())
         {
             next.conflict_of = intent.conflict_of;
+            is_as_intended = true;
         }
         let is_adopted = matches!(meaning, Meaning::Adopted(_));
         if is_adopted {
@@ -62,7 +64,9 @@ impl Root {
                 view.iter().find(|entry| entry.name == *name).and_then(|entry| entry.conflict_of.clone());
         }
         next.standing = self.take(shared, directory, name, meaning, found.as_ref(), stat);
-        if is_adopted && let Some(standing) = &next.standing {
+        if (is_adopted || is_as_intended)
+            && let Some(standing) = &next.standing
+        {
             self.expect_gone_elsewhere(&full, standing);
         }
         next.stat = stat;
@@ -81,8 +85,8 @@ impl Root {
         }
     }
 
-    /// Someone put a file where the view has it, maybe by moving it from where it stood before. That it is gone from
-    /// there then is what was to be done anyway.
+    /// Someone put a file where the view has it, maybe by moving it from where it stood before; so he may have where a
+    /// change was under way whose end nobody saw. That it is gone from there then is what was to be done anyway.
     fn expect_gone_elsewhere(&mut self, path: &str, adopted: &Standing) {
         let Content::File { hash, .. } = &adopted.content else { return };
         let others: Vec<String> = self.base.holders(hash).filter(|other| *other != path).cloned().collect();

@@ -5,6 +5,7 @@
 //! the disk.
 
 mod absorb;
+mod awaited;
 mod commit;
 mod evidence;
 mod fetch;

@@ -4,8 +4,9 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use super::awaited::Awaited;
 use super::{Cause, ListJob, PathQueue, Phase, Root, scan};
-use crate::api::Content;
+use crate::api::{Content, Put};
 use crate::engine::limits::{CLAIMS_PER_TURN, COMMIT_ITEMS_MAX, DEPTH_MAX, PATH_BYTES_MAX, SWEEP_CLAIMS_MAX};
 use crate::engine::shared::Shared;
 use crate::log::Dot;
@@ -28,6 +29,8 @@ pub struct Projection {
     copies: BTreeMap<String, Name>,
     /// Names at which the last copy of a version stands that belongs elsewhere now.
     kept: BTreeSet<(String, Name)>,
+    /// Files that are wanted and cannot be begun yet.
+    pub(super) awaited: Awaited,
     /// Directories of which every claim is to be compared.
     sweeps: PathQueue,
     /// Changes that can be made as soon as their intents are saved.
@@ -47,7 +50,7 @@ pub struct ReadyChange {
     /// What is to stand there; none for nothing.
     pub wish: Option<Shown>,
     /// How it comes there.
-    pub put: crate::api::Put,
+    pub put: Put,
     /// The manifest of a fetched file, to keep.
     pub manifest: Vec<u8>,
     /// Where it is to stand in the end, if this is only the place beside it where it waits until it can.
@@ -205,6 +208,7 @@ impl Root {
         }
         let parents = view::directories_at(&self.merged, directory);
         if self.rests(directory, &parents, name, &full) {
+            self.note_awaited(&full, name, None);
             return self.succeeded(&full);
         }
         let own_claim = self.base.entry(directory, name).and_then(|entry| entry.conflict_of.clone());
@@ -290,18 +294,23 @@ impl Root {
         let full = path::join(directory, name);
         let too_long = path::depth(&full) > DEPTH_MAX || full.len() > PATH_BYTES_MAX;
         self.cancel_fetch_of_other(shared, &full, wish.as_ref());
-        let rests = step(self.base.entry(directory, name), wish.as_ref()) == Step::Rest;
-        self.projection.note_copy(&full, conflict_of.as_ref(), rests && !self.busy.contains(&full));
-        // A path that is busy or failed is marked again when it is free.
-        if too_long || is_reserved(&full) || self.busy.contains(&full) || self.is_blocked(&full) {
-            return;
-        }
         let entry = self.base.entry(directory, name);
         let step = step(entry, wish.as_ref());
         // Where a directory is retained, nothing else can stand before it is let go.
-        if matches!(step, Step::PutFile | Step::PutLink) && entry.is_some_and(BaseEntry::is_only_retained) {
+        let is_in_the_way = entry.is_some_and(BaseEntry::is_only_retained);
+        let hides_a_write = entry.is_some_and(may_hide_a_write);
+        self.projection.note_copy(&full, conflict_of.as_ref(), step == Step::Rest && !self.busy.contains(&full));
+        if too_long || is_reserved(&full) {
             return;
         }
+        // A path that is busy or failed is marked again when it is free.
+        let must_wait = self.busy.contains(&full) || self.is_blocked(&full);
+        let is_put_off = step == Step::PutFile && (must_wait || is_in_the_way || hides_a_write);
+        self.note_awaited(&full, conflict_of.as_ref().unwrap_or(name), wish.as_ref().filter(|_| is_put_off));
+        if must_wait || matches!(step, Step::PutFile | Step::PutLink) && is_in_the_way {
+            return;
+        }
+        let entry = self.base.entry(directory, name);
         if step == Step::Remove && self.holds_the_last(&full, entry, wish.as_ref()) {
             self.projection.kept.insert((directory.to_string(), conflict_of.unwrap_or_else(|| name.clone())));
             return;
@@ -312,7 +321,7 @@ impl Root {
         }
         let again =
             matches!((step, &wish), (Step::Relabel, Some(shown)) if self.was_put_elsewhere(shared, entry, shown));
-        if (again || step.changes_what_stands()) && entry.is_some_and(may_hide_a_write) {
+        if (again || step.changes_what_stands()) && hides_a_write {
             return self.retry_later(shared.now.monotonic, &full, Cause::Surprise);
         }
         let change = |put| ReadyChange {
@@ -329,13 +338,7 @@ impl Root {
                 self.succeeded(&full);
                 self.note_conflict_name(shared, directory, name, conflict_of);
             }
-            (Step::Relabel, Some(shown)) if again => {
-                let put = match &shown.content {
-                    Content::Symlink { target } => crate::api::Put::Symlink { target: target.clone() },
-                    _ => crate::api::Put::Mode { mode: shown.mode },
-                };
-                self.begin_change(full, change(put));
-            }
+            (Step::Relabel, Some(shown)) if again => self.begin_change(full, change(as_it_is(shown))),
             (Step::Relabel, Some(shown)) => self.relabel(shared, directory, name, &shown.clone(), conflict_of),
             (Step::Remove, _) if !self.base.is_empty(&full) => {}
             (Step::Remove, _) if self.is_needed(directory, name) => {
@@ -343,16 +346,16 @@ impl Root {
                 self.projection.kept.insert((directory.to_string(), claim));
             }
             (Step::Remove, _) => {
-                let change = ReadyChange { wish: None, ..change(crate::api::Put::Nothing) };
+                let change = ReadyChange { wish: None, ..change(Put::Nothing) };
                 self.begin_change(full, change);
             }
-            (Step::SetMode, Some(shown)) => self.begin_change(full, change(crate::api::Put::Mode { mode: shown.mode })),
+            (Step::SetMode, Some(shown)) => self.begin_change(full, change(Put::Mode { mode: shown.mode })),
             (Step::MakeDirectory, Some(shown)) => {
                 let mode = shown.mode | OWNER;
-                self.begin_change(full, change(crate::api::Put::Directory { mode }));
+                self.begin_change(full, change(Put::Directory { mode }));
             }
             (Step::PutLink, Some(Shown { content: Content::Symlink { target }, .. })) => {
-                self.begin_change(full, change(crate::api::Put::Symlink { target: target.clone() }));
+                self.begin_change(full, change(Put::Symlink { target: target.clone() }));
             }
             (Step::PutFile, Some(shown)) => self.fetch(shared, directory, name, conflict_of.clone(), shown.clone()),
             _ => {}
@@ -415,12 +418,14 @@ impl Root {
         self.base.showing(content).any(|other| other != path && !self.busy.contains(other) && shows(other))
     }
 
-    /// The last copy here of bytes that the view still wants elsewhere in the claim stays until they stand there.
+    /// The last copy here of bytes that the view still wants elsewhere stays until they stand there, or are staged.
     pub(super) fn is_needed(&self, directory: &str, name: &Name) -> bool {
-        let Some(Standing { content: Content::File { hash, .. }, .. }) = self.base.standing(directory, name) else {
-            return false;
-        };
-        self.fetches.wants(hash)
+        match self.base.standing(directory, name) {
+            Some(Standing { content: content @ Content::File { hash, .. }, .. }) => {
+                self.fetches.wants(hash) || self.is_awaited(&path::join(directory, name), content)
+            }
+            _ => false,
+        }
     }
 
     fn stands_as_directory(&self, directory: &str) -> bool {
@@ -430,6 +435,14 @@ impl Root {
                 self.base.standing(parent, &name).is_some_and(|standing| standing.content == Content::Directory)
             }
         }
+    }
+}
+
+/// Puts what stands where it stands.
+fn as_it_is(shown: &Shown) -> Put {
+    match &shown.content {
+        Content::Symlink { target } => Put::Symlink { target: target.clone() },
+        _ => Put::Mode { mode: shown.mode },
     }
 }
 

@@ -1,8 +1,8 @@
 //! Engines that end at any moment and start again.
 
-use syncline_core::api::Work;
+use syncline_core::api::{Command, Work};
 use syncline_scenarios::model::copy_name;
-use syncline_sim::{Crash, Disk, Faults, Order, SiteId, Traits, Tree, World, directory, symlink, tree};
+use syncline_sim::{Crash, Disk, Faults, Order, ROOT, SiteId, Traits, Tree, World, directory, symlink, tree};
 
 #[test]
 fn bits_that_a_crash_left_unset_are_nobodys_wish() {
@@ -389,4 +389,34 @@ fn files_that_change_places_stand_somewhere_at_every_moment() {
             return;
         }
     }
+}
+
+#[test]
+fn a_copy_moved_to_where_a_change_brought_its_text_before_a_crash_is_not_deleted() {
+    let (mut world, a, b) = World::pair(1, tree([("f.md", "old")]), Tree::default());
+    world.unlink(a, b);
+    world.settle();
+    for (site, text) in [(a, "of a"), (b, "of b")] {
+        world.pass(1_000);
+        world[site].disk().write("f.md", text);
+        world.rescan(site);
+    }
+    world.meet(a, b);
+    world.pass(1_000);
+    // Someone edits the copy, which takes the plain name; the engine ends when the text stands there, too.
+    let copy = copy_name("f.md", "of a");
+    world[b].disk().write(&copy, "edited");
+    world.command(b, Command::Rescan { root: ROOT });
+    let stands_twice = |world: &World| ["f.md", &copy].iter().all(|path| text_at(&world[b].folder().tree(), path));
+    assert!(world.run_until(stands_twice), "the text takes the plain name before the copy goes");
+    world.crash(b);
+    world[b].disk().rename(&copy, "f.md");
+    world.start(b);
+    world.settle();
+    world.meet(a, b);
+    world.assert_all(&tree([("f.md", "edited"), (&copy_name("f.md", "of b"), "of b")]));
+}
+
+fn text_at(folder: &Tree, path: &str) -> bool {
+    folder.at(path).and_then(syncline_sim::Item::bytes) == Some(b"edited")
 }

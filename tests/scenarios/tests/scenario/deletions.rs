@@ -321,3 +321,24 @@ fn t12_a_look_that_fails_as_a_whole_is_no_absence_and_is_taken_again() {
     world.pass(10_000);
     world.assert_all(&tree([("stays", "y")]));
 }
+
+#[test]
+fn the_last_bytes_stay_until_they_stand_where_they_were_moved_while_that_place_is_looked_at() {
+    let (mut world, a, b) = World::pair(1, tree([("from", "text"), ("to", "old")]), Tree::default());
+    world.unlink(a, b);
+    world.settle();
+    world.pass(1_000);
+    world[a].disk().rename("from", "to");
+    world.rescan(a);
+    // Nothing can be begun at `to` while the device is not told what stands there.
+    world[b].hold(|work| matches!(work, Work::Hash { .. }));
+    world[b].disk().write("to", "old");
+    world.rescan(b);
+    world.meet(a, b);
+    assert_eq!(world[b].tree(), tree([("from", "text"), ("to", "old")]));
+    world[b].let_go();
+    world.settle();
+    assert_eq!(world[b].tree(), tree([("to", "text")]), "the bytes were there all the time");
+    world.meet(a, b);
+    world.assert_all(&tree([("to", "text")]));
+}

@@ -22,6 +22,9 @@ pub(super) struct Ledger {
     authors: BTreeSet<ReplicaId>,
 }
 
+/// A message's author and number.
+pub(super) type MessageId = (ReplicaId, u64);
+
 /// Where a node was born, and as what.
 struct Birth {
     parent: Option<Dot>,
@@ -129,6 +132,20 @@ impl Ledger {
             _ => None,
         });
         versions.collect()
+    }
+
+    /// What a message says of contents: the plain paths of what was born or changed, and what stands there.
+    pub fn contents_of(&self, message: &Message) -> Vec<(String, Content)> {
+        let born = message.changes().filter_map(|(dot, _, change)| match change {
+            Change::Birth { content, .. } => Some((self.path(dot), content.clone())),
+            _ => None,
+        });
+        born.chain(self.versions_of(message)).collect()
+    }
+
+    /// Another device has a message, or had it.
+    pub fn is_public(&self, (author, counter): MessageId) -> bool {
+        self.messages.get(&(author, counter)).is_some_and(|written| written.is_public)
     }
 
     fn write(&mut self, author: ReplicaId, counter: u64, bytes: &[u8]) -> Result<Option<Message>, Violation> {

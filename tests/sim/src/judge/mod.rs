@@ -189,6 +189,10 @@ impl Judge {
             for (path, content) in messages.iter().flat_map(|message| state.ledger.versions_of(message)) {
                 state.versions.loads.telling(site, now, &path, &content);
             }
+            for message in &messages {
+                let contents = state.ledger.contents_of(message);
+                state.versions.telling(site, (message.author, message.counter), contents);
+            }
             let deletions: Vec<_> = messages.iter().flat_map(|message| state.ledger.deletions_of(message)).collect();
             deletions.iter().try_for_each(|deletion| state.deletions.check(site, &deletion.path))?;
             let files = deletions.into_iter().filter(|deletion| deletion.is_file);
@@ -297,12 +301,17 @@ impl Judge {
         state.ledger.forgot(site);
     }
 
-    /// A device was put back to what it was at another time, folder and memory: what was done there since, and not told,
-    /// is forgotten. What stands on other devices now, `others`, the group knows of.
-    pub(crate) fn rolled_back(&self, site: usize, before: &Tree, folder: &Tree, others: &[Tree]) {
+    /// How much people have done so far: a time at which a device can be put back to.
+    pub(crate) fn acts(&self) -> u64 {
+        self.state.borrow().versions.acts()
+    }
+
+    /// A device was put back to what it was after so many `acts`, folder and memory: what was done there since, and not
+    /// told, is forgotten. What stands on other devices now, `others`, the group knows of.
+    pub(crate) fn rolled_back(&self, site: usize, acts: u64, before: &Tree, folder: &Tree, others: &[Tree]) {
         let state = &mut *self.state.borrow_mut();
         state.deletions.stands(site, folder);
-        state.versions.rolled_back(site, before, folder, others);
+        state.versions.rolled_back(site, acts, before, folder, others, |message| state.ledger.is_public(message));
         state.ledger.forgot(site);
     }
 

@@ -10,9 +10,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use syncline_core::api::Now;
+use syncline_core::api::{Content, Now};
 
-use super::{Invariant, Violation, broken, doubts::Doubts, loads::Loads};
+use super::{Invariant, Violation, broken, doubts::Doubts, ledger::MessageId, loads::Loads};
 use crate::{Item, Tree, digest};
 
 /// How long an edit supersedes nothing after an unrelated version took its path.
@@ -47,6 +47,16 @@ struct Act {
     taken_back: bool,
 }
 
+/// A message of a device says that a text stands under a name.
+struct Telling {
+    site: usize,
+    message: MessageId,
+    name: String,
+    content: Content,
+    /// How much people had done when it was written.
+    acts: u64,
+}
+
 /// What people did in one world.
 #[derive(Default)]
 pub(super) struct Versions {
@@ -61,6 +71,7 @@ pub(super) struct Versions {
     forgetful: BTreeSet<usize>,
     /// A device was put back to what it was at another time: what stands may stand nowhere else any more.
     has_put_back: bool,
+    tellings: Vec<Telling>,
     /// What nobody knows of the folders of engines that ended.
     pub(super) doubts: Doubts,
     /// What editors had loaded.
@@ -93,6 +104,13 @@ impl Versions {
         for spared in self.loads.told(site) {
             let is_spared = |ending: &Act| ending.at == spared.at && ending.path == spared.path;
             self.past(&spared.path, spared.old.clone()).endings.retain(|ending| !is_spared(ending));
+        }
+    }
+
+    /// A device writes a message that says what stands at these plain paths.
+    pub fn telling(&mut self, site: usize, message: MessageId, contents: Vec<(String, Content)>) {
+        for (path, content) in contents.into_iter().filter(|(_, content)| *content != Content::Directory) {
+            self.tellings.push(Telling { site, message, name: family(&path), content, acts: self.acts });
         }
     }
 
@@ -192,22 +210,28 @@ impl Versions {
         }
     }
 
-    /// A device and its memory were put back as they were at another time. What it forgot is as after
+    /// A device and its memory were put back as they were after so many `acts`. What it forgot is as after
     /// [`forgot`](Versions::forgot), but it tells nothing of what stands there no more: that was never removed for others,
-    /// and where it stands on another device it must go on living, unless that is what someone had ended before. What stood
-    /// only there is gone with it.
-    pub fn rolled_back(&mut self, site: usize, before: &Tree, folder: &Tree, others: &[Tree]) {
+    /// and where it stands on another device it must go on living. What stood only there is gone with it.
+    /// `is_public` tells whether another device has a message.
+    pub fn rolled_back(
+        &mut self,
+        site: usize,
+        acts: u64,
+        before: &Tree,
+        folder: &Tree,
+        others: &[Tree],
+        is_public: impl Fn(MessageId) -> bool,
+    ) {
         self.known.insert(site);
         self.has_put_back = true;
+        self.forget_makings_anew(site, acts, is_public);
         for (path, item) in before.items() {
             let Some(old) = text(item) else { continue };
             let stands = |folder: &Tree| {
                 folder.items().any(|(other, item)| text(item).as_ref() == Some(&old) && family(other) == family(path))
             };
-            let is_ended = |past: &Past| !past.endings.is_empty();
-            let stands_on =
-                others.iter().any(stands) && !self.pasts.get(&(family(path), old.clone())).is_some_and(is_ended);
-            if !stands(folder) && !stands_on {
+            if !stands(folder) && !others.iter().any(stands) {
                 self.acts += 1;
                 let path = path.to_string();
                 let ending = Act {
@@ -224,6 +248,25 @@ impl Versions {
         self.forgot(site, folder);
     }
 
+    /// What was removed or replaced on a device, and brought again since it was as it is now again: unless the device told
+    /// others of it, nobody knows that it was brought again, and what stands elsewhere still, or again here, may be what
+    /// was ended.
+    fn forget_makings_anew(&mut self, site: usize, acts: u64, is_public: impl Fn(MessageId) -> bool) {
+        for ((name, text), past) in &mut self.pasts {
+            let first_end = past.endings.iter().filter(|ending| ending.site == site).map(|ending| ending.at).min();
+            let Some(first_end) = first_end else { continue };
+            let content = content(text);
+            let is_told = |making: &Act| {
+                let of_it = |telling: &&Telling| telling.site == site && telling.acts >= making.at;
+                let alike = |telling: &&Telling| telling.name == *name && telling.content == content;
+                self.tellings.iter().filter(of_it).filter(alike).any(|telling| is_public(telling.message))
+            };
+            let is_anew = |making: &&mut Act| making.site == site && making.at > acts.max(first_end);
+            let forgotten = past.makings.iter_mut().filter(is_anew).filter(|making| !is_told(making));
+            forgotten.for_each(|making| making.is_certain = false);
+        }
+    }
+
     /// The host had taken a file to the history in whose place it put another one, and before it saw that someone had just
     /// written to it came a crash. The text need not stand anywhere then: it lies in the history (§10.1), where
     /// [`Displaced`](super::displaced::Displaced) demands it.
@@ -234,6 +277,11 @@ impl Versions {
             let ending = Act { at, site, path: path.clone(), is_certain: false, in_grace: false, taken_back: false };
             self.past(&path, text).endings.push(ending);
         }
+    }
+
+    /// How often people have brought, replaced or removed something, as far as that was told.
+    pub fn acts(&self) -> u64 {
+        self.acts
     }
 
     /// What was ended on a device may come back.
@@ -376,6 +424,13 @@ fn text(item: &Item) -> Option<Text> {
     }
 }
 
+fn content((kind, bytes): &Text) -> Content {
+    match kind {
+        Kind::File => digest::content(bytes).0,
+        Kind::Link => Content::Symlink { target: bytes.clone() },
+    }
+}
+
 fn is_text(item: &Item, (kind, text): &Text) -> bool {
     match item {
         Item::File { bytes, .. } => *kind == Kind::File && bytes == text,
@@ -465,7 +520,7 @@ mod tests {
         let (one, both) = (tree([("a", "one")]), tree([("a", "one"), ("b", "two")]));
         let put_back = |others: &[Tree]| {
             let mut versions = after(&[(0, Tree::default(), one.clone()), (0, one.clone(), both.clone())]);
-            versions.rolled_back(0, &both, &one, others);
+            versions.rolled_back(0, 2, &both, &one, others, |_| false);
             versions
         };
         assert_eq!(verdict(&put_back(&[]), &one), None);
@@ -474,13 +529,39 @@ mod tests {
         assert_eq!(verdict(&put_back(std::slice::from_ref(&both)), &both), None);
     }
 
+    /// Someone renames the copy `a (conflict 00000000)` to `b`, of which the device tells, and copies `b` to `a`, of which
+    /// it may tell. Then it is put back to what it was before or after that, while on another device the copy stands
+    /// still.
+    fn brought_again_and_put_back(is_told: bool, to_before: bool) -> Option<Invariant> {
+        let (copy, renamed) = (tree([("a (conflict 00000000)", "one")]), tree([("b", "one")]));
+        let both = renamed.clone().with("a", "one");
+        let mut versions = after(&[(0, Tree::default(), copy.clone())]);
+        let early = versions.acts();
+        versions.changed(0, NOW, &copy, &renamed);
+        versions.changed(0, NOW, &renamed, &both);
+        let message = (syncline_core::api::ReplicaId::from_bytes([1; 16]), 7);
+        versions.telling(0, message, vec![("a".to_string(), digest::content(b"one").0)]);
+        let acts = if to_before { early } else { versions.acts() };
+        versions.rolled_back(0, acts, &both, &renamed, &[copy], |public| is_told && public == message);
+        assert_eq!(verdict(&versions, &both), None);
+        verdict(&versions, &renamed)
+    }
+
+    #[test]
+    fn what_was_brought_again_and_forgotten_untold_need_not_stand() {
+        assert_eq!(brought_again_and_put_back(false, true), None);
+        assert_eq!(brought_again_and_put_back(true, true), Some(Invariant::NoLoss));
+        assert_eq!(brought_again_and_put_back(false, false), Some(Invariant::NoLoss));
+    }
+
     #[test]
     fn what_others_have_of_a_device_put_back_may_be_what_was_ended_there() {
         let (copy, none) = (tree([("a (conflict 00000000)", "one")]), Tree::default());
         let back = tree([("a", "one")]);
         let mut versions = after(&[(0, none.clone(), copy.clone()), (0, copy.clone(), none.clone())]);
+        let acts = versions.acts();
         versions.changed(0, NOW, &none, &back);
-        versions.rolled_back(0, &back, &none, std::slice::from_ref(&copy));
+        versions.rolled_back(0, acts, &back, &none, std::slice::from_ref(&copy), |_| false);
         assert_eq!(verdict(&versions, &none), None);
     }
 

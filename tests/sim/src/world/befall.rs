@@ -52,7 +52,7 @@ impl World {
         }
         self[site].belongings.loaded.clear();
         let others = self.sites().filter(|other| *other != site).map(|other| self[other].tree()).collect::<Vec<_>>();
-        self.judge.rolled_back(site.0, &before, &self[site].tree(), &others);
+        self.judge.rolled_back(site.0, image.acts, &before, &self[site].tree(), &others);
     }
 
     /// Files that were displaced, then written through a program that held them open, then put back where they were by a

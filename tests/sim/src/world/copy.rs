@@ -45,8 +45,9 @@ impl World {
 
     /// An image of a device's whole disk, as it is at this moment.
     pub fn image(&mut self, site: SiteId) -> Image {
+        let acts = self.judge.acts();
         let host = self[site].host();
-        Image { folder: host.disk.snapshot(), store: host.store.clone() }
+        Image { folder: host.disk.snapshot(), store: host.store.clone(), acts }
     }
 }
 
@@ -55,4 +56,6 @@ impl World {
 pub struct Image {
     folder: crate::Snapshot,
     store: super::Store,
+    /// How much people had done when it was taken, as the judge counts.
+    pub(super) acts: u64,
 }
