@@ -114,6 +114,8 @@ pub struct Base {
     directories: BTreeMap<String, BTreeMap<Name, BaseEntry>>,
     /// The paths of each content; of links, by a hash of the target that is no file's.
     contents: BTreeSet<(Hash, String)>,
+    /// Likewise the paths that changes under way bring each content to.
+    intended: BTreeSet<(Hash, String)>,
     totals: Totals,
 }
 
@@ -211,6 +213,20 @@ impl Base {
         content_key(content).into_iter().flat_map(|key| self.holders_of(key))
     }
 
+    /// Paths to which a change under way brings a file or link with this content.
+    pub fn intending(&self, content: &Content) -> impl Iterator<Item = &String> {
+        content_key(content).into_iter().flat_map(|key| paths_of(&self.intended, key))
+    }
+
+    /// Paths to which a change under way brings a file or link, and where nothing stands: no listing misses them.
+    pub fn intended_anew(&self) -> Vec<String> {
+        let stands = |path: &str| {
+            let (directory, name) = super::path::split(path)?;
+            self.standing(directory, &name)
+        };
+        self.intended.iter().map(|(_, path)| path).filter(|path| stands(path).is_none()).cloned().collect()
+    }
+
     /// All paths below a directory at which something stands or is retained, children before their directories.
     pub fn below(&self, directory: &str) -> Vec<String> {
         let mut found = Vec::new();
@@ -233,8 +249,7 @@ impl Base {
     }
 
     fn holders_of(&self, key: Hash) -> impl Iterator<Item = &String> {
-        let from = self.contents.range((key, String::new())..);
-        from.take_while(move |(hash, _)| *hash == key).map(|(_, path)| path)
+        paths_of(&self.contents, key)
     }
 
     fn remove(&mut self, directory: &str, name: &Name) -> Option<BaseEntry> {
@@ -247,6 +262,10 @@ impl Base {
     }
 
     fn count(&mut self, directory: &str, name: &Name, entry: &BaseEntry, add: bool) {
+        let path = || join(directory, name);
+        let intended = entry.intent.as_ref().and_then(|intent| intent.standing.as_ref());
+        index(&mut self.intended, intended, path, add);
+        index(&mut self.contents, entry.standing.as_ref(), path, add);
         let Some(standing) = &entry.standing else { return };
         let totals = &mut self.totals;
         let count = |number: &mut u64, amount: u64| {
@@ -261,15 +280,22 @@ impl Base {
                 count(&mut totals.bytes, *size);
             }
         }
-        if let Some(key) = content_key(&standing.content) {
-            let path = join(directory, name);
-            if add {
-                self.contents.insert((key, path));
-            } else {
-                self.contents.remove(&(key, path));
-            }
-        }
     }
+}
+
+/// Adds what stands at a path to an index by content, or takes it out.
+fn index(index: &mut BTreeSet<(Hash, String)>, standing: Option<&Standing>, path: impl FnOnce() -> String, add: bool) {
+    let Some(key) = standing.and_then(|standing| content_key(&standing.content)) else { return };
+    if add {
+        index.insert((key, path()));
+    } else {
+        index.remove(&(key, path()));
+    }
+}
+
+fn paths_of(index: &BTreeSet<(Hash, String)>, key: Hash) -> impl Iterator<Item = &String> {
+    let from = index.range((key, String::new())..);
+    from.take_while(move |(hash, _)| *hash == key).map(|(_, path)| path)
 }
 
 fn content_key(content: &Content) -> Option<Hash> {
@@ -327,6 +353,32 @@ mod tests {
             retained,
             ..BaseEntry::default()
         })
+    }
+
+    #[test]
+    fn what_changes_under_way_bring_is_found_until_they_end() {
+        let dot = Dot::new(ReplicaId::from_bytes([1; 16]), 1, 0);
+        let standing = |byte| Standing {
+            content: Content::File { hash: Hash::from_bytes([byte; 32]), size: 1 },
+            mode: 0,
+            nodes: Vec::from([dot]),
+            dots: Vec::from([dot]),
+            shown: DotSet::from(dot),
+        };
+        let intent = |byte| Some(Intent { standing: Some(standing(byte)), conflict_of: None });
+        let mut base = Base::default();
+        base.set("d", &name("stands"), BaseEntry { standing: Some(standing(1)), ..BaseEntry::default() });
+        base.set_intent("d", &name("stands"), intent(2));
+        base.set_intent("d", &name("new"), intent(2));
+        base.set_intent("d", &name("goes"), Some(Intent { standing: None, conflict_of: None }));
+        let paths = |base: &Base, byte| base.intending(&standing(byte).content).cloned().collect::<Vec<_>>();
+        assert_eq!(paths(&base, 2), ["d/new", "d/stands"]);
+        assert_eq!(paths(&base, 1), [""; 0]);
+        assert_eq!(base.intended_anew(), ["d/new"]);
+        base.set_intent("d", &name("new"), None);
+        base.set_intent("d", &name("stands"), intent(3));
+        assert_eq!((paths(&base, 2), paths(&base, 3)), (Vec::new(), Vec::from(["d/stands".to_string()])));
+        assert_eq!(base.holders(&Hash::from_bytes([1; 32])).collect::<Vec<_>>(), ["d/stands"]);
     }
 
     proptest! {

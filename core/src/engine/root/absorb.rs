@@ -42,31 +42,33 @@ impl Root {
         if !is_unlisted && (found.is_some() || self.base.standing(directory, name).is_some()) {
             self.was_read(&full);
         }
+        if self.waits_for_another(shared, &full, found.as_ref()) {
+            return;
+        }
         self.resolve_doubt(shared, &full);
         let entry = self.base.entry(directory, name);
         let view = self.claim_view(directory, name);
         let meaning = meaning(&self.merged, entry, &view, name, found.as_ref(), shared.log.own(), shared.now.unix);
         let mut next = self.base.entry(directory, name).cloned().unwrap_or_default();
         let was_directory = is_directory(next.standing.as_ref());
+        let old_content = next.standing.as_ref().map(|standing| standing.content.clone());
         let kept_grace =
             next.grace_until.filter(|_| planted(Planted::GraceKept) || matches!(meaning, Meaning::Known(_)));
-        let mut is_as_intended = false;
         if let Some(intent) = next.intent.take()
             && intent.standing.is_some()
             && matches!(&meaning, Meaning::Known(standing) if Some(standing) == intent.standing.as_ref())
         {
             next.conflict_of = intent.conflict_of;
-            is_as_intended = true;
         }
         let is_adopted = matches!(meaning, Meaning::Adopted(_));
+        let is_new_here =
+            is_adopted || matches!(&meaning, Meaning::Known(known) if old_content != Some(known.content.clone()));
         if is_adopted {
             next.conflict_of =
                 view.iter().find(|entry| entry.name == *name).and_then(|entry| entry.conflict_of.clone());
         }
         next.standing = self.take(shared, directory, name, meaning, found.as_ref(), stat);
-        if (is_adopted || is_as_intended)
-            && let Some(standing) = &next.standing
-        {
+        if is_new_here && let Some(standing) = &next.standing {
             self.expect_gone_elsewhere(&full, standing);
         }
         next.stat = stat;
@@ -85,17 +87,42 @@ impl Root {
         }
     }
 
-    /// Someone put a file where the view has it, maybe by moving it from where it stood before; so he may have where a
-    /// change was under way whose end nobody saw. That it is gone from there then is what was to be done anyway.
-    fn expect_gone_elsewhere(&mut self, path: &str, adopted: &Standing) {
-        let Content::File { hash, .. } = &adopted.content else { return };
-        let others: Vec<String> = self.base.holders(hash).filter(|other| *other != path).cloned().collect();
+    /// What base shows here was on its way to another path when an engine ended, or a host failed: it may stand there, put
+    /// there by the engine or by someone who moved it. What stands there is looked at first. (Where a change is under way
+    /// here, too, only what both of its sides show is replaced anyway, so that no two paths wait for each other.)
+    fn waits_for_another(&mut self, shared: &Shared, path: &str, found: Option<&Found>) -> bool {
+        let entry = path::split(path).and_then(|(directory, name)| self.base.entry(directory, &name));
+        let Some(old) = entry.filter(|entry| entry.intent.is_none()).and_then(|entry| entry.standing.as_ref()) else {
+            return false;
+        };
+        if found.is_some_and(|found| found.content == old.content) {
+            return false;
+        }
+        let brings = |other: &&String| {
+            let entry = path::split(other).and_then(|(directory, name)| self.base.entry(directory, &name));
+            let intended = entry.and_then(|entry| entry.intent.as_ref()?.standing.as_ref());
+            // What is fetched for a path may have no other bytes than those that were here.
+            !self.fetches.is_fetching(other)
+                && intended.is_some_and(|intended| intended.dots.iter().any(|dot| old.dots.contains(dot)))
+        };
+        let Some(other) = self.base.intending(&old.content).find(brings).cloned() else { return false };
+        if !self.busy.contains(&other) && !self.is_blocked(&other) {
+            self.look(other);
+        }
+        self.retry_later(shared.now.monotonic, path, Cause::Surprise);
+        true
+    }
+
+    /// What another path shows was found here, where the view has it or a change under way was to bring it: someone may have
+    /// moved it. That it is gone from there then is no deletion, and what stands in its place replaces nothing.
+    fn expect_gone_elsewhere(&mut self, path: &str, standing: &Standing) {
+        let others: Vec<String> =
+            self.base.showing(&standing.content).filter(|other| *other != path).cloned().collect();
         for (directory, name) in others.iter().filter_map(|other| path::split(other)) {
             let Some(entry) = self.base.entry(directory, &name) else { continue };
             let shows =
-                entry.standing.as_ref().is_some_and(|old| old.dots.iter().any(|dot| adopted.dots.contains(dot)));
-            let is_wanted = self.claim_view(directory, &name).iter().any(|entry| entry.name == name);
-            if shows && !is_wanted && entry.intent.is_none() {
+                entry.standing.as_ref().is_some_and(|old| old.dots.iter().any(|dot| standing.dots.contains(dot)));
+            if shows && entry.intent.is_none() {
                 self.base.set_intent(directory, &name, Some(Intent { standing: None, conflict_of: None }));
             }
         }

@@ -184,6 +184,7 @@ impl Root {
         self.projection = Projection::default();
         self.projection.sweep(String::new());
         if self.phase == Phase::Scanning {
+            self.base.intended_anew().into_iter().for_each(|path| self.look(path));
             self.scan.add(ListJob::below(String::new()));
         }
     }

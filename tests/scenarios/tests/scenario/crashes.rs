@@ -1,6 +1,6 @@
 //! Engines that end at any moment and start again.
 
-use syncline_core::api::{Command, Work};
+use syncline_core::api::{Command, CommitItem, Work};
 use syncline_scenarios::model::copy_name;
 use syncline_sim::{Crash, Disk, Faults, Order, ROOT, SiteId, Traits, Tree, World, directory, symlink, tree};
 
@@ -351,6 +351,51 @@ fn t32_an_edit_that_meets_a_swap_and_a_crash_is_kept() {
         struck = struck.plus(world[b].faults());
     }
     assert!(struck.items_raced > 20, "{struck:?}");
+}
+
+/// The engine of a device is about to put an edited conflict copy in its plain name's place when it ends. Someone moves files
+/// there, and it starts again.
+fn moved_where_a_change_was_under_way(moves: impl Fn(&mut Disk, &str, &str)) -> Tree {
+    let (mut world, sites) = World::group(1, &[tree([("n.md", "of a")]), Tree::default()]);
+    let (a, b) = (sites[0], sites[1]);
+    world[b].disk().write("n.md", "of b");
+    world.link(a, b);
+    world.settle();
+    world.unlink(a, b);
+    world.pass(10_000);
+    let copy = world[a].tree().copies().first().map(ToString::to_string).expect("two versions make a copy");
+    world[a].hold(|work| {
+        let is_plain = |item: &CommitItem| item.path == "n.md";
+        matches!(work, Work::Commit { items, .. } if items.iter().any(is_plain))
+    });
+    world[a].disk().write(&copy, "edited");
+    world.rescan(a);
+    world.pass(10_000);
+    assert_ne!(world[a].tree().at("n.md"), Some(&"edited".into()), "the change was made already");
+    world.crash(a);
+    world[a].let_go();
+    moves(world[a].disk(), &copy, "n.md");
+    world.start(a);
+    world.settle();
+    world.meet(a, b);
+    world.pass(10_000);
+    world.assert_equal();
+    world[a].tree()
+}
+
+#[test]
+fn what_someone_moves_to_where_a_change_was_to_bring_it_lives_on() {
+    let exchanged = moved_where_a_change_was_under_way(|disk, copy, plain| {
+        disk.rename(plain, "aside");
+        disk.rename(copy, plain);
+        disk.rename("aside", copy);
+    });
+    let moved = moved_where_a_change_was_under_way(|disk, copy, plain| disk.rename(copy, plain));
+    for tree in [exchanged, moved] {
+        let texts = tree.contents();
+        assert!(texts.contains(&b"edited".as_slice()), "the edited text is gone: {tree:?}");
+        assert_eq!(texts.len(), 2, "each text stands once: {tree:?}");
+    }
 }
 
 /// Where files change places each waits for the other; whatever happens on the way, each stands somewhere.

@@ -339,14 +339,17 @@ impl Versions {
         text: &Text,
     ) -> Result<(), Violation> {
         let key = (name.to_string(), text.clone());
-        let Some((path, others)) = standing.get(&key).and_then(|paths| paths.split_first()) else { return Ok(()) };
+        let Some(all) = standing.get(&key) else { return Ok(()) };
+        let Some(path) = all.first() else { return Ok(()) };
         let shown = show(text);
         let Some(past) = self.pasts.get(&key) else {
             return broken(Invariant::NoFalseConflict, format!("{shown} stands at `{path}`, where nobody brought it"));
         };
-        let stays = (*path == name || others.contains(&name)) && self.is_awaited(standing, name);
-        let paths = 1 + others.len() - usize::from(stays);
         let living = past.makings.iter().filter(|making| !past.is_ended(making)).count();
+        if living >= all.len() {
+            return Ok(());
+        }
+        let paths = all.iter().filter(|path| !self.is_awaited(standing, name, path)).count();
         if living >= paths {
             return Ok(());
         }
@@ -360,12 +363,15 @@ impl Versions {
     }
 
     /// A version of this name lives whose bytes nobody has any more, for its only file was removed and the removal taken
-    /// back or forgotten: where it belongs, what stood there before stays, whatever became of that.
-    fn is_awaited(&self, standing: &BTreeMap<(String, Text), Vec<&str>>, name: &str) -> bool {
+    /// back or forgotten: where it belongs, what stood there before stays, whatever became of that. It belongs to where its
+    /// file stood, or, as the latest one, to the name that this was a copy of. (To who forgot what a copy is that is a real
+    /// name, and may have copies.)
+    fn is_awaited(&self, standing: &BTreeMap<(String, Text), Vec<&str>>, name: &str, path: &str) -> bool {
         let pasts =
             self.pasts.range((name.to_string(), (Kind::File, Vec::new()))..).take_while(|(key, _)| key.0 == name);
         let mut gone = pasts.filter(|(key, _)| !standing.contains_key(*key));
-        gone.any(|(_, past)| past.endings.iter().any(|ending| ending.taken_back))
+        let is_its_place = |ending: &Act| plainer(&ending.path).any(|place| place == path);
+        gone.any(|(_, past)| past.endings.iter().any(|ending| ending.taken_back && is_its_place(ending)))
     }
 
     /// Removed and made anew before anyone looked is an edit, of whatever kind it is now.
@@ -442,13 +448,18 @@ fn is_text(item: &Item, (kind, text): &Text) -> bool {
 /// The plain path that a path belongs to: its own, without any marks of conflict copies. (Who forgot what a copy is takes
 /// it for a file of its own, which then can have copies; and a copy that becomes a directory takes the plain name.)
 pub(crate) fn family(path: &str) -> String {
-    let mut plain = path.to_string();
-    while let Some(start) = plain.find(" (conflict ")
-        && let Some(length) = plain[start..].find(')')
-    {
+    plainer(path).last().unwrap_or_default()
+}
+
+/// A path, and what it is without its last mark of a conflict copy, without its last two, and so on.
+fn plainer(path: &str) -> impl Iterator<Item = String> {
+    std::iter::successors(Some(path.to_string()), |path| {
+        let start = path.rfind(" (conflict ")?;
+        let length = path[start..].find(')')?;
+        let mut plain = path.clone();
         plain.replace_range(start..=start + length, "");
-    }
-    plain
+        Some(plain)
+    })
 }
 
 fn show((kind, bytes): &Text) -> String {
@@ -563,6 +574,24 @@ mod tests {
         versions.changed(0, NOW, &none, &back);
         versions.rolled_back(0, acts, &back, &none, std::slice::from_ref(&copy), |_| false);
         assert_eq!(verdict(&versions, &none), None);
+    }
+
+    #[test]
+    fn where_bytes_belong_that_nobody_has_what_was_replaced_there_stays() {
+        let [place, other, third] = ["a (conflict 00000000)", "a (conflict 11111111)", "a (conflict 22222222)"];
+        let at_rest = |lost: &str, stays: &str, new: &str| {
+            let folder = |text: &str| tree([(place, text)]);
+            let mut versions = after(&[(0, Tree::default(), folder("old")), (0, folder("old"), folder("new"))]);
+            let with_lost = tree([(lost, "lost")]);
+            versions.changed(1, NOW, &Tree::default(), &with_lost);
+            versions.rolled_back(1, &with_lost, &Tree::default(), &[]);
+            verdict(&versions, &tree([(new, "new"), (stays, "old")]))
+        };
+        assert_eq!(at_rest(place, place, other), None);
+        assert_eq!(at_rest(&format!("{place} (conflict 33333333)"), place, other), None);
+        assert_eq!(at_rest(other, "a", place), None);
+        assert_eq!(at_rest(place, other, third), Some(Invariant::NoFalseConflict));
+        assert_eq!(at_rest(third, place, other), Some(Invariant::NoFalseConflict));
     }
 
     #[test]

@@ -168,6 +168,11 @@ impl Fetches {
         job.is_some_and(|job| job.conflict_of.is_none())
     }
 
+    /// A file is being fetched for a path.
+    pub fn is_fetching(&self, path: &str) -> bool {
+        self.by_path.contains_key(path)
+    }
+
     /// No more files may be begun now.
     pub fn is_full(&self) -> bool {
         self.jobs.len().saturating_sub(self.parked.len()) >= FETCHES_MAX
