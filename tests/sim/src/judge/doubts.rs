@@ -73,9 +73,12 @@ impl Doubts {
         self.made.retain(|(other, _), made| *other != site || made.stage != Stage::Saving);
     }
 
-    /// A path was looked at.
-    pub(super) fn looked(&mut self, site: usize, path: &str) {
-        self.left.remove(&(site, path.to_string()));
+    /// A path was looked at, after so many acts of people. What was seen there counts once it is saved, as a change does.
+    pub(super) fn looked(&mut self, site: usize, path: &str, at: u64) {
+        let key = (site, path.to_string());
+        if self.left.remove(&key) {
+            self.made.insert(key, Made { at, stage: Stage::Untold });
+        }
     }
 
     /// An engine ended, or another takes its place: what it left in doubt, and since when.
@@ -109,8 +112,23 @@ mod tests {
             }
             assert_eq!(doubts.ended(0), if saved { vec![] } else { vec![("a".to_string(), 7)] });
             assert_eq!(doubts.holds(0, "a"), !saved);
-            doubts.looked(0, "a");
+            doubts.looked(0, "a", 8);
             assert!(!doubts.holds(0, "a"));
+        }
+    }
+
+    #[test]
+    fn what_was_looked_at_and_not_saved_is_in_doubt_again() {
+        for saved in [false, true] {
+            let mut doubts = Doubts::default();
+            doubts.unknown(0, "a");
+            doubts.looked(0, "a", 3);
+            doubts.told(0, "a");
+            doubts.saving(0);
+            if saved {
+                doubts.saved(0);
+            }
+            assert_eq!(doubts.ended(0), if saved { vec![] } else { vec![("a".to_string(), 3)] });
         }
     }
 

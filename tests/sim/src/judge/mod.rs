@@ -230,7 +230,7 @@ impl Judge {
                 state.versions.loads.saved(site);
             }
             (Work::Hash { items, .. }, _) => {
-                items.iter().for_each(|item| state.versions.doubts.looked(site, &item.path));
+                items.iter().for_each(|item| state.versions.looked(site, &item.path));
             }
             _ => {}
         }
@@ -248,6 +248,7 @@ impl Judge {
                     }
                 }
             }
+            (Work::Hash { items, .. }, _) => items.iter().for_each(|item| versions.doubts.told(site, &item.path)),
             (Work::Save { .. }, _) => versions.told_saved(site),
             _ => {}
         }

@@ -43,8 +43,6 @@ struct Act {
     is_certain: bool,
     /// Of an ending: an edit would have ended nothing.
     in_grace: bool,
-    /// Of an ending: someone asked for what was removed to be brought back, or the device forgot that it was.
-    taken_back: bool,
 }
 
 /// A message of a device says that a text stands under a name.
@@ -114,6 +112,11 @@ impl Versions {
         }
     }
 
+    /// A host looked at a path for its engine.
+    pub fn looked(&mut self, site: usize, path: &str) {
+        self.doubts.looked(site, path, self.acts);
+    }
+
     /// An engine asks for a path to be changed.
     pub fn asked(&mut self, site: usize, path: &str) {
         self.doubts.asked(site, path, self.acts);
@@ -179,8 +182,7 @@ impl Versions {
                 let in_grace = self.may_be_in_grace(site, path, now);
                 let in_doubt = self.forgetful.contains(&site) || self.doubts.holds(site, path);
                 let is_certain = !(stays(&old) || in_doubt || is_edit && in_grace);
-                let ending =
-                    Act { at: self.acts, site, path: path.to_string(), is_certain, in_grace, taken_back: false };
+                let ending = Act { at: self.acts, site, path: path.to_string(), is_certain, in_grace };
                 self.past(path, old).endings.push(ending);
             }
         }
@@ -234,14 +236,7 @@ impl Versions {
             if !stands(folder) && !others.iter().any(stands) {
                 self.acts += 1;
                 let path = path.to_string();
-                let ending = Act {
-                    at: self.acts,
-                    site,
-                    path: path.clone(),
-                    is_certain: false,
-                    in_grace: false,
-                    taken_back: true,
-                };
+                let ending = Act { at: self.acts, site, path: path.clone(), is_certain: false, in_grace: false };
                 self.past(&path, old).endings.push(ending);
             }
         }
@@ -274,7 +269,7 @@ impl Versions {
         if let Some(text) = text(item) {
             self.acts += 1;
             let (at, path) = (self.acts, path.to_string());
-            let ending = Act { at, site, path: path.clone(), is_certain: false, in_grace: false, taken_back: false };
+            let ending = Act { at, site, path: path.clone(), is_certain: false, in_grace: false };
             self.past(&path, text).endings.push(ending);
         }
     }
@@ -288,7 +283,7 @@ impl Versions {
     pub fn restored(&mut self, site: usize) {
         let endings = self.pasts.values_mut().flat_map(|past| &mut past.endings);
         for ending in endings.filter(|ending| ending.site == site) {
-            (ending.is_certain, ending.taken_back) = (false, true);
+            ending.is_certain = false;
             // Until its engine looks there, what is put there again and removed again is not seen.
             self.doubts.unknown(site, &ending.path);
         }
@@ -362,16 +357,16 @@ impl Versions {
         broken(invariant, format!("{shown} at `{path}` {how}{ending}; it stands {paths} times, and {living} may"))
     }
 
-    /// A version of this name lives whose bytes nobody has any more, for its only file was removed and the removal taken
-    /// back or forgotten: where it belongs, what stood there before stays, whatever became of that. It belongs to where its
-    /// file stood, or, as the latest one, to the name that this was a copy of. (To who forgot what a copy is that is a real
-    /// name, and may have copies.)
+    /// A version of this name may live whose bytes nobody has any more, for its only file was removed or written over where
+    /// that did not surely end it: where it belongs, what stood there before stays, whatever became of that. It belongs to
+    /// where its file stood, or, as the latest one, to the name that this was a copy of. (To who forgot what a copy is that
+    /// is a real name, and may have copies.)
     fn is_awaited(&self, standing: &BTreeMap<(String, Text), Vec<&str>>, name: &str, path: &str) -> bool {
         let pasts =
             self.pasts.range((name.to_string(), (Kind::File, Vec::new()))..).take_while(|(key, _)| key.0 == name);
         let mut gone = pasts.filter(|(key, _)| !standing.contains_key(*key));
         let is_its_place = |ending: &Act| plainer(&ending.path).any(|place| place == path);
-        gone.any(|(_, past)| past.endings.iter().any(|ending| ending.taken_back && is_its_place(ending)))
+        gone.any(|(_, past)| past.endings.iter().any(|ending| !ending.is_certain && is_its_place(ending)))
     }
 
     /// Removed and made anew before anyone looked is an edit, of whatever kind it is now.
@@ -392,7 +387,7 @@ impl Versions {
         let past = self.past(path, text);
         let is_back = past.endings.iter().any(|ending| ending.site == site && ending.path == path);
         let is_certain = !is_back && (by_hand || past.makings.is_empty());
-        past.makings.push(Act { at, site, path: path.to_string(), is_certain, in_grace: false, taken_back: false });
+        past.makings.push(Act { at, site, path: path.to_string(), is_certain, in_grace: false });
     }
 
     fn past(&mut self, path: &str, text: Text) -> &mut Past {
@@ -584,7 +579,8 @@ mod tests {
             let mut versions = after(&[(0, Tree::default(), folder("old")), (0, folder("old"), folder("new"))]);
             let with_lost = tree([(lost, "lost")]);
             versions.changed(1, NOW, &Tree::default(), &with_lost);
-            versions.rolled_back(1, &with_lost, &Tree::default(), &[]);
+            let acts = versions.acts();
+            versions.rolled_back(1, acts, &with_lost, &Tree::default(), &[], |_| false);
             verdict(&versions, &tree([(new, "new"), (stays, "old")]))
         };
         assert_eq!(at_rest(place, place, other), None);
@@ -592,6 +588,18 @@ mod tests {
         assert_eq!(at_rest(other, "a", place), None);
         assert_eq!(at_rest(place, other, third), Some(Invariant::NoFalseConflict));
         assert_eq!(at_rest(third, place, other), Some(Invariant::NoFalseConflict));
+    }
+
+    #[test]
+    fn so_it_does_where_the_bytes_were_written_over_by_who_forgot_that_they_were_there() {
+        let folder = |text: &str| tree([("a", text)]);
+        let mut versions = after(&[(0, Tree::default(), folder("lost"))]);
+        versions.forgot(0, &folder("lost"));
+        versions.forgot(0, &folder("lost"));
+        versions.changed(0, NOW, &folder("lost"), &folder("new"));
+        let beside = folder("new").with("a (conflict 00000000)", "new");
+        assert_eq!(verdict(&versions, &beside), None);
+        assert_eq!(verdict(&versions, &beside.with("b", "new")), Some(Invariant::NoFalseConflict));
     }
 
     #[test]

@@ -18,17 +18,16 @@ impl World {
 
     /// A device goes off: its engine ends, and what was not on its disk is gone or torn.
     pub fn lose_power(&mut self, site: SiteId, chance: &mut fastrand::Rng) {
-        let (mut before, mut after) = (Tree::default(), Tree::default());
         let torn = self.crash_by(site, Crash::Power, chance);
         self.tell_came_back(site);
+        // Whole folders: what goes at one path may stand at another one still.
+        let after = self[site].tree();
+        let mut before = after.clone();
         for torn in torn {
             if torn.displaced {
                 self.judge.displaced_torn(site.0, &torn);
-                continue;
-            }
-            before.insert(&torn.path, torn.before);
-            if let Some(item) = torn.after {
-                after.insert(&torn.path, item);
+            } else {
+                before.insert(&torn.path, torn.before);
             }
         }
         self.judge.people_changed(site.0, self[site].clock().now(), &before, &after);
