@@ -1,5 +1,6 @@
 //! Which changes of the disk can be made now: no living version may be without its last file for a moment.
 
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::project::ReadyChange;
@@ -7,6 +8,7 @@ use super::{Root, RootPurpose};
 use crate::api::{Content, Put, Work};
 use crate::engine::limits::COMMIT_ITEMS_MAX;
 use crate::engine::shared::Shared;
+use crate::tree::base::Standing;
 use crate::tree::view::Shown;
 use crate::tree::{Name, conflict, path};
 
@@ -53,11 +55,55 @@ impl Root {
     /// What it brings waits beside its path already, maybe being looked at: once is enough.
     fn has_stepped_aside(&self, change: &ReadyChange) -> bool {
         let plain = change.conflict_of.as_ref().unwrap_or(&change.name);
-        change.wish.as_ref().is_some_and(|wish| {
-            let mut names = (0..ROUNDS_MAX).filter_map(|round| conflict::last_copy_name(plain, &wish.content, round));
-            names
-                .any(|name| self.base.standing(&change.directory, &name).is_some_and(|old| old.content == wish.content))
-        })
+        change.wish.as_ref().is_some_and(|wish| self.is_aside(&change.directory, plain, &wish.content))
+    }
+
+    /// A content stands beside a path, or is about to.
+    fn is_aside(&self, directory: &str, plain: &Name, content: &Content) -> bool {
+        let is_there = |name: &Name| {
+            let stands = self.base.standing(directory, name).is_some_and(|standing| standing.content == *content);
+            stands || self.busy.contains(&path::join(directory, name))
+        };
+        names_aside(plain, content).any(|name| is_there(&name))
+    }
+
+    /// A name beside a path that nothing has and nothing is done about.
+    fn free_aside(&self, directory: &str, plain: &Name, content: &Content) -> Option<Name> {
+        let is_free = |name: &Name| {
+            let full = path::join(directory, name);
+            self.base.entry(directory, name).is_none() && !self.busy.contains(&full) && !self.is_blocked(&full)
+        };
+        names_aside(plain, content).find(is_free)
+    }
+
+    /// The last file of a version that lives stands where a directory is to be, and nothing else can go on. The place that
+    /// the view has for it may be taken by a directory whose files wait for just this one, as where someone exchanged the
+    /// two: it steps aside, and goes from here as soon as it stands there.
+    pub(super) fn make_way(&mut self, shared: &mut Shared, directory: &str, name: &Name, conflict_of: Option<&Name>) {
+        let plain = conflict_of.unwrap_or(name).clone();
+        let Some(entry) = self.base.entry(directory, name) else { return };
+        let Some(Standing { content, mode, nodes, dots, .. }) = entry.standing.clone() else { return };
+        if self.is_aside(directory, &plain, &content) {
+            return;
+        }
+        let Some(aside) = self.free_aside(directory, &plain, &content) else { return };
+        let full = path::join(directory, name);
+        self.projection.making_way.insert(full.clone());
+        let modified_ns = entry.stat.map_or(0, |stat| stat.modified_ns);
+        let shown = Shown { content, mode, modified_ns, nodes, dots };
+        let Content::Symlink { target } = &shown.content else {
+            return self.fetch(shared, directory, &aside, Some(plain), shown, Some(full));
+        };
+        let change = ReadyChange {
+            directory: directory.to_string(),
+            name: aside,
+            conflict_of: Some(plain),
+            put: Put::Symlink { target: target.clone() },
+            wish: Some(shown),
+            manifest: Vec::new(),
+            aside_of: Some(full),
+        };
+        self.begin_change(path::join(&change.directory, &change.name), change);
     }
 
     /// Puts what a change brings beside its path first, under a name of its own as a conflict copy has it: then what
@@ -65,12 +111,7 @@ impl Root {
     fn aside(&mut self, change: ReadyChange) -> Option<ReadyChange> {
         let plain = change.conflict_of.clone().unwrap_or_else(|| change.name.clone());
         let content = change.wish.as_ref().map(|wish| wish.content.clone())?;
-        let is_free = |name: &Name| {
-            let full = path::join(&change.directory, name);
-            self.base.entry(&change.directory, name).is_none() && !self.busy.contains(&full) && !self.is_blocked(&full)
-        };
-        let mut names = (0..ROUNDS_MAX).filter_map(|round| conflict::last_copy_name(&plain, &content, round));
-        let Some(name) = names.find(is_free) else {
+        let Some(name) = self.free_aside(&change.directory, &plain, &content) else {
             self.projection.ready.push(change);
             return None;
         };
@@ -96,4 +137,9 @@ impl Root {
         }
         self.free(&full);
     }
+}
+
+/// The names beside a path at which something may wait for a moment.
+fn names_aside(plain: &Name, content: &Content) -> impl Iterator<Item = Name> {
+    (0..ROUNDS_MAX).filter_map(move |round| conflict::last_copy_name(plain, content, round))
 }

@@ -31,6 +31,8 @@ pub struct Projection {
     kept: BTreeSet<(String, Name)>,
     /// Files that are wanted and cannot be begun yet.
     pub(super) awaited: Awaited,
+    /// Files in the way of directories: what they hold stands elsewhere only where it does not stand here, too.
+    pub(super) making_way: BTreeSet<String>,
     /// Directories of which every claim is to be compared.
     sweeps: PathQueue,
     /// Changes that can be made as soon as their intents are saved.
@@ -208,6 +210,7 @@ impl Root {
         }
         let parents = view::directories_at(&self.merged, directory);
         if self.rests(directory, &parents, name, &full) {
+            self.projection.making_way.remove(&full);
             self.note_awaited(&full, name, None);
             return self.succeeded(&full);
         }
@@ -310,15 +313,16 @@ impl Root {
         if must_wait || matches!(step, Step::PutFile | Step::PutLink) && is_in_the_way {
             return;
         }
-        let entry = self.base.entry(directory, name);
-        if step == Step::Remove && self.holds_the_last(&full, entry, wish.as_ref()) {
-            self.projection.kept.insert((directory.to_string(), conflict_of.unwrap_or_else(|| name.clone())));
+        if step != Step::Remove {
+            self.projection.making_way.remove(&full);
+        } else if self.keeps_the_last(shared, directory, name, conflict_of.as_ref(), wish.as_ref(), late) {
             return;
         }
         if step.is_late(wish.as_ref()) && !late {
             self.projection.late.insert((directory.to_string(), name.clone()));
             return;
         }
+        let entry = self.base.entry(directory, name);
         let again =
             matches!((step, &wish), (Step::Relabel, Some(shown)) if self.was_put_elsewhere(shared, entry, shown));
         if (again || step.changes_what_stands()) && hides_a_write {
@@ -357,9 +361,34 @@ impl Root {
             (Step::PutLink, Some(Shown { content: Content::Symlink { target }, .. })) => {
                 self.begin_change(full, change(Put::Symlink { target: target.clone() }));
             }
-            (Step::PutFile, Some(shown)) => self.fetch(shared, directory, name, conflict_of.clone(), shown.clone()),
+            (Step::PutFile, Some(shown)) => {
+                self.fetch(shared, directory, name, conflict_of.clone(), shown.clone(), None)
+            }
             _ => {}
         }
+    }
+
+    /// What stands at a path is the last file of a version that lives, and not taken away now. Where something else is to
+    /// stand there, it makes way as soon as nothing else can go on.
+    fn keeps_the_last(
+        &mut self,
+        shared: &mut Shared,
+        directory: &str,
+        name: &Name,
+        conflict_of: Option<&Name>,
+        wish: Option<&Shown>,
+        late: bool,
+    ) -> bool {
+        if !self.holds_the_last(&path::join(directory, name), self.base.entry(directory, name), wish) {
+            return false;
+        }
+        if wish.is_some() && late {
+            self.make_way(shared, directory, name, conflict_of);
+        } else if wish.is_some() {
+            self.projection.late.insert((directory.to_string(), name.clone()));
+        }
+        self.projection.kept.insert((directory.to_string(), conflict_of.unwrap_or(name).clone()));
+        true
     }
 
     /// Somebody here gave another path the same bytes, maybe by moving what stood at this one. So it stands for that
@@ -415,7 +444,8 @@ impl Root {
             let standing = path::split(other).and_then(|(directory, name)| self.base.standing(directory, &name));
             standing.is_some_and(|standing| standing.dots.contains(dot))
         };
-        self.base.showing(content).any(|other| other != path && !self.busy.contains(other) && shows(other))
+        let stays = |other: &String| !self.busy.contains(other) && !self.projection.making_way.contains(other);
+        self.base.showing(content).any(|other| other != path && stays(other) && shows(other))
     }
 
     /// The last copy here of bytes that the view still wants elsewhere stays until they stand there, or are staged.

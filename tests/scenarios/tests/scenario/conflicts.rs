@@ -2,7 +2,7 @@
 
 use syncline_core::api::Work;
 use syncline_scenarios::model::copy_name;
-use syncline_sim::{SiteId, Tree, World, tree};
+use syncline_sim::{Item, SiteId, Tree, World, directory, symlink, tree};
 
 /// Longer than the grace in which an editor may still have another version open.
 const LATER_MS: u64 = 11 * 60_000;
@@ -256,5 +256,33 @@ fn a_file_and_its_copy_that_someone_exchanged_come_to_stand_alike() {
         world.assert_equal();
         let contents = world[a].tree().contents().len();
         assert_eq!(contents, 2, "{:?}", world[a].tree());
+    }
+}
+
+#[test]
+fn a_copy_replaced_by_a_directory_whose_text_was_put_in_the_plain_names_place_comes_to_stand() {
+    // The copy's name comes before or behind the plain one, also in the order in which things are taken away.
+    for name in ["c.md", "c"] {
+        for of_copy in [Item::from("two"), symlink("two")] {
+            let (mut world, a, b) = parted(Tree::default());
+            write(&mut world, a, name, "one");
+            world.pass(1_000);
+            world[b].disk().put(&tree([(name, of_copy.clone())]));
+            world.rescan(b);
+            world.link(a, b);
+            world.settle();
+            world.pass(LATER_MS);
+            let copy = world[a].tree().copies().first().map(ToString::to_string).expect("a conflict copy");
+            let text = world[a].tree().at(&copy).cloned().expect("it stands");
+            let exchanged =
+                [(copy.as_str(), directory()), (&format!("{copy}/inner"), "inner".into()), (name, text.clone())];
+            world[a].disk().remove(&copy);
+            world[a].disk().remove(name);
+            world[a].disk().put(&tree(exchanged));
+            world.rescan(a);
+            world.settle();
+            let inner = format!("{name}/inner");
+            world.assert_all(&tree([(name, directory()), (&inner, "inner".into()), (&copy, text)]));
+        }
     }
 }

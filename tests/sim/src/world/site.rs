@@ -337,7 +337,7 @@ impl Site {
         let actions = engine.handle(self.clock.now(), event);
         self.deadline = engine.deadline();
         let is_due = self.deadline.is_some_and(|deadline| deadline <= self.clock.now().monotonic);
-        if !is_due && self.counts.events % UNDUE_EVERY == 0 {
+        if !is_due && self.counts.events.is_multiple_of(UNDUE_EVERY) {
             let actions = engine.handle(self.clock.now(), Event::Wake);
             self.check_undue(&actions);
         }

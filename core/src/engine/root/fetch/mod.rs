@@ -72,6 +72,8 @@ struct Job {
     at_host: usize,
     in_flight_bytes: u64,
     manifest: Vec<u8>,
+    /// The path that it makes way for, where it is only brought beside it.
+    aside_of: Option<String>,
 }
 
 struct ChunkTask {
@@ -207,7 +209,7 @@ impl Fetches {
 }
 
 impl Root {
-    /// Begins to bring a file together.
+    /// Begins to bring a file together, maybe only to make way for what is to stand at the path `aside_of`.
     pub(in crate::engine::root) fn fetch(
         &mut self,
         shared: &mut Shared,
@@ -215,6 +217,7 @@ impl Root {
         name: &Name,
         conflict_of: Option<Name>,
         shown: Shown,
+        aside_of: Option<String>,
     ) {
         let Content::File { hash: content, size } = shown.content else { return };
         let full = path::join(directory, name);
@@ -245,6 +248,7 @@ impl Root {
             at_host: 0,
             in_flight_bytes: 0,
             manifest: Vec::new(),
+            aside_of,
         };
         self.fetches.by_path.insert(full, stage);
         self.fetches.by_content.insert(content, stage);

@@ -97,7 +97,7 @@ impl Root {
             wish: Some(job.shown),
             put,
             manifest: job.manifest,
-            aside_of: None,
+            aside_of: job.aside_of,
         };
         self.begin_change(full, change);
     }
