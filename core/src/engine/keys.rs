@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use crate::api::{Hash, RootId};
 use crate::log::parse_message_key;
+use crate::tree::base::Intent;
 
 const BASE: u8 = b'b';
 const INCARNATION: u8 = b'i';
@@ -65,6 +66,16 @@ pub fn intents_root(key: &[u8]) -> Option<RootId> {
     Some(RootId::from_bytes(id.try_into().ok()?))
 }
 
+/// The paths that a pair of the store says are about to be changed; none if it is no journal of intents. It is for those
+/// who look into a store, as the simulator's judge does.
+pub fn intended_paths(key: &[u8], value: &[u8]) -> Option<Vec<String>> {
+    if parse(key) != Key::Intents {
+        return None;
+    }
+    let intents: Vec<(String, Intent)> = postcard::from_bytes(value).ok()?;
+    Some(intents.into_iter().map(|(path, _)| path).collect())
+}
+
 /// Where the manifest of a content stands.
 pub fn manifest(content: &Hash) -> Vec<u8> {
     [&[MANIFEST], content.as_bytes().as_slice()].concat()
@@ -92,6 +103,10 @@ mod tests {
         assert_eq!(parse(&incarnation()), Key::Incarnation);
         assert_eq!(parse(&intents(root, 1)), Key::Intents);
         assert_eq!(intents_root(&intents(root, 1)), Some(root));
+        let intent = Intent { standing: None, conflict_of: None };
+        let journal = postcard::to_allocvec(&[(String::from("a/b"), intent)]).unwrap();
+        assert_eq!(intended_paths(&intents(root, 1), &journal), Some(alloc::vec![String::from("a/b")]));
+        assert_eq!(intended_paths(&base(root, "a/b"), &journal), None);
         assert_eq!(parse(&manifest(&Hash::from_bytes([1; 32]))), Key::Unknown);
         assert_eq!(parse(b"b\xff"), Key::Unknown);
     }

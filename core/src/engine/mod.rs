@@ -16,6 +16,8 @@ use alloc::collections::BTreeMap;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
+#[doc(hidden)]
+pub use self::keys::intended_paths;
 use self::limits::DEVICE_NAME_BYTES_MAX;
 use self::peers::{EarlyLink, Peer};
 use self::random::Random;

@@ -9,6 +9,7 @@ use crate::api::{Content, Put, Work};
 use crate::engine::limits::COMMIT_ITEMS_MAX;
 use crate::engine::shared::Shared;
 use crate::tree::base::Standing;
+use crate::tree::project::Step;
 use crate::tree::view::Shown;
 use crate::tree::{Name, conflict, path};
 
@@ -88,7 +89,7 @@ impl Root {
         }
         let Some(aside) = self.free_aside(directory, &plain, &content) else { return };
         let full = path::join(directory, name);
-        self.projection.making_way.insert(full.clone());
+        self.projection.making_way.insert(full.clone(), path::join(directory, &aside));
         let modified_ns = entry.stat.map_or(0, |stat| stat.modified_ns);
         let shown = Shown { content, mode, modified_ns, nodes, dots };
         let Content::Symlink { target } = &shown.content else {
@@ -104,6 +105,17 @@ impl Root {
             aside_of: Some(full),
         };
         self.begin_change(path::join(&change.directory, &change.name), change);
+    }
+
+    /// What stands at a path need not step aside, or has: what is still being brought beside it is given up. Until it goes,
+    /// what stands beside it stays.
+    pub(super) fn has_made_way(&mut self, shared: &mut Shared, path: &str, step: Step) {
+        if let Some(aside) = self.projection.making_way.get(path).cloned() {
+            self.cancel_fetch_of_other(shared, &aside, None);
+            if step != Step::Remove {
+                self.projection.making_way.remove(path);
+            }
+        }
     }
 
     /// Puts what a change brings beside its path first, under a name of its own as a conflict copy has it: then what

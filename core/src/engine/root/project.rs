@@ -31,8 +31,9 @@ pub struct Projection {
     kept: BTreeSet<(String, Name)>,
     /// Files that are wanted and cannot be begun yet.
     pub(super) awaited: Awaited,
-    /// Files in the way of directories: what they hold stands elsewhere only where it does not stand here, too.
-    pub(super) making_way: BTreeSet<String>,
+    /// Files in the way of directories, and where beside them they step aside to: until they are gone, what they hold does
+    /// not go from there.
+    pub(super) making_way: BTreeMap<String, String>,
     /// Directories of which every claim is to be compared.
     sweeps: PathQueue,
     /// Changes that can be made as soon as their intents are saved.
@@ -210,7 +211,7 @@ impl Root {
         }
         let parents = view::directories_at(&self.merged, directory);
         if self.rests(directory, &parents, name, &full) {
-            self.projection.making_way.remove(&full);
+            self.has_made_way(shared, &full, Step::Rest);
             self.note_awaited(&full, name, None);
             return self.succeeded(&full);
         }
@@ -313,18 +314,17 @@ impl Root {
         if must_wait || matches!(step, Step::PutFile | Step::PutLink) && is_in_the_way {
             return;
         }
-        if step != Step::Remove {
-            self.projection.making_way.remove(&full);
-        } else if self.keeps_the_last(shared, directory, name, conflict_of.as_ref(), wish.as_ref(), late) {
+        if step == Step::Remove
+            && self.keeps_the_last(shared, directory, name, conflict_of.as_ref(), wish.as_ref(), late)
+        {
             return;
         }
+        self.has_made_way(shared, &full, step);
         if step.is_late(wish.as_ref()) && !late {
             self.projection.late.insert((directory.to_string(), name.clone()));
             return;
         }
-        let entry = self.base.entry(directory, name);
-        let again =
-            matches!((step, &wish), (Step::Relabel, Some(shown)) if self.was_put_elsewhere(shared, entry, shown));
+        let again = step == Step::Relabel && self.was_put_elsewhere(shared, directory, name, wish.as_ref());
         if (again || step.changes_what_stands()) && hides_a_write {
             return self.retry_later(shared.now.monotonic, &full, Cause::Surprise);
         }
@@ -393,9 +393,10 @@ impl Root {
 
     /// Somebody here gave another path the same bytes, maybe by moving what stood at this one. So it stands for that
     /// version, too, only if the disk has it still: it is put there again as it is, which the host compares first.
-    fn was_put_elsewhere(&self, shared: &Shared, entry: Option<&BaseEntry>, shown: &Shown) -> bool {
-        let old = entry.and_then(|entry| entry.standing.as_ref());
-        shown.content != Content::Directory && old.is_some_and(|old| gains_own(shared, old, &shown.dots))
+    fn was_put_elsewhere(&self, shared: &Shared, directory: &str, name: &Name, wish: Option<&Shown>) -> bool {
+        let old = self.base.standing(directory, name);
+        let gains = |shown: &Shown| old.is_some_and(|old| gains_own(shared, old, &shown.dots));
+        wish.is_some_and(|shown| shown.content != Content::Directory && gains(shown))
     }
 
     pub(super) fn begin_change(&mut self, path: String, change: ReadyChange) {
@@ -444,7 +445,7 @@ impl Root {
             let standing = path::split(other).and_then(|(directory, name)| self.base.standing(directory, &name));
             standing.is_some_and(|standing| standing.dots.contains(dot))
         };
-        let stays = |other: &String| !self.busy.contains(other) && !self.projection.making_way.contains(other);
+        let stays = |other: &String| !self.busy.contains(other) && !self.projection.making_way.contains_key(other);
         self.base.showing(content).any(|other| other != path && stays(other) && shows(other))
     }
 

@@ -17,6 +17,7 @@ use std::{cell::RefCell, fmt, rc::Rc};
 use serde::{Deserialize, Serialize};
 use syncline_core::{
     api::{CommitItem, CommitResult, LinkId, Now, Outcome, ReplicaId, Work},
+    engine::intended_paths,
     log::Heads,
 };
 
@@ -185,6 +186,8 @@ impl Judge {
             }
             let Work::Save { writes } = work else { return Ok(()) };
             state.versions.doubts.saving(site);
+            let journals = writes.iter().filter_map(|write| intended_paths(&write.key, write.value.as_ref()?));
+            journals.flatten().for_each(|path| state.versions.asked(site, &path));
             let messages = state.ledger.writes(own, writes)?;
             for (path, content) in messages.iter().flat_map(|message| state.ledger.versions_of(message)) {
                 state.versions.loads.telling(site, now, &path, &content);
@@ -357,12 +360,12 @@ impl Judge {
         self.report(broken);
     }
 
-    /// A new engine starts on a device, whose configuration may allow any number of deletions.
-    pub(crate) fn started(&self, site: usize, allows_deletions: bool) {
+    /// A new engine starts on a device over this folder; its configuration may allow any number of deletions.
+    pub(crate) fn started(&self, site: usize, folder: &Tree, allows_deletions: bool) {
         let state = &mut *self.state.borrow_mut();
         state.ledger.started(site);
         state.deletions.started(site, allows_deletions);
-        state.versions.started(site);
+        state.versions.started(site, folder);
     }
 
     /// Someone asked a device to bring back what many deletions had removed.

@@ -63,6 +63,8 @@ pub(super) struct Versions {
     pasts: BTreeMap<(String, Text), Past>,
     /// When the engine last changed a path of a device, by its wall clock.
     synced: BTreeMap<(usize, String), u64>,
+    /// How much people had done when a path of a device was last looked at or changed by its host.
+    seen: BTreeMap<(usize, String), u64>,
     unsure_clocks: BTreeSet<usize>,
     known: BTreeSet<usize>,
     /// Devices that lost their memory: what is removed there may be something that they have yet to learn of again.
@@ -80,6 +82,7 @@ impl Versions {
     /// A device's engine changed a path.
     pub fn synced(&mut self, site: usize, path: &str, now: Now) {
         self.synced.insert((site, path.to_string()), now.unix.0);
+        self.seen.insert((site, path.to_string()), self.acts);
         self.doubts.made(site, path, self.acts);
         self.loads.replaced(site, path, now);
     }
@@ -114,21 +117,32 @@ impl Versions {
 
     /// A host looked at a path for its engine.
     pub fn looked(&mut self, site: usize, path: &str) {
+        self.seen.insert((site, path.to_string()), self.acts);
         self.doubts.looked(site, path, self.acts);
     }
 
-    /// An engine asks for a path to be changed.
+    /// An engine asks for a path to be changed, or for its intent to do so to be saved.
     pub fn asked(&mut self, site: usize, path: &str) {
         self.doubts.asked(site, path, self.acts);
     }
 
-    /// A new engine starts on a device: of what the last one left in doubt, nobody knows what people were shown since.
-    pub fn started(&mut self, site: usize) {
+    /// A new engine starts on a device. What people did at a path that the last one left in doubt, and never saw, may have
+    /// come before its change or behind it: nobody knows what they were shown. And where a change was to bring a text that
+    /// stood elsewhere, and it stands there, someone may have moved it: then what took its old place ended nothing.
+    pub fn started(&mut self, site: usize, folder: &Tree) {
         self.loads.unsettled(site);
-        for (path, since) in self.doubts.ended(site) {
-            let endings = self.pasts.values_mut().flat_map(|past| &mut past.endings);
-            let unsure = endings.filter(|ending| ending.site == site && ending.path == path && ending.at > since);
-            unsure.for_each(|ending| ending.is_certain = false);
+        let doubts: BTreeMap<String, u64> = self.doubts.ended(site).into_iter().collect();
+        let endings = self.pasts.values_mut().flat_map(|past| &mut past.endings).filter(|ending| ending.site == site);
+        for ending in endings.filter(|ending| doubts.contains_key(&ending.path)) {
+            let since = self.seen.get(&(site, ending.path.clone())).or_else(|| doubts.get(&ending.path));
+            ending.is_certain &= since.is_some_and(|since| ending.at <= *since);
+        }
+        for path in doubts.keys() {
+            if let Some(brought) = folder.at(path).and_then(text) {
+                let endings = self.past(path, brought).endings.iter_mut();
+                let elsewhere = endings.filter(|ending| ending.site == site && ending.path != *path);
+                elsewhere.for_each(|ending| ending.is_certain = false);
+            }
         }
     }
 
@@ -591,6 +605,20 @@ mod tests {
     }
 
     #[test]
+    fn what_was_edited_while_it_was_brought_elsewhere_may_have_been_moved_there() {
+        let none = Tree::default();
+        for is_brought in [false, true] {
+            let mut versions = after(&[(0, Tree::default(), tree([("a", "one")]))]);
+            versions.changed(0, NOW, &tree([("a", "one")]), &tree([("a", "two")]));
+            let both = tree([("a", "two"), ("a (conflict 00000000)", "one")]);
+            versions.asked(0, "a (conflict 00000000)");
+            versions.started(0, if is_brought { &both } else { &none });
+            let expected = if is_brought { None } else { Some(Invariant::NoFalseConflict) };
+            assert_eq!(verdict(&versions, &both), expected);
+        }
+    }
+
+    #[test]
     fn so_it_does_where_the_bytes_were_written_over_by_who_forgot_that_they_were_there() {
         let folder = |text: &str| tree([("a", text)]);
         let mut versions = after(&[(0, Tree::default(), folder("lost"))]);
@@ -652,7 +680,7 @@ mod tests {
         let doubts: [fn(&mut Versions); 6] = [
             |versions| versions.synced(1, "a", NOW),
             |versions| versions.unknown(1, "a"),
-            |versions| versions.started(1),
+            |versions| versions.started(1, &Tree::default()),
             |versions| versions.clock_moved(1),
             |versions| versions.forgot(1, &Tree::default()),
             |versions| versions.changed(1, NOW, &tree([("a", "two")]), &Tree::default()),

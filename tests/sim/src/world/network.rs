@@ -44,6 +44,12 @@ impl World {
         }
     }
 
+    /// Nothing stalls, tarries or changes on the way.
+    pub fn is_network_well(&self) -> bool {
+        let is_well = |pipe: &Pipe| !pipe.is_spoilt && !pipe.is_stalled();
+        self.latency_ms == 0 && self.corrupting == 0 && self.pipes.iter().all(is_well)
+    }
+
     /// Opens a pipe between two devices.
     pub fn link(&mut self, a: SiteId, b: SiteId) -> LinkId {
         self.links += 1;

@@ -44,6 +44,10 @@ impl Pipe {
         Some(bytes)
     }
 
+    pub fn is_stalled(&self) -> bool {
+        self.ways.iter().any(|way| way.stalled)
+    }
+
     pub fn stall(&mut self, from: usize, stalled: bool) {
         self.ways[from].stalled = stalled;
     }

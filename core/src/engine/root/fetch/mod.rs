@@ -385,8 +385,11 @@ impl Root {
     fn schedule(&mut self, stage: StageId, index: usize) {
         let Some(job) = self.fetches.jobs.get_mut(&stage) else { return };
         let Some(task) = job.chunks.get(index) else { return };
-        let holder =
-            task.source.and_then(|(content, offset)| Some((self.base.holders(&content).next()?.clone(), offset)));
+        let holder = task.source.and_then(|(content, offset)| {
+            let mut holders = self.base.holders(&content);
+            let free = holders.find(|path| !self.busy.contains(*path));
+            Some((free.or_else(|| self.base.holders(&content).next())?.clone(), offset))
+        });
         let (offset, length) = (task.offset, task.chunk.length);
         let Some((path, from)) = holder else {
             let want = ChunkWant { stage, index, content: job.content, size: job.size, offset, length };

@@ -58,13 +58,11 @@ impl Root {
                 self.give_up_fetch(shared, stage, &Failure::NoSpace);
                 self.found_no_room(&full, size);
             }
-            // The file it was copied from is no longer what base says: a peer has the chunk.
+            // The file it was copied from is no longer what base says: another file or a peer has the chunk.
             (StageResult::Failed { .. }, Some(path)) => {
-                if let Some(task) = job.chunks.get_mut(index) {
-                    task.source = None;
-                }
+                self.look(path.clone());
+                self.lose_source(stage, index, &path);
                 self.schedule(stage, index);
-                self.look(path);
             }
             (StageResult::Failed { failure: Failure::Corrupt }, None) => {
                 let full = path::join(&job.directory, &job.name);
@@ -139,6 +137,14 @@ impl Root {
                 self.projection.reconsider_kept();
             }
         }
+    }
+
+    /// A chunk cannot be copied from a file that had it.
+    fn lose_source(&mut self, stage: StageId, index: usize, path: &str) {
+        let task = self.fetches.jobs.get_mut(&stage).and_then(|job| job.chunks.get_mut(index));
+        let Some(task) = task else { return };
+        let is_other = |other: &String| other != path && !self.busy.contains(other);
+        task.source = task.source.filter(|(content, _)| self.base.holders(content).any(is_other));
     }
 
     pub(super) fn give_up_fetch(&mut self, shared: &mut Shared, stage: StageId, failure: &Failure) {

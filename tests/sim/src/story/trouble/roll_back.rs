@@ -7,7 +7,7 @@
 use syncline_core::api::{ReplicaId, Work};
 
 use super::{Trouble, TroubleKind};
-use crate::{SiteId, World};
+use crate::{Invariant, SiteId, World};
 
 /// How long a device that was put back waits to hear of itself.
 const HEARING_MS: u64 = 60_000;
@@ -54,9 +54,9 @@ impl Trouble {
     }
 }
 
-/// A device hears that it had written more than it knows, or had not.
+/// A device hears that it had written more than it knows, or had not. Who surely was told must heed it.
 fn hears(world: &mut World, site: SiteId, own: ReplicaId, linked: &[SiteId]) -> bool {
-    let known = world[site].status().members.iter().find(|member| member.replica == own).map_or(0, |own| own.counter);
+    let known = counter_of(world, site, own);
     if world.judge().highest_written(own) <= known {
         return true;
     }
@@ -65,7 +65,25 @@ fn hears(world: &mut World, site: SiteId, own: ReplicaId, linked: &[SiteId]) -> 
     }
     // A new id that is not saved would be forgotten once more.
     let is_new = |world: &World| replica(world, site).is_some_and(|now| now != own) && world[site].has_saved_all();
-    world.pass_until(HEARING_MS, is_new)
+    if world.pass_until(HEARING_MS, is_new) {
+        return true;
+    }
+    let is_sound = |device: SiteId| {
+        let state = &world[device];
+        state.is_running() && !state.is_asleep() && state.status().replica.is_some() && !state.status().failed
+    };
+    let tells =
+        |other: &SiteId| world.is_linked(site, *other) && is_sound(*other) && counter_of(world, *other, own) > known;
+    let is_told = world.is_network_well() && is_sound(site) && linked.iter().any(tells);
+    world.judge().must(Invariant::Idempotency, !is_told || replica(world, site) != Some(own), || {
+        format!("{own} heard of messages that it wrote and does not know, and goes on under its id")
+    });
+    false
+}
+
+/// The highest number of an author's messages that a device holds.
+fn counter_of(world: &World, site: SiteId, author: ReplicaId) -> u64 {
+    world[site].status().members.iter().find(|member| member.replica == author).map_or(0, |member| member.counter)
 }
 
 fn replica(world: &World, site: SiteId) -> Option<ReplicaId> {
