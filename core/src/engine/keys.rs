@@ -104,7 +104,7 @@ mod tests {
         assert_eq!(parse(&intents(root, 1)), Key::Intents);
         assert_eq!(intents_root(&intents(root, 1)), Some(root));
         let intent = Intent { standing: None, conflict_of: None };
-        let journal = postcard::to_allocvec(&[(String::from("a/b"), intent)]).unwrap();
+        let journal = postcard::to_allocvec(&alloc::vec![(String::from("a/b"), intent)]).unwrap();
         assert_eq!(intended_paths(&intents(root, 1), &journal), Some(alloc::vec![String::from("a/b")]));
         assert_eq!(intended_paths(&base(root, "a/b"), &journal), None);
         assert_eq!(parse(&manifest(&Hash::from_bytes([1; 32]))), Key::Unknown);

@@ -248,6 +248,8 @@ impl Root {
     /// A file or link stands where base has a directory that is not empty. What lay in it is absorbed first, for until
     /// then the directory lives by it.
     pub(super) fn supplanted(&mut self, path: String) {
+        // The directory, if it could not be listed, is no more.
+        self.was_read(&path);
         for below in self.base.below(&path) {
             self.look(below);
         }

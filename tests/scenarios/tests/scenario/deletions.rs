@@ -223,6 +223,21 @@ fn t21_what_is_held_is_held_or_not_whatever_a_look_at_it_says() {
 }
 
 #[test]
+fn t21_a_directory_that_could_not_be_read_and_is_a_file_now_is_unreadable_no_more() {
+    let (mut world, a, _) = World::pair(1, in_a_directory(40), Tree::default());
+    world.pass(1_000);
+    world[a].disk().fault("d", Some(Fault::Denied));
+    world.rescan(a);
+    assert_eq!(world[a].root().unreadable, 1);
+    world[a].disk().remove("d");
+    world[a].disk().write("d", "now a file");
+    world[a].disk().fault("d", None);
+    world.pass(10_000);
+    // What lay in it is held, and the file waits for that.
+    assert_eq!((world[a].root().held, world[a].root().unreadable), (40, 0));
+}
+
+#[test]
 fn t21_deletions_that_come_one_after_the_other_are_counted_together() {
     let (mut world, a, b) = World::pair(1, notes(40), Tree::default());
     for number in 0..30 {

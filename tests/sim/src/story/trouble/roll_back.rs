@@ -70,7 +70,8 @@ fn hears(world: &mut World, site: SiteId, own: ReplicaId, linked: &[SiteId]) -> 
     }
     let is_sound = |device: SiteId| {
         let state = &world[device];
-        state.is_running() && !state.is_asleep() && state.status().replica.is_some() && !state.status().failed
+        let works = state.is_running() && !state.is_asleep() && !state.is_stopped();
+        works && state.status().replica.is_some() && !state.status().failed
     };
     let tells =
         |other: &SiteId| world.is_linked(site, *other) && is_sound(*other) && counter_of(world, *other, own) > known;
