@@ -73,12 +73,15 @@ impl Doubts {
         self.made.retain(|(other, _), made| *other != site || made.stage != Stage::Saving);
     }
 
-    /// A path was looked at, after so many acts of people. What was seen there counts once it is saved, as a change does.
-    pub(super) fn looked(&mut self, site: usize, path: &str, at: u64) {
+    /// A path was looked at, after so many acts of people; true if it was left in doubt. What was seen there counts once it
+    /// is saved, as a change does.
+    pub(super) fn looked(&mut self, site: usize, path: &str, at: u64) -> bool {
         let key = (site, path.to_string());
-        if self.left.remove(&key) {
+        let was_left = self.left.remove(&key);
+        if was_left {
             self.made.insert(key, Made { at, stage: Stage::Untold });
         }
+        was_left
     }
 
     /// An engine ended, or another takes its place: what it left in doubt, and since when.

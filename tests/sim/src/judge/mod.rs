@@ -16,7 +16,7 @@ use std::{cell::RefCell, fmt, rc::Rc};
 
 use serde::{Deserialize, Serialize};
 use syncline_core::{
-    api::{CommitItem, CommitResult, LinkId, Now, Outcome, ReplicaId, Work},
+    api::{CommitItem, CommitResult, HashResult, LinkId, Now, Outcome, ReplicaId, Work},
     engine::intended_paths,
     log::Heads,
 };
@@ -232,8 +232,15 @@ impl Judge {
                 state.versions.doubts.saved(site);
                 state.versions.loads.saved(site);
             }
-            (Work::Hash { items, .. }, _) => {
-                items.iter().for_each(|item| state.versions.looked(site, &item.path));
+            (Work::Hash { items, .. }, outcome) => {
+                let results = if let Outcome::Hashed { results } = outcome { results.as_slice() } else { &[] };
+                for (index, item) in items.iter().enumerate() {
+                    let found = results.get(index).and_then(|result| match result {
+                        HashResult::Hashed { content, .. } => Some(content),
+                        HashResult::Failed { .. } => None,
+                    });
+                    state.versions.looked(site, &item.path, found);
+                }
             }
             _ => {}
         }
@@ -360,12 +367,12 @@ impl Judge {
         self.report(broken);
     }
 
-    /// A new engine starts on a device over this folder; its configuration may allow any number of deletions.
-    pub(crate) fn started(&self, site: usize, folder: &Tree, allows_deletions: bool) {
+    /// A new engine starts on a device, whose configuration may allow any number of deletions.
+    pub(crate) fn started(&self, site: usize, allows_deletions: bool) {
         let state = &mut *self.state.borrow_mut();
         state.ledger.started(site);
         state.deletions.started(site, allows_deletions);
-        state.versions.started(site, folder);
+        state.versions.started(site);
     }
 
     /// Someone asked a device to bring back what many deletions had removed.

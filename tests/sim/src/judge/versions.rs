@@ -115,10 +115,19 @@ impl Versions {
         }
     }
 
-    /// A host looked at a path for its engine.
-    pub fn looked(&mut self, site: usize, path: &str) {
+    /// A host looked at a path for its engine. Where a change left in doubt was to bring a text that stood elsewhere, and it
+    /// stands there, someone may have moved it: then what took its old place ended nothing.
+    pub fn looked(&mut self, site: usize, path: &str, found: Option<&Content>) {
         self.seen.insert((site, path.to_string()), self.acts);
-        self.doubts.looked(site, path, self.acts);
+        if !self.doubts.looked(site, path, self.acts) {
+            return;
+        }
+        let pasts = self.pasts.range_mut((family(path), (Kind::File, Vec::new()))..);
+        let pasts = pasts.take_while(|((name, _), _)| *name == family(path));
+        let brought = pasts.filter(|((_, text), _)| Some(&content(text)) == found);
+        let endings = brought.flat_map(|(_, past)| &mut past.endings);
+        let elsewhere = endings.filter(|ending| ending.site == site && ending.path != path);
+        elsewhere.for_each(|ending| ending.is_certain = false);
     }
 
     /// An engine asks for a path to be changed, or for its intent to do so to be saved.
@@ -127,22 +136,14 @@ impl Versions {
     }
 
     /// A new engine starts on a device. What people did at a path that the last one left in doubt, and never saw, may have
-    /// come before its change or behind it: nobody knows what they were shown. And where a change was to bring a text that
-    /// stood elsewhere, and it stands there, someone may have moved it: then what took its old place ended nothing.
-    pub fn started(&mut self, site: usize, folder: &Tree) {
+    /// come before its change or behind it: nobody knows what they were shown.
+    pub fn started(&mut self, site: usize) {
         self.loads.unsettled(site);
         let doubts: BTreeMap<String, u64> = self.doubts.ended(site).into_iter().collect();
         let endings = self.pasts.values_mut().flat_map(|past| &mut past.endings).filter(|ending| ending.site == site);
         for ending in endings.filter(|ending| doubts.contains_key(&ending.path)) {
             let since = self.seen.get(&(site, ending.path.clone())).or_else(|| doubts.get(&ending.path));
             ending.is_certain &= since.is_some_and(|since| ending.at <= *since);
-        }
-        for path in doubts.keys() {
-            if let Some(brought) = folder.at(path).and_then(text) {
-                let endings = self.past(path, brought).endings.iter_mut();
-                let elsewhere = endings.filter(|ending| ending.site == site && ending.path != *path);
-                elsewhere.for_each(|ending| ending.is_certain = false);
-            }
         }
     }
 
@@ -606,13 +607,14 @@ mod tests {
 
     #[test]
     fn what_was_edited_while_it_was_brought_elsewhere_may_have_been_moved_there() {
-        let none = Tree::default();
         for is_brought in [false, true] {
             let mut versions = after(&[(0, Tree::default(), tree([("a", "one")]))]);
             versions.changed(0, NOW, &tree([("a", "one")]), &tree([("a", "two")]));
             let both = tree([("a", "two"), ("a (conflict 00000000)", "one")]);
             versions.asked(0, "a (conflict 00000000)");
-            versions.started(0, if is_brought { &both } else { &none });
+            versions.started(0);
+            let found = is_brought.then(|| digest::content(b"one").0);
+            versions.looked(0, "a (conflict 00000000)", found.as_ref());
             let expected = if is_brought { None } else { Some(Invariant::NoFalseConflict) };
             assert_eq!(verdict(&versions, &both), expected);
         }
@@ -680,7 +682,7 @@ mod tests {
         let doubts: [fn(&mut Versions); 6] = [
             |versions| versions.synced(1, "a", NOW),
             |versions| versions.unknown(1, "a"),
-            |versions| versions.started(1, &Tree::default()),
+            |versions| versions.started(1),
             |versions| versions.clock_moved(1),
             |versions| versions.forgot(1, &Tree::default()),
             |versions| versions.changed(1, NOW, &tree([("a", "two")]), &Tree::default()),

@@ -240,12 +240,11 @@ impl Site {
     pub(crate) fn start(&mut self) -> Vec<Outside> {
         self.clock.boot();
         self.host.disk.clock = self.clock.clone();
-        let folder = self.host.disk.tree();
         if self.host.store.pairs().next().is_none() {
-            self.judge.forgot(self.number, &folder);
+            self.judge.forgot(self.number, &self.host.disk.tree());
         }
         let allows = |root: &RootConfig| root.allow_deletions || root.membership == Membership::Emptied;
-        self.judge.started(self.number, &folder, self.config.roots.iter().any(allows));
+        self.judge.started(self.number, self.config.roots.iter().any(allows));
         let bytes = std::iter::repeat_with(|| self.chance.u8(..)).take(32).collect();
         let engine = Engine::new(self.config.clone(), Seed { bytes }).expect("the configuration is sound");
         (self.engine, self.deadline) = (Some(engine), None);

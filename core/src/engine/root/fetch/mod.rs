@@ -79,8 +79,10 @@ struct Job {
 struct ChunkTask {
     offset: u64,
     chunk: Chunk,
-    /// A content that a file here has, and where in it the chunk is.
+    /// A content that files here have, and where in it the chunk is.
     source: Option<(Hash, u64)>,
+    /// One of these files did not have it: if another one does not either, a peer is asked.
+    missed: bool,
 }
 
 /// A chunk at the host.
@@ -293,12 +295,12 @@ impl Root {
         job.chunks = match &manifest {
             Some(manifest) => manifest
                 .with_offsets()
-                .map(|(offset, chunk)| ChunkTask { offset, chunk, source: source(offset) })
+                .map(|(offset, chunk)| ChunkTask { offset, chunk, source: source(offset), missed: false })
                 .collect(),
             None => {
                 let length = u32::try_from(job.size).unwrap_or(u32::MAX);
                 let chunk = Chunk { hash: job.content, length };
-                alloc::vec![ChunkTask { offset: 0, chunk, source: source(0) }]
+                alloc::vec![ChunkTask { offset: 0, chunk, source: source(0), missed: false }]
             }
         };
         if holder || manifest.is_none() {

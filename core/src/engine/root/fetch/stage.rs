@@ -144,7 +144,9 @@ impl Root {
         let task = self.fetches.jobs.get_mut(&stage).and_then(|job| job.chunks.get_mut(index));
         let Some(task) = task else { return };
         let is_other = |other: &String| other != path && !self.busy.contains(other);
-        task.source = task.source.filter(|(content, _)| self.base.holders(content).any(is_other));
+        let has_another = |content: &Hash| !task.missed && self.base.holders(content).any(is_other);
+        task.source = task.source.filter(|(content, _)| has_another(content));
+        task.missed = true;
     }
 
     pub(super) fn give_up_fetch(&mut self, shared: &mut Shared, stage: StageId, failure: &Failure) {
