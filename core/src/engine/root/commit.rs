@@ -18,7 +18,14 @@ use crate::tree::path;
 /// Changes that are made together.
 pub struct CommitBatch {
     journal: Vec<u8>,
-    changes: Vec<ReadyChange>,
+    changes: Vec<BatchedChange>,
+}
+
+/// One of them.
+struct BatchedChange {
+    change: ReadyChange,
+    /// What was intended there before: that nothing is expected there outlives an attempt to take it away.
+    earlier: Option<Intent>,
 }
 
 impl Root {
@@ -42,9 +49,11 @@ impl Root {
                 standing
             });
             let intent = Intent { standing, conflict_of: change.conflict_of.clone() };
+            let earlier =
+                self.base.entry(&change.directory, &change.name).and_then(|entry| entry.intent.as_deref().cloned());
             self.base.set_intent(&change.directory, &change.name, Some(intent.clone()));
             intents.push((path::join(&change.directory, &change.name), intent));
-            changes.push(change);
+            changes.push(BatchedChange { change, earlier });
         }
         if changes.is_empty() {
             return;
@@ -71,7 +80,7 @@ impl Root {
         let items = batch
             .changes
             .iter()
-            .map(|change| {
+            .map(|BatchedChange { change, .. }| {
                 let entry = self.base.entry(&change.directory, &change.name);
                 let goes = change.put == Put::Nothing;
                 let stands = |entry: &&BaseEntry| entry.standing.is_some() || entry.is_only_retained() && goes;
@@ -101,14 +110,14 @@ impl Root {
         self.projection.commits = self.projection.commits.saturating_sub(1);
         shared.saver.remove(batch.journal);
         let mut results = results.into_iter();
-        for change in batch.changes {
+        for BatchedChange { change, earlier } in batch.changes {
             let failure = Failure::Other { message: "the host gave no result".to_string() };
             match results.next().unwrap_or(CommitResult::Failed { failure }) {
                 CommitResult::Committed { stat } => self.made(shared, &change, stat),
                 CommitResult::Failed { failure: Failure::Changed } if planted(Planted::RefusedTakenForMade) => {
                     self.made(shared, &change, None);
                 }
-                CommitResult::Failed { failure } => self.not_made(shared, &change, &failure),
+                CommitResult::Failed { failure } => self.not_made(shared, &change, earlier, &failure),
             }
             if let Put::File { content: Content::File { hash, .. }, .. } = &change.put {
                 self.landed(hash);
@@ -119,7 +128,7 @@ impl Root {
     /// Nobody knows what of a batch was made: its intents stay until every path was looked at.
     pub(super) fn commit_failed(&mut self, shared: &mut Shared, batch: CommitBatch, failure: &Failure) {
         self.projection.commits = self.projection.commits.saturating_sub(1);
-        for change in batch.changes {
+        for BatchedChange { change, .. } in batch.changes {
             let full = path::join(&change.directory, &change.name);
             self.doubtful.insert(full.clone(), batch.journal.clone());
             self.discard_stage(shared, &change);
@@ -221,10 +230,11 @@ impl Root {
         }
     }
 
-    fn not_made(&mut self, shared: &mut Shared, change: &ReadyChange, failure: &Failure) {
+    fn not_made(&mut self, shared: &mut Shared, change: &ReadyChange, earlier: Option<Intent>, failure: &Failure) {
         let (directory, name) = (&change.directory, &change.name);
         let full = path::join(directory, name);
-        self.base.set_intent(directory, name, None);
+        let is_expected_gone = |earlier: &Intent| change.put == Put::Nothing && earlier.standing.is_none();
+        self.base.set_intent(directory, name, earlier.filter(is_expected_gone));
         if let Put::File { stage, .. } = &change.put
             && !planted(Planted::StageLeaked)
         {
