@@ -77,6 +77,8 @@ impl Root {
         let became_directory = !was_directory && is_directory(next.standing.as_ref());
         if self.base.entry(directory, name) != Some(&next) {
             self.base.set(directory, name, next);
+            // What stands here now may be what another file was kept for.
+            self.projection.reconsider_kept();
             if !planted(Planted::AbsorbedBaseNotSaved) {
                 self.store_base(shared, directory, name);
             }
