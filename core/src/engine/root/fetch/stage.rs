@@ -158,9 +158,11 @@ impl Root {
     pub(super) fn cancel_fetch(&mut self, shared: &mut Shared, stage: StageId) -> Option<String> {
         let job = self.fetches.forget(stage)?;
         self.ended_trying(stage);
+        let queued = self.fetches.to_stage.len();
         self.fetches.to_stage.retain(|(chunk, _)| chunk.stage != stage);
+        let unsent = queued.saturating_sub(self.fetches.to_stage.len());
         self.release_waiting(&job.content);
-        self.fetches.cancelled.insert(stage, job.at_host.saturating_add(1));
+        self.fetches.cancelled.insert(stage, job.at_host.saturating_sub(unsent).saturating_add(1));
         self.back_from_host(shared, stage);
         Some(path::join(&job.directory, &job.name))
     }
