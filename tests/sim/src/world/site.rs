@@ -456,6 +456,7 @@ impl Site {
         self.judge.must(Invariant::CrashSafety, !is_save || self.save.is_none(), || {
             format!("device {number} has two saves in flight")
         });
+        self.check_intended(&work);
         let own = is_save.then(|| self.engine.as_ref()?.replica()).flatten();
         self.judge.asked(number, self.clock.now(), own, &work);
         if is_save {

@@ -1,6 +1,11 @@
 //! What must hold of every call and every piece of work of a device.
 
-use syncline_core::api::{Action, CommitResult, Outcome, Put, Work};
+use std::collections::BTreeSet;
+
+use syncline_core::{
+    api::{Action, CommitResult, Outcome, Put, Work},
+    engine::intended_paths,
+};
 
 use super::Site;
 use crate::{Invariant, digest};
@@ -22,6 +27,44 @@ impl Site {
                 format!("device {} has other bytes at `{}` than its version says", self.number, item.path)
             });
         }
+    }
+
+    /// A change of the folder is asked for when its intent is on disk, and that stays there until the engine was told what
+    /// became of the change: the next engine must know of it whatever happens.
+    pub(super) fn check_intended(&self, work: &Work) {
+        let number = self.number;
+        match work {
+            Work::Commit { items, .. } => {
+                let journals = self.host.store.pairs().filter_map(|(key, value)| intended_paths(key, value));
+                let intended: BTreeSet<String> = journals.flatten().collect();
+                let unsaved = items.iter().find(|item| !intended.contains(&item.path));
+                self.judge.must(Invariant::CrashSafety, unsaved.is_none(), || {
+                    let path = unsaved.map_or("", |item| &item.path);
+                    format!("device {number} asks to change `{path}`, and that it is going to is not saved")
+                });
+            }
+            Work::Save { writes } => {
+                let removed = writes.iter().filter(|write| write.value.is_none());
+                let journals =
+                    removed.filter_map(|write| intended_paths(&write.key, self.host.store.value(&write.key)?));
+                let early = journals.flatten().find(|path| self.is_changing(path));
+                self.judge.must(Invariant::CrashSafety, early.is_none(), || {
+                    let path = early.unwrap_or_default();
+                    format!(
+                        "device {number} forgets that it is changing `{path}` before it is told what became of that"
+                    )
+                });
+            }
+            _ => {}
+        }
+    }
+
+    /// A change of a path was asked for, and the engine was not told yet what became of it.
+    fn is_changing(&self, path: &str) -> bool {
+        let works = self.pending.iter().map(|pending| &pending.work).chain(self.done.iter().map(|done| &done.work));
+        let mut items =
+            works.flat_map(|work| if let Work::Commit { items, .. } = work { items.as_slice() } else { &[] });
+        items.any(|item| item.path == path)
     }
 
     /// What is said to stand in the call in which it was saved must stand now: nothing of it can have stood before.
