@@ -256,6 +256,11 @@ impl Engine {
             };
             let message = alloc::format!("could not save changes: {why}; nothing is sent or changed any more");
             self.shared.notify(NoticeCode::StoreFailed, message);
+            for After::Commit { root, batch } in then {
+                if let Some(root) = self.roots.get_mut(root) {
+                    root.leave_commit(batch);
+                }
+            }
         } else {
             self.shared.saver.saved(if planted(Planted::SavedMeansAll) { self.shared.log_now() } else { log });
             for After::Commit { root, batch } in then {
@@ -294,7 +299,7 @@ impl Engine {
         if self.phase == Phase::Stopping {
             self.shared.flush();
             let commits = self.roots.iter().any(Root::has_commits);
-            if !commits && self.shared.saver.is_idle() || self.shared.saver.has_failed() {
+            if !commits && (self.shared.saver.is_idle() || self.shared.saver.has_failed()) {
                 self.phase = Phase::Stopped;
                 self.shared.actions.push(Action::Stopped);
             }
