@@ -220,6 +220,9 @@ impl Root {
             self.project_name_of(shared, directory, &plain, name, late);
         }
         let mut wishes = self.wishes(directory, &parents, name);
+        if wishes.iter().all(|(wished, ..)| wished != name) {
+            self.note_awaited(&full, name, None);
+        }
         wishes.reverse();
         for (name, conflict_of, shown) in wishes {
             self.project_path(shared, directory, &name, conflict_of, shown, late);

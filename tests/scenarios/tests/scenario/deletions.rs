@@ -357,3 +357,19 @@ fn the_last_bytes_stay_until_they_stand_where_they_were_moved_while_that_place_i
     world.meet(a, b);
     world.assert_all(&tree([("to", "text")]));
 }
+
+#[test]
+fn what_was_kept_for_a_path_that_could_not_be_written_goes_when_nothing_is_wanted_there_any_more() {
+    let (mut world, a, b) = World::pair(1, tree([("d/a.md", "text")]), Tree::default());
+    world.pass(1_000);
+    world[b].disk().special("b.md");
+    world.rescan(b);
+    world[a].disk().rename("d/a.md", "b.md");
+    world.rescan(a);
+    // The only file with these bytes stays while the socket is in the way of the one that is to have them.
+    assert_eq!(world[b].tree().at("d/a.md"), Some(&"text".into()));
+    world[a].disk().remove("b.md");
+    world.rescan(a);
+    world.pass(60_000);
+    assert_eq!(world[b].tree().at("d/a.md"), None);
+}
