@@ -16,7 +16,7 @@ use std::{cell::RefCell, fmt, rc::Rc};
 
 use serde::{Deserialize, Serialize};
 use syncline_core::{
-    api::{CommitItem, CommitResult, HashResult, LinkId, Now, Outcome, ReplicaId, Work},
+    api::{CommitItem, CommitResult, HashResult, LinkId, Now, Outcome, Put, ReplicaId, Work},
     engine::intended_paths,
     log::Heads,
 };
@@ -210,15 +210,17 @@ impl Judge {
     }
 
     /// A device carried out a piece of work.
-    pub(crate) fn performed(&self, site: usize, now: Now, work: &Work, outcome: &Outcome) {
+    pub(crate) fn performed(&self, site: usize, now: Now, work: &Work, outcome: &Outcome, stood: &[Option<Vec<u8>>]) {
         let state = &mut *self.state.borrow_mut();
         match (work, outcome) {
             (Work::Probe { paths, .. }, Outcome::Probed { results, marker }) => {
                 state.deletions.probed(site, now, paths, results, *marker);
             }
             (Work::Commit { items, .. }, Outcome::Committed { results }) => {
-                for item in committed(items, results) {
-                    state.versions.synced(site, &item.path, now);
+                for (index, item) in committed(items, results) {
+                    let put = if let Put::File { content, .. } = &item.put { Some(content) } else { None };
+                    let stood = stood.get(index).and_then(Option::as_ref);
+                    state.versions.synced(site, &item.path, now, stood, put);
                     state.deletions.put(site, &item.path);
                 }
             }
@@ -405,9 +407,17 @@ impl Judge {
     }
 }
 
-fn committed<'a>(items: &'a [CommitItem], results: &'a [CommitResult]) -> impl Iterator<Item = &'a CommitItem> {
+fn committed<'a>(
+    items: &'a [CommitItem],
+    results: &'a [CommitResult],
+) -> impl Iterator<Item = (usize, &'a CommitItem)> {
     let done = |result: &CommitResult| matches!(result, CommitResult::Committed { .. });
-    items.iter().zip(results).filter(move |(_, result)| done(result)).map(|(item, _)| item)
+    items
+        .iter()
+        .zip(results)
+        .enumerate()
+        .filter(move |(_, (_, result))| done(result))
+        .map(|(index, (item, _))| (index, item))
 }
 
 fn broken<T>(invariant: Invariant, message: String) -> Result<T, Violation> {

@@ -43,6 +43,8 @@ struct Act {
     is_certain: bool,
     /// Of an ending: an edit would have ended nothing.
     in_grace: bool,
+    /// Of a making: the text that stood at its path, and the number of the act that ended this.
+    over: Option<(u64, Text)>,
 }
 
 /// A message of a device says that a text stands under a name.
@@ -61,8 +63,9 @@ pub(super) struct Versions {
     acts: u64,
     /// By name and text.
     pasts: BTreeMap<(String, Text), Past>,
-    /// When the engine last changed a path of a device, by its wall clock.
-    synced: BTreeMap<(usize, String), u64>,
+    /// Until when a path of a device may be in grace, for its engine put something there that may be unrelated to what
+    /// stood there before; by the device's wall clock.
+    grace_until: BTreeMap<(usize, String), u64>,
     /// How much people had done when a path of a device was last looked at or changed by its host.
     seen: BTreeMap<(usize, String), u64>,
     unsure_clocks: BTreeSet<usize>,
@@ -79,9 +82,12 @@ pub(super) struct Versions {
 }
 
 impl Versions {
-    /// A device's engine changed a path.
-    pub fn synced(&mut self, site: usize, path: &str, now: Now) {
-        self.synced.insert((site, path.to_string()), now.unix.0);
+    /// A device's engine put something at a path, or nothing, where this file stood if that is known.
+    pub fn synced(&mut self, site: usize, path: &str, now: Now, stood: Option<&Vec<u8>>, put: Option<&Content>) {
+        let is_related = stood.zip(put).is_some_and(|(old, new)| self.derives(site, path, old, new));
+        if !is_related {
+            self.grace_until.insert((site, path.to_string()), now.unix.0 + GRACE_MS);
+        }
         self.seen.insert((site, path.to_string()), self.acts);
         self.doubts.made(site, path, self.acts);
         self.loads.replaced(site, path, now);
@@ -182,6 +188,7 @@ impl Versions {
     /// Someone changed a folder.
     pub fn changed(&mut self, site: usize, now: Now, before: &Tree, after: &Tree) {
         self.acts += 1;
+        let act = self.acts;
         for (path, item) in before.items() {
             // Most acts change little of what stands.
             if after.at(path) == Some(item) {
@@ -197,7 +204,7 @@ impl Versions {
                 let in_grace = self.may_be_in_grace(site, path, now);
                 let in_doubt = self.forgetful.contains(&site) || self.doubts.holds(site, path);
                 let is_certain = !(stays(&old) || in_doubt || is_edit && in_grace);
-                let ending = Act { at: self.acts, site, path: path.to_string(), is_certain, in_grace };
+                let ending = Act { at: self.acts, site, path: path.to_string(), is_certain, in_grace, over: None };
                 self.past(path, old).endings.push(ending);
             }
         }
@@ -205,7 +212,7 @@ impl Versions {
             self.loads.touched(site, path);
             let (old, new) = (before.at(path).and_then(text), text(item));
             if let Some(new) = new.filter(|new| old.as_ref() != Some(new)) {
-                self.make(site, path, new, true);
+                self.make(site, path, new, true, old.map(|old| (act, old)));
             } else if before.at(path).is_none() {
                 self.made_anew(site, path);
             }
@@ -222,7 +229,7 @@ impl Versions {
         }
         for (path, item) in folder.items() {
             if let Some(text) = text(item) {
-                self.make(site, path, text, false);
+                self.make(site, path, text, false, None);
             }
         }
     }
@@ -251,7 +258,8 @@ impl Versions {
             if !stands(folder) && !others.iter().any(stands) {
                 self.acts += 1;
                 let path = path.to_string();
-                let ending = Act { at: self.acts, site, path: path.clone(), is_certain: false, in_grace: false };
+                let ending =
+                    Act { at: self.acts, site, path: path.clone(), is_certain: false, in_grace: false, over: None };
                 self.past(&path, old).endings.push(ending);
             }
         }
@@ -284,7 +292,7 @@ impl Versions {
         if let Some(text) = text(item) {
             self.acts += 1;
             let (at, path) = (self.acts, path.to_string());
-            let ending = Act { at, site, path: path.clone(), is_certain: false, in_grace: false };
+            let ending = Act { at, site, path: path.clone(), is_certain: false, in_grace: false, over: None };
             self.past(&path, text).endings.push(ending);
         }
     }
@@ -395,14 +403,14 @@ impl Versions {
         }
     }
 
-    fn make(&mut self, site: usize, path: &str, text: Text, by_hand: bool) {
+    fn make(&mut self, site: usize, path: &str, text: Text, by_hand: bool, over: Option<(u64, Text)>) {
         self.acts += 1;
         let at = self.acts;
         self.made_anew(site, path);
         let past = self.past(path, text);
         let is_back = past.endings.iter().any(|ending| ending.site == site && ending.path == path);
         let is_certain = !is_back && (by_hand || past.makings.is_empty());
-        past.makings.push(Act { at, site, path: path.to_string(), is_certain, in_grace: false });
+        past.makings.push(Act { at, site, path: path.to_string(), is_certain, in_grace: false, over });
     }
 
     fn past(&mut self, path: &str, text: Text) -> &mut Past {
@@ -410,8 +418,30 @@ impl Versions {
     }
 
     fn may_be_in_grace(&self, site: usize, path: &str, now: Now) -> bool {
-        let synced = self.synced.get(&(site, path.to_string()));
-        synced.is_some_and(|synced| self.unsure_clocks.contains(&site) || now.unix.0 < synced + GRACE_MS)
+        let until = self.grace_until.get(&(site, path.to_string()));
+        until.is_some_and(|until| self.unsure_clocks.contains(&site) || now.unix.0 < *until)
+    }
+
+    /// A text surely replaces this file everywhere: it was made once, at this path, over this file, which was made once, too,
+    /// and surely was ended by that.
+    fn derives(&self, site: usize, path: &str, old: &[u8], new: &Content) -> bool {
+        if self.has_put_back || !self.forgetful.is_empty() || self.doubts.holds(site, path) || family(path) != path {
+            return false;
+        }
+        let of_name = self.pasts.range((path.to_string(), (Kind::File, Vec::new()))..);
+        let mut of_name = of_name.take_while(|((name, _), _)| name == path);
+        let Some((_, past)) = of_name.find(|((_, text), _)| content(text) == *new) else { return false };
+        let ([made], Some(replaced)) =
+            (past.makings.as_slice(), self.pasts.get(&(path.to_string(), (Kind::File, old.to_vec()))))
+        else {
+            return false;
+        };
+        let is_over = |(at, text): &(u64, Text)| {
+            let ends =
+                |ending: &Act| ending.at == *at && ending.site == made.site && ending.path == path && ending.is_certain;
+            text.1 == old && text.0 == Kind::File && replaced.endings.iter().any(ends)
+        };
+        replaced.makings.len() == 1 && made.path == path && made.over.as_ref().is_some_and(is_over)
     }
 }
 
@@ -641,6 +671,18 @@ mod tests {
         assert_eq!(verdict(&versions, &one), None);
     }
 
+    #[test]
+    fn an_edit_of_what_derives_from_what_stood_there_has_no_grace() {
+        let folder = |text: &str| tree([("a", text)]);
+        for (stood, ends) in [(Some(b"one".to_vec()), true), (Some(b"other".to_vec()), false), (None, false)] {
+            let mut versions = after(&[(0, Tree::default(), folder("one")), (0, folder("one"), folder("two"))]);
+            versions.synced(1, "a", NOW, stood.as_ref(), Some(&digest::content(b"two").0));
+            versions.changed(1, NOW, &folder("two"), &folder("three"));
+            let both = folder("three").with("a (conflict 00000000)", "two");
+            assert_eq!(verdict(&versions, &both), ends.then_some(Invariant::NoFalseConflict));
+        }
+    }
+
     /// Device 1 loads `one`; `two`, made on a device, takes its place, and a minute later the editor saves `three`,
     /// which its engine tells of so much later.
     fn saved_over(maker: usize, told_after_ms: u64) -> Versions {
@@ -648,7 +690,7 @@ mod tests {
         let at = |ms| Now { unix: syncline_core::api::UnixMs(ms), ..NOW };
         let mut versions = after(&[(1, Tree::default(), folder("one")), (maker, Tree::default(), folder("two"))]);
         versions.loaded(1, "a", &"one".into());
-        versions.synced(1, "a", at(1_000));
+        versions.synced(1, "a", at(1_000), None, None);
         versions.saved_loaded(1, at(61_000), "a", &folder("two"), &folder("three"));
         versions.loads.telling(1, at(61_000 + told_after_ms), "a", &digest::content(b"three").0);
         versions.loads.saved(1);
@@ -672,7 +714,7 @@ mod tests {
         let folder = |text: &str| tree([("a", text)]);
         let mut versions = after(&[(0, Tree::default(), folder("one")), (0, folder("one"), folder("two"))]);
         versions.loaded(1, "a", &"one".into());
-        versions.synced(1, "a", NOW);
+        versions.synced(1, "a", NOW, None, None);
         assert_eq!(versions.unseen(1, NOW, "a", &folder("two")), None);
     }
 
@@ -680,7 +722,7 @@ mod tests {
     fn nobody_knows_what_an_editor_did_not_show_after_any_doubt() {
         let folder = |text: &str| tree([("a", text)]);
         let doubts: [fn(&mut Versions); 6] = [
-            |versions| versions.synced(1, "a", NOW),
+            |versions| versions.synced(1, "a", NOW, None, None),
             |versions| versions.unknown(1, "a"),
             |versions| versions.started(1),
             |versions| versions.clock_moved(1),
@@ -690,7 +732,7 @@ mod tests {
         let shown = |doubt: fn(&mut Versions)| {
             let mut versions = after(&[(1, Tree::default(), folder("one")), (0, Tree::default(), folder("two"))]);
             versions.loaded(1, "a", &"one".into());
-            versions.synced(1, "a", NOW);
+            versions.synced(1, "a", NOW, None, None);
             doubt(&mut versions);
             versions.unseen(1, NOW, "a", &folder("two")).is_none()
         };

@@ -276,7 +276,7 @@ impl Site {
         chance.mix(&mut pending);
         for pending in pending {
             if let Some((work, outcome)) = self.host.interrupt(pending.work, crash, chance) {
-                self.judge.performed(self.number, self.clock.now(), &work, &outcome);
+                self.judge.performed(self.number, self.clock.now(), &work, &outcome, &[]);
                 self.narrative.tell_work(self.number, &work, &outcome);
             }
         }
@@ -397,12 +397,19 @@ impl Site {
             Work::Commit { items, .. } => self.counts.commits += items.len() as u64,
             _ => {}
         }
+        let stood = self.about_to_change(&work);
         let (outcome, undone) = by(&mut self.host, &work);
         self.check_committed(&work, &outcome);
-        self.judge.performed(self.number, self.clock.now(), &work, &outcome);
+        self.judge.performed(self.number, self.clock.now(), &work, &outcome, &stood);
         self.narrative.tell_work(self.number, &work, &outcome);
         self.coverage.count_work(&work, &outcome);
         self.done.push_back(Done { task, work, outcome, undone });
+    }
+
+    /// The files that stand where work puts other things.
+    fn about_to_change(&self, work: &Work) -> Vec<Option<Vec<u8>>> {
+        let Work::Commit { items, .. } = work else { return Vec::new() };
+        items.iter().map(|item| self.host.disk.read(&item.path).map(<[u8]>::to_vec)).collect()
     }
 
     /// Tells the engine how one piece of work ended.
