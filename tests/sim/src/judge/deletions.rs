@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use syncline_core::api::{Failure, Now, ProbeResult};
 
-use super::{Invariant, Violation, broken, versions::family};
+use super::{Invariant, Violation, broken, text::family};
 use crate::{Item, Tree};
 
 /// So many files may go in one save, however few there are: ten in each of two decisions.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use syncline_core::api::{Content, Now};
 
-use super::versions::Text;
+use super::text::Text;
 
 /// So long the grace surely lasts after a version took a path: a minute less than ten, for what lies between.
 const SURE_GRACE_MS: u64 = 540_000;

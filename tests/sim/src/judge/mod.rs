@@ -9,6 +9,7 @@ mod doubts;
 mod ledger;
 mod loads;
 mod promise;
+mod text;
 mod versions;
 mod work;
 
@@ -21,7 +22,7 @@ use syncline_core::{
     log::Heads,
 };
 
-pub(crate) use self::versions::family;
+pub(crate) use self::text::family;
 use self::{deletions::Deletions, displaced::Displaced, ledger::Ledger, versions::Versions};
 use crate::{Item, Torn, Tree};
 
