@@ -215,9 +215,11 @@ impl Engine {
                 Some(ReadResult::Bytes { bytes }) if bytes.len() as u64 == length => Some(bytes),
                 _ => None,
             };
+            let mut moved = false;
             if bytes.is_none()
                 && let Some(root) = self.roots.get_mut(root)
             {
+                moved = root.holds_elsewhere(&want.content, &path);
                 root.suspect(path);
             }
             let Some(peer) = &mut peer else { continue };
@@ -225,6 +227,8 @@ impl Engine {
             let Want { content, offset, .. } = want;
             match bytes {
                 Some(bytes) => peer.push(Frame::Chunk { content, offset, bytes }),
+                // It was put in another place while it was read: a peer that is told that it is not here waits long.
+                None if moved => peer.serving.wants.push_front(want),
                 None => peer.answer_absent(content, Some(offset)),
             }
         }

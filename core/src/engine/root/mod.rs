@@ -468,6 +468,12 @@ impl Root {
         })
     }
 
+    /// A content stands here, and not at this path any more.
+    pub fn holds_elsewhere(&self, content: &Hash, path: &str) -> bool {
+        let mut holders = self.base.holders(content).peekable();
+        holders.peek().is_some() && holders.all(|holder| holder != path)
+    }
+
     /// A file was found changed while a peer was served from it.
     pub fn suspect(&mut self, path: String) {
         self.look(path);

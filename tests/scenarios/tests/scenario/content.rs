@@ -117,3 +117,19 @@ fn more_files_than_are_fetched_at_once_that_nobody_has_do_not_keep_others_from_c
     world.hint(a, "");
     assert!(world.pass_until(5_000, |world| world[b].tree().at("z").is_some()), "z did not come within five seconds");
 }
+
+#[test]
+fn what_is_moved_while_a_peer_is_served_from_it_is_sent_from_its_new_place() {
+    let (mut world, a, b) = World::pair(1, Tree::default(), Tree::default());
+    world.pass(1_000);
+    world[a].hold(|work| matches!(work, Work::Read { .. }));
+    world[a].disk().write("old.md", "text");
+    world.rescan(a);
+    assert!(world[a].pending().any(|(_, work)| matches!(work, Work::Read { .. })), "the peer asks for it");
+    world[a].disk().rename("old.md", "new.md");
+    world.rescan(a);
+    world[a].let_go();
+    // Sooner than a peer is asked again that did not have something.
+    world.pass(5_000);
+    assert_eq!(world[b].tree(), tree([("new.md", "text")]));
+}
