@@ -51,7 +51,6 @@ impl Root {
         let meaning = meaning(&self.merged, entry, &view, name, found.as_ref(), shared.log.own(), shared.now.unix);
         let mut next = self.base.entry(directory, name).cloned().unwrap_or_default();
         let was_directory = is_directory(next.standing.as_ref());
-        let old_content = next.standing.as_ref().map(|standing| standing.content.clone());
         let kept_grace =
             next.grace_until.filter(|_| planted(Planted::GraceKept) || matches!(meaning, Meaning::Known(_)));
         if let Some(intent) = next.intent.take()
@@ -61,8 +60,8 @@ impl Root {
             next.conflict_of = intent.conflict_of;
         }
         let is_adopted = matches!(meaning, Meaning::Adopted(_));
-        let is_new_here =
-            is_adopted || matches!(&meaning, Meaning::Known(known) if old_content != Some(known.content.clone()));
+        let is_other = |known: &Standing| next.standing.as_ref().is_none_or(|old| old.content != known.content);
+        let is_new_here = is_adopted || matches!(&meaning, Meaning::Known(known) if is_other(known));
         if is_adopted {
             next.conflict_of =
                 view.iter().find(|entry| entry.name == *name).and_then(|entry| entry.conflict_of.clone());

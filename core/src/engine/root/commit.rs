@@ -24,8 +24,8 @@ pub struct CommitBatch {
 /// One of them.
 struct BatchedChange {
     change: ReadyChange,
-    /// What was intended there before: that nothing is expected there outlives an attempt to take it away.
-    earlier: Option<Intent>,
+    /// Nothing was expected there before: that outlives an attempt to take away what is not there.
+    expected_gone: bool,
 }
 
 impl Root {
@@ -49,11 +49,11 @@ impl Root {
                 standing
             });
             let intent = Intent { standing, conflict_of: change.conflict_of.clone() };
-            let earlier =
-                self.base.entry(&change.directory, &change.name).and_then(|entry| entry.intent.as_deref().cloned());
+            let earlier = self.base.entry(&change.directory, &change.name).and_then(|entry| entry.intent.as_ref());
+            let expected_gone = earlier.is_some_and(|intent| intent.standing.is_none());
             self.base.set_intent(&change.directory, &change.name, Some(intent.clone()));
             intents.push((path::join(&change.directory, &change.name), intent));
-            changes.push(BatchedChange { change, earlier });
+            changes.push(BatchedChange { change, expected_gone });
         }
         if changes.is_empty() {
             return;
@@ -110,14 +110,14 @@ impl Root {
         self.projection.commits = self.projection.commits.saturating_sub(1);
         shared.saver.remove(batch.journal);
         let mut results = results.into_iter();
-        for BatchedChange { change, earlier } in batch.changes {
+        for BatchedChange { change, expected_gone } in batch.changes {
             let failure = Failure::Other { message: "the host gave no result".to_string() };
             match results.next().unwrap_or(CommitResult::Failed { failure }) {
                 CommitResult::Committed { stat } => self.made(shared, &change, stat),
                 CommitResult::Failed { failure: Failure::Changed } if planted(Planted::RefusedTakenForMade) => {
                     self.made(shared, &change, None);
                 }
-                CommitResult::Failed { failure } => self.not_made(shared, &change, earlier, &failure),
+                CommitResult::Failed { failure } => self.not_made(shared, &change, expected_gone, &failure),
             }
             if let Put::File { content: Content::File { hash, .. }, .. } = &change.put {
                 self.landed(hash);
@@ -230,11 +230,12 @@ impl Root {
         }
     }
 
-    fn not_made(&mut self, shared: &mut Shared, change: &ReadyChange, earlier: Option<Intent>, failure: &Failure) {
+    fn not_made(&mut self, shared: &mut Shared, change: &ReadyChange, expected_gone: bool, failure: &Failure) {
         let (directory, name) = (&change.directory, &change.name);
         let full = path::join(directory, name);
-        let is_expected_gone = |earlier: &Intent| change.put == Put::Nothing && earlier.standing.is_none();
-        self.base.set_intent(directory, name, earlier.filter(is_expected_gone));
+        let stays_expected = expected_gone && change.put == Put::Nothing;
+        let expectation = stays_expected.then_some(Intent { standing: None, conflict_of: None });
+        self.base.set_intent(directory, name, expectation);
         if let Put::File { stage, .. } = &change.put
             && !planted(Planted::StageLeaked)
         {

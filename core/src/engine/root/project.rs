@@ -211,8 +211,7 @@ impl Root {
         }
         let parents = view::directories_at(&self.merged, directory);
         if self.rests(directory, &parents, name, &full) {
-            self.has_made_way(shared, &full, Step::Rest);
-            self.note_awaited(&full, name, None);
+            self.wants_nothing(shared, &full, name);
             return self.succeeded(&full);
         }
         let own_claim = self.base.entry(directory, name).and_then(|entry| entry.conflict_of.clone());
@@ -221,12 +220,18 @@ impl Root {
         }
         let mut wishes = self.wishes(directory, &parents, name);
         if wishes.iter().all(|(wished, ..)| wished != name) {
-            self.note_awaited(&full, name, None);
+            self.wants_nothing(shared, &full, name);
         }
         wishes.reverse();
         for (name, conflict_of, shown) in wishes {
             self.project_path(shared, directory, &name, conflict_of, shown, late);
         }
+    }
+
+    /// Nothing is to change at a path: nothing is put off there, and nothing there is in the way.
+    fn wants_nothing(&mut self, shared: &mut Shared, full: &str, name: &Name) {
+        self.has_made_way(shared, full, Step::Rest);
+        self.note_awaited(full, name, None);
     }
 
     /// What stands at a name is all that its claim wants, and nothing is under way there or was left by copies: what nearly

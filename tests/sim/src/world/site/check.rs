@@ -44,10 +44,17 @@ impl Site {
                 });
             }
             Work::Save { writes } => {
-                let removed = writes.iter().filter(|write| write.value.is_none());
-                let journals =
-                    removed.filter_map(|write| intended_paths(&write.key, self.host.store.value(&write.key)?));
-                let early = journals.flatten().find(|path| self.is_changing(path));
+                let goes = |key: &[u8]| writes.iter().any(|write| write.key == key && write.value.is_none());
+                let journals = self
+                    .host
+                    .store
+                    .pairs()
+                    .filter_map(|(key, value)| intended_paths(key, value).map(|paths| (goes(key), paths)));
+                let (removed, left): (Vec<_>, Vec<_>) = journals.partition(|(goes, _)| *goes);
+                // A path may be changed once more by then, of which another journal tells.
+                let is_told = |path: &String| left.iter().any(|(_, paths)| paths.contains(path));
+                let removed = removed.into_iter().flat_map(|(_, paths)| paths);
+                let early = removed.filter(|path| !is_told(path)).find(|path| self.is_changing(path));
                 self.judge.must(Invariant::CrashSafety, early.is_none(), || {
                     let path = early.unwrap_or_default();
                     format!(
