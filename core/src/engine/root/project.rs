@@ -214,11 +214,11 @@ impl Root {
             self.wants_nothing(shared, &full, name);
             return self.succeeded(&full);
         }
-        let own_claim = self.base.entry(directory, name).and_then(|entry| entry.conflict_of.clone());
-        if let Some(plain) = own_claim {
-            self.project_name_of(shared, directory, &plain, name, late);
+        let plain = self.plain_name_of(directory, &parents, name);
+        if let Some(plain) = &plain {
+            self.project_name_of(shared, directory, plain, name, late);
         }
-        let mut wishes = self.wishes(directory, &parents, name);
+        let mut wishes = self.wishes(directory, &parents, name, plain.is_none());
         if wishes.iter().all(|(wished, ..)| wished != name) {
             self.wants_nothing(shared, &full, name);
         }
@@ -251,6 +251,13 @@ impl Root {
             && self.projection.copies_of(directory, name).is_empty()
     }
 
+    /// The plain name whose conflict copy stands at a name, or shall stand there instead of what was a real name.
+    fn plain_name_of(&self, directory: &str, parents: &[Option<NodeId>], name: &Name) -> Option<Name> {
+        let stands = self.base.entry(directory, name).and_then(|entry| entry.conflict_of.clone());
+        let is_copy = |plain: &Name| view::entries(&self.merged, parents, plain).iter().any(|entry| entry.name == *name);
+        stands.or_else(|| conflict::plain_name(name).filter(is_copy))
+    }
+
     /// A path of a conflict copy is decided by the claim of its plain name, unless a real name took it.
     fn project_name_of(&mut self, shared: &mut Shared, directory: &str, plain: &Name, copy: &Name, late: bool) {
         let parents = view::directories_at(&self.merged, directory);
@@ -268,11 +275,12 @@ impl Root {
         directory: &str,
         parents: &[Option<NodeId>],
         name: &Name,
+        is_plain: bool,
     ) -> Vec<(Name, Option<Name>, Option<Shown>)> {
         let entries = view::entries(&self.merged, parents, name);
         let mut wishes = Vec::with_capacity(entries.len());
         let stands = self.base.entry(directory, name).is_some_and(|entry| self.is_removable(entry));
-        if entries.is_empty() && (stands || self.fetches.is_fetching_plain(&path::join(directory, name))) {
+        if is_plain && entries.is_empty() && (stands || self.fetches.is_fetching_plain(&path::join(directory, name))) {
             wishes.push((name.clone(), None, None));
         }
         let under_way = self.projection.copies_of(directory, name);

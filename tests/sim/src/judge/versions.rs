@@ -181,6 +181,7 @@ impl Versions {
     pub fn changed(&mut self, site: usize, now: Now, before: &Tree, after: &Tree) {
         self.acts += 1;
         let act = self.acts;
+        let mut ended: Vec<(Text, Act)> = Vec::new();
         for (path, item) in before.items() {
             // Most acts change little of what stands.
             if after.at(path) == Some(item) {
@@ -196,10 +197,10 @@ impl Versions {
                 let in_grace = self.may_be_in_grace(site, path, now);
                 let in_doubt = self.forgetful.contains(&site) || self.doubts.holds(site, path);
                 let is_certain = !(stays(&old) || in_doubt || is_edit && in_grace);
-                let ending = Act { at: self.acts, site, path: path.to_string(), is_certain, in_grace, over: None };
-                self.past(path, old).endings.push(ending);
+                ended.push((old, Act { at: act, site, path: path.to_string(), is_certain, in_grace, over: None }));
             }
         }
+        self.end(ended);
         for (path, item) in after.items().filter(|(path, item)| before.at(path) != Some(*item)) {
             self.loads.touched(site, path);
             let (old, new) = (before.at(path).and_then(text), text(item));
@@ -395,6 +396,17 @@ impl Versions {
         }
     }
 
+    /// These ended at one time. Of equal files of one name none is surely meant to go if not all are.
+    fn end(&mut self, ended: Vec<(Text, Act)>) {
+        let key = |(old, ending): &(Text, Act)| (family(&ending.path), old.clone());
+        let unsure: BTreeSet<_> = ended.iter().filter(|(_, ending)| !ending.is_certain).map(key).collect();
+        for ended in ended {
+            let key = key(&ended);
+            let is_certain = !unsure.contains(&key);
+            self.pasts.entry(key).or_default().endings.push(Act { is_certain, ..ended.1 });
+        }
+    }
+
     fn make(&mut self, site: usize, path: &str, text: Text, by_hand: bool, over: Option<(u64, Text)>) {
         self.acts += 1;
         let at = self.acts;
@@ -487,6 +499,16 @@ mod tests {
         assert_eq!(verdict(&versions, &tree([("a", "two")])), None);
         let copy = tree([("a", "two"), ("a (conflict 00000000)", "one")]);
         assert_eq!(verdict(&versions, &copy), Some(Invariant::NoFalseConflict));
+    }
+
+    #[test]
+    fn of_two_equal_files_that_end_together_one_may_be_spared_by_grace() {
+        let both = tree([("a", "one"), ("a (conflict 00000000)", "one")]);
+        let mut versions = after(&[(0, Tree::default(), tree([("a", "one")]))]);
+        versions.synced(1, "a", NOW, None, Some(&digest::content(b"one").0));
+        versions.changed(1, NOW, &both, &tree([("a", "two")]));
+        assert_eq!(verdict(&versions, &tree([("a", "two")])), None);
+        assert_eq!(verdict(&versions, &tree([("a", "two"), ("a (conflict 00000000)", "one")])), None);
     }
 
     #[test]
