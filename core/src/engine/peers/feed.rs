@@ -60,9 +60,10 @@ impl Engine {
         }
         let refusal = match receipt {
             Receipt::Accepted { messages, .. } => {
-                for sealed in messages {
+                for (at, sealed) in messages.into_iter().enumerate() {
                     let (author, counter) = (sealed.message.author, sealed.message.counter);
-                    if let Some(peer) = self.peers.get_mut(&link) {
+                    // Those behind the first one had waited for it: others had brought them, and this peer may lack them.
+                    if let Some(peer) = self.peers.get_mut(&link).filter(|_| at == 0) {
                         peer.received.insert(author, counter);
                         peer.sent.insert(author, counter);
                     }

@@ -254,7 +254,8 @@ impl Root {
     /// The plain name whose conflict copy stands at a name, or shall stand there instead of what was a real name.
     fn plain_name_of(&self, directory: &str, parents: &[Option<NodeId>], name: &Name) -> Option<Name> {
         let stands = self.base.entry(directory, name).and_then(|entry| entry.conflict_of.clone());
-        let is_copy = |plain: &Name| view::entries(&self.merged, parents, plain).iter().any(|entry| entry.name == *name);
+        let is_copy =
+            |plain: &Name| view::entries(&self.merged, parents, plain).iter().any(|entry| entry.name == *name);
         stands.or_else(|| conflict::plain_name(name).filter(is_copy))
     }
 

@@ -64,7 +64,7 @@ impl Disk {
         for (name, saved) in saved {
             let below = self.bring_back(&saved.entries, taken_ns);
             let mut inode = saved.inode.clone();
-            inode.changed_ns = self.now_ns();
+            inode.changed_ns = self.change_ns();
             // What was written in the same tick of the clock, after it was copied, would else have the same time as the
             // copy, which nobody could tell from it then.
             let is_settled = inode.modified_ns.abs_diff(taken_ns) >= self.step_ns().unsigned_abs();

@@ -41,8 +41,8 @@ pub struct Displaced {
 pub struct Disk {
     pub(crate) clock: Clock,
     traits: Traits,
-    /// How often something was renamed.
-    renames: i64,
+    /// How often metadata changed.
+    changes: i64,
     inodes: BTreeMap<u64, Inode>,
     free: Vec<u64>,
     /// The highest number ever given.
@@ -108,7 +108,7 @@ impl Disk {
         let mut disk = Disk {
             clock,
             traits,
-            renames: 0,
+            changes: 0,
             inodes: BTreeMap::new(),
             free: Vec::new(),
             highest: ROOT,
@@ -169,9 +169,8 @@ impl Disk {
         }
     }
 
-    fn inode(&self, body: Body, mode: u16) -> Inode {
-        let now = self.now_ns();
-        Inode { body, mode, modified_ns: now, changed_ns: now }
+    fn inode(&mut self, body: Body, mode: u16) -> Inode {
+        Inode { body, mode, modified_ns: self.now_ns(), changed_ns: self.change_ns() }
     }
 
     fn inode_mut(&mut self, number: u64) -> &mut Inode {
@@ -232,10 +231,10 @@ impl Disk {
     /// The entries of a directory that is about to change.
     fn directory_mut(&mut self, path: &str) -> &mut BTreeMap<EntryName, u64> {
         self.touch(path);
-        let now = self.now_ns();
+        let times = (self.now_ns(), self.change_ns());
         let number = self.find(path).unwrap_or_else(|| panic!("no directory `{path}`"));
         let inode = self.inode_mut(number);
-        (inode.modified_ns, inode.changed_ns) = (now, now);
+        (inode.modified_ns, inode.changed_ns) = times;
         match &mut inode.body {
             Body::Directory(entries) => entries,
             _ => panic!("`{path}` is no directory"),

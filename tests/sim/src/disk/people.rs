@@ -47,12 +47,11 @@ impl Disk {
         self.unlink(from);
         self.detach(to);
         self.link(to, number);
-        let mut now = self.now_ns();
-        if self.traits.numbers == Numbers::Hidden {
+        let mut now = self.change_ns();
+        if self.traits.numbers == Numbers::Hidden && self.traits.coarse {
             // Without numbers, only change times tell a file from another one of its size and age that is put in its
             // place; where they do not either, nothing does.
-            self.renames += 1;
-            now += self.renames;
+            now += self.changes;
         }
         self.inode_mut(number).changed_ns = now;
         self.note_renamed(number);
@@ -71,7 +70,7 @@ impl Disk {
     /// Sets permission bits.
     pub fn chmod(&mut self, path: &str, mode: u16) {
         self.touch(parent(path));
-        let now = self.now_ns();
+        let now = self.change_ns();
         let number = self.find(path).unwrap_or_else(|| panic!("nothing at `{path}`"));
         let inode = self.inode_mut(number);
         (inode.mode, inode.changed_ns) = (mode, now);
@@ -265,12 +264,12 @@ impl Disk {
 
     fn change_inode(&mut self, number: u64, change: impl FnOnce(&mut Vec<u8>)) {
         self.note_written(number);
-        let now = self.now_ns();
+        let times = (self.now_ns(), self.change_ns());
         let inode = self.inode_mut(number);
         if let Body::File(bytes) = &mut inode.body {
             change(bytes);
         }
-        (inode.modified_ns, inode.changed_ns) = (now, now);
+        (inode.modified_ns, inode.changed_ns) = times;
     }
 
     /// The history's copy of an inode shows what the inode holds.

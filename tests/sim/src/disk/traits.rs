@@ -82,6 +82,13 @@ impl Disk {
         if self.traits.coarse { time_ns - time_ns.rem_euclid(COARSE_NS) } else { time_ns }
     }
 
+    /// The time at which metadata change now. No two are alike where they are fine, for that alone tells what takes the
+    /// place of a file of its size and age.
+    pub(super) fn change_ns(&mut self) -> i64 {
+        self.changes += 1;
+        self.now_ns() + if self.traits.coarse { 0 } else { self.changes }
+    }
+
     /// How far two stamps lie apart at least.
     pub(super) fn step_ns(&self) -> i64 {
         if self.traits.coarse { COARSE_NS } else { 1 }

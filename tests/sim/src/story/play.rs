@@ -184,7 +184,10 @@ impl Stage {
     fn tell_end(&self) {
         for (number, site) in self.group.sites.iter().enumerate() {
             let site = &self.group.world[*site];
-            let state = if site.is_running() { format!("{:?}", site.root()) } else { "no engine runs".into() };
+            let state = match site.is_running() {
+                true => format!("digest {:.8} and {:?}", site.status().digest.to_hex(), site.root()),
+                false => "no engine runs".into(),
+            };
             self.tell(&format!("device {number} ends with {state}:"));
             for line in format!("{:?}", site.tree()).lines() {
                 self.tell(&format!("  {line}"));
