@@ -26,8 +26,10 @@ pub mod clock;
 pub mod content;
 pub mod crypto;
 pub mod engine;
+pub mod folder;
 pub mod link;
 pub mod log;
+pub mod messages;
 #[cfg(feature = "planted")]
 pub mod planted;
 #[cfg(not(feature = "planted"))]

@@ -47,6 +47,31 @@ macro_rules! faults {
 }
 
 faults! {
+    // Message folders: what is read and written, and what applications are given.
+
+    /// `FileKey::open` does not check for which place a file was sealed.
+    SealedForAnyPlace = "sealed-for-any-place",
+    /// `Folder::infos_read` goes on with whatever session the folder holds.
+    OtherSessionFollowed = "other-session-followed",
+    /// `Folder::folder_read` takes a message of another place for the one that belongs there.
+    AnyPlaceRead = "any-place-read",
+    /// `Folder::created` does not look at an own file that is there already.
+    OwnFileNotCompared = "own-file-not-compared",
+    /// `Folder::write_turn` writes own messages that are not saved yet.
+    UnsavedWritten = "unsaved-written",
+    /// `Folder::write_turn` never writes the last own message.
+    LastOwnUnwritten = "last-own-unwritten",
+    /// `Info::choose` takes the largest session.
+    LargestSessionWins = "largest-session-wins",
+    /// `parse_counter` reads counters with zeros before them.
+    PaddedCounterRead = "padded-counter-read",
+    /// `FeedIndex::fail` does not remember a file that could not be verified.
+    TornFileGivenUp = "torn-file-given-up",
+    /// `Deliveries::completed` takes a delivery that failed for done.
+    FailedDeliveryCounts = "failed-delivery-counts",
+    /// `Stability::bound` waits for one member only.
+    StableTooEarly = "stable-too-early",
+
     // The log: what is held, of whom, and whether it may be believed.
 
     /// `Log::admit` does not let the messages of others raise the lamport.

@@ -8,6 +8,7 @@ export const config: Config = {
   identity: new Uint8Array(32).fill(9),
   name: "smoke test",
   roots: [{ id: ROOT, membership: "Founder", allow_deletions: false }],
+  folders: [],
   debounce_ms: 100,
   dry_run: false,
 };

@@ -1,8 +1,10 @@
 //! What people and applications can ask for.
 
+use alloc::vec::Vec;
+
 use serde::{Deserialize, Serialize};
 
-use super::RootId;
+use super::{FolderId, RootId};
 
 /// A request to the engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +25,18 @@ pub enum Command {
     RestoreDeletions {
         /// Which root.
         root: RootId,
+    },
+    /// Send an application message to all members.
+    Publish {
+        /// What it says, at most [`PAYLOAD_BYTES_MAX`](crate::engine::limits::PAYLOAD_BYTES_MAX) bytes.
+        #[serde(with = "serde_bytes")]
+        #[cfg_attr(feature = "wasm", tsify(type = "Uint8Array"))]
+        payload: Vec<u8>,
+    },
+    /// Look through a message folder now.
+    Poll {
+        /// Which folder.
+        folder: FolderId,
     },
     /// Try again now what failed before.
     Retry {

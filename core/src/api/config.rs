@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::{GroupId, RootId};
+use super::{FolderId, GroupId, RootId};
 
 /// 32 fresh random bytes for each engine, also after a restart: the engine's only source of chance.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,11 @@ pub struct Config {
     pub name: String,
     /// The folders to keep in agreement.
     pub roots: Vec<RootConfig>,
+    /// The message folders that carry the group's log, beside its links. Their sessions are the group
+    /// ([`Info`](crate::folder::Info)).
+    pub folders: Vec<FolderConfig>,
+    /// How application messages come to the application; none where it wants none.
+    pub delivery: Option<DeliveryConfig>,
     /// How long a path must stay as it is before a vanished one counts as deleted, in milliseconds.
     pub debounce_ms: u32,
     /// Plan only: commits are asked for without their bytes being fetched or staged, so that a host can show what would
@@ -81,6 +86,57 @@ pub struct RootConfig {
     pub allow_deletions: bool,
 }
 
+/// One message folder: a folder that something else carries between the members (§6).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
+pub struct FolderConfig {
+    /// The host's name for it.
+    pub id: FolderId,
+    /// Its messages are sealed with the group's key.
+    pub sealed: bool,
+    /// How new messages in it are found.
+    pub indexing: FolderIndexing,
+    /// How long after it was last looked through it is looked through again where no watcher says anything, in
+    /// milliseconds.
+    pub poll_ms: u32,
+}
+
+/// How new messages in a folder are found (§6.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
+#[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
+pub enum FolderIndexing {
+    /// By listing the authors' directories.
+    Listing,
+    /// By asking for the next names and the missing ones, where a directory is long and its entries are counted for free.
+    /// It is listed at the start, when probes find nothing though the count grew, and hourly.
+    Probing,
+}
+
+/// How application messages come to the application.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
+pub struct DeliveryConfig {
+    /// In which order.
+    pub order: DeliveryOrder,
+    /// The last [`sequence`](super::Delivery::sequence) of this order that the application stored; 0 if none (§2.8).
+    #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
+    pub delivered: u64,
+}
+
+/// An order of application messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
+#[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
+pub enum DeliveryOrder {
+    /// As they arrive: at once, on each member in its own order.
+    Arrival,
+    /// In message order, the same on every member: each when no member known can write one that comes before it any more.
+    Total,
+}
+
 /// Why a [`Config`] or [`Seed`] was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[cfg_attr(feature = "uniffi", derive(uniffi::Error))]
@@ -111,6 +167,12 @@ pub enum ConfigError {
         found: u32,
         /// How many are allowed.
         limit: u32,
+    },
+    /// The same folder twice.
+    #[error("folder {} is configured twice", folder.0)]
+    DuplicateFolder {
+        /// Which one.
+        folder: FolderId,
     },
     /// The same root twice.
     #[error("root {root} is configured twice")]

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Command, LinkId, Outcome, RootId, TaskId};
+use super::{Command, FolderId, LinkId, Outcome, RootId, TaskId};
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +60,13 @@ pub enum Event {
         root: RootId,
         /// What may have changed; empty means anything.
         hints: Vec<Hint>,
+    },
+    /// A watcher saw something in a message folder; only a hint.
+    FolderChanged {
+        /// Which folder.
+        folder: FolderId,
+        /// Paths below the session's directory that may have changed; empty means anything.
+        paths: Vec<String>,
     },
     /// The host is about to end: finish the save in flight, start nothing new, answer with
     /// [`Stopped`](super::Action::Stopped).

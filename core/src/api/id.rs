@@ -122,6 +122,10 @@ number_id!(
     LinkId
 );
 number_id!(
+    /// One message folder; chosen by the host, the same at every start and never used for another one.
+    FolderId
+);
+number_id!(
     /// One file being put together in the staging area; chosen by the engine.
     StageId
 );

@@ -3,13 +3,15 @@
 //! The format is postcard's: for each entry its name (length as a varint, then UTF-8), and the fields of [`Stat`] in
 //! their order (kind as a varint from 0; `size`, `mode`, `file_id` as varints; times as zigzag varints; `settled` as
 //! one byte). Entries stand one behind the other; the array's end is the listing's end.
+//!
+//! A page of a message folder needs less: for each entry its kind (a varint from 0) and its name.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::Stat;
+use super::{FolderEntryKind, Stat};
 
 /// One name in a directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +56,27 @@ pub fn entries(mut listing: &[u8]) -> Result<Vec<Entry>, InvalidListing> {
     Ok(entries)
 }
 
+/// Adds an entry to a packed page of a message folder.
+pub fn push_name(names: &mut Vec<u8>, kind: FolderEntryKind, name: &str) {
+    if let Ok(bytes) = postcard::to_extend(&(kind, name), core::mem::take(names)) {
+        *names = bytes;
+    }
+}
+
+/// Reads a packed page of a message folder, entry by entry. It ends with the first error.
+pub fn names(mut names: &[u8]) -> impl Iterator<Item = Result<(FolderEntryKind, &str), InvalidListing>> {
+    core::iter::from_fn(move || {
+        if names.is_empty() {
+            return None;
+        }
+        let entry = postcard::take_from_bytes(core::mem::take(&mut names));
+        Some(entry.map_err(|_| InvalidListing).map(|(entry, rest)| {
+            names = rest;
+            entry
+        }))
+    })
+}
+
 /// Bytes given as a listing that are none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the packed listing is malformed")]
@@ -63,6 +86,16 @@ pub struct InvalidListing;
 mod tests {
     use super::*;
     use crate::api::EntryKind;
+
+    #[test]
+    fn names_are_read_as_they_were_written_up_to_the_first_error() {
+        let mut page = Vec::new();
+        push_name(&mut page, FolderEntryKind::File, "a");
+        push_name(&mut page, FolderEntryKind::Placeholder, "ff");
+        let written = [Ok((FolderEntryKind::File, "a")), Ok((FolderEntryKind::Placeholder, "ff"))];
+        assert!(names(&page).eq(written));
+        assert!(names(&page[..page.len() - 1]).eq([written[0], Err(InvalidListing)]));
+    }
 
     #[test]
     fn a_listing_is_read_as_it_was_written_and_in_no_other_form() {

@@ -12,6 +12,7 @@ mod command;
 mod config;
 mod disk;
 mod event;
+mod folder;
 mod id;
 pub mod listing;
 mod notice;
@@ -22,12 +23,18 @@ mod work;
 
 pub use action::Action;
 pub use command::Command;
-pub use config::{Config, ConfigError, GroupConfig, Membership, RootConfig, Seed};
+pub use config::{
+    Config, ConfigError, DeliveryConfig, DeliveryOrder, FolderConfig, FolderIndexing, GroupConfig, Membership,
+    RootConfig, Seed,
+};
 pub use disk::{Content, EntryKind, Stat};
 pub use event::{Event, Hint};
-pub use id::{GroupId, Hash, LinkId, ReplicaId, RootId, StageId, TaskId};
+pub use folder::{Delivery, FolderEntryKind, FolderFile, FolderProbeResult, FolderResult};
+pub use id::{FolderId, GroupId, Hash, LinkId, ReplicaId, RootId, StageId, TaskId};
 pub use notice::{Notice, NoticeCode};
 pub use outcome::{CommitResult, Failure, HashResult, Outcome, Pair, ProbeResult, ReadResult, StageResult};
-pub use status::{LinkStatus, MemberStatus, RootState, RootStatus, Status};
+pub use status::{
+    FolderState, FolderStatus, Gap, LinkStatus, MemberStatus, MessagePlace, RootState, RootStatus, Status,
+};
 pub use unit::{Monotonic, Now, UnixMs};
 pub use work::{CommitItem, HashItem, Key, LoadQuery, Put, ReadRange, StageItem, StageSource, Work, Write};

@@ -68,6 +68,15 @@ pub enum NoticeCode {
     ChunkCorrupt,
     /// Nobody connected has a content that is needed.
     ContentUnavailable,
+    /// A message folder is not there, empty, or another session's: nothing is written into it.
+    FolderMissing,
+    /// A message folder's `info` cannot be read, or is of a newer version.
+    FolderUnusable,
+    /// Another device made a session in the same message folder at the same time, and all go on with that one: open the
+    /// folder again.
+    SessionSuperseded,
+    /// A file in a message folder is no message of its author.
+    MessageUnverifiable,
     /// A directory that is deleted elsewhere stays, for it holds entries that are not kept.
     DirectoryRetained,
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Content, Stat};
+use super::{Content, FolderProbeResult, FolderResult, Stat};
 
 /// The answer to one piece of [`Work`](super::Work).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +61,34 @@ pub enum Outcome {
     },
     /// The staged files are gone.
     Discarded,
+    /// A page of a directory of a message folder.
+    FolderListed {
+        /// Names and kinds, packed ([`listing::names`](super::listing::names)).
+        #[serde(with = "serde_bytes")]
+        #[cfg_attr(feature = "wasm", tsify(type = "Uint8Array"))]
+        names: Vec<u8>,
+        /// The page behind this one; none if it is the last.
+        next: Option<u64>,
+    },
+    /// What stands at paths of a message folder, in the order asked.
+    FolderProbed {
+        /// One a path.
+        results: Vec<FolderProbeResult>,
+        /// How many entries the directory has; none if counting them has its cost.
+        count: Option<u64>,
+    },
+    /// Files of a message folder, in the order asked.
+    FolderRead {
+        /// One a file, its bytes whole.
+        results: Vec<ReadResult>,
+    },
+    /// A message folder was changed, in the order asked.
+    FolderWritten {
+        /// One a file.
+        results: Vec<FolderResult>,
+    },
+    /// The application has stored the messages and the last one's number.
+    Delivered,
     /// The work as a whole failed; nothing of it was done.
     Failed {
         /// Why.
@@ -85,6 +113,8 @@ pub enum Failure {
     Changed,
     /// The bytes do not match their hash.
     Corrupt,
+    /// The file is larger than was asked for.
+    TooLarge,
     /// The directory holds entries.
     NotEmpty,
     /// The platform cannot hold this name, target or mode.

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Hash, LinkId, ReplicaId, RootId, UnixMs};
+use super::{FolderId, Hash, LinkId, ReplicaId, RootId, UnixMs};
 
 /// How an engine stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,84 @@ pub struct Status {
     pub links: Vec<LinkStatus>,
     /// The roots, in the order of the configuration.
     pub roots: Vec<RootStatus>,
+    /// The message folders, in the order of the configuration.
+    pub folders: Vec<FolderStatus>,
+    /// Messages that are missing below others of their authors that are held: the first
+    /// [`GAPS_SHOWN_MAX`](crate::engine::limits::GAPS_SHOWN_MAX) such ranges.
+    pub gaps: Vec<Gap>,
+    /// Application messages that are not with the application yet, as far as they can be.
+    #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
+    pub undelivered: u64,
+    /// Messages up to this one, in message order, are stable: no member that is known can write one that comes before
+    /// them any more. None if none is.
+    pub stable: Option<MessagePlace>,
+}
+
+/// Where a message stands among all messages: they are ordered by these fields, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
+pub struct MessagePlace {
+    /// It exceeds those of all messages that the author had seen.
+    #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
+    pub lamport: u64,
+    /// When it was written, by the author's clock.
+    pub unix_ms: UnixMs,
+    /// Who wrote it.
+    pub author: ReplicaId,
+    /// Its number in its author's feed.
+    #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
+    pub counter: u64,
+}
+
+/// Messages of one author that are missing below others of it that are held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
+pub struct Gap {
+    /// Whose.
+    pub author: ReplicaId,
+    /// The first missing number.
+    #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
+    pub from: u64,
+    /// The last one.
+    #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
+    pub to: u64,
+}
+
+/// How one message folder stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
+pub struct FolderStatus {
+    /// The folder.
+    pub folder: FolderId,
+    /// What it does.
+    pub state: FolderState,
+    /// It was looked through whole since the start, and nothing that was found is still to be read.
+    pub indexed: bool,
+    /// Messages of this replica that are not in it yet.
+    #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
+    pub unwritten: u64,
+    /// Files that are known and whose bytes are elsewhere.
+    #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
+    pub placeholders: u64,
+    /// Files under a message's name that are none, or not yet.
+    #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
+    pub unverifiable: u64,
+}
+
+/// What a message folder does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
+#[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
+pub enum FolderState {
+    /// It was not looked through yet.
+    Starting,
+    /// It is looked through again and again.
+    Following,
+    /// It is not there, empty, or another session's: nothing is written, and it is looked at again.
+    Halted,
 }
 
 /// One incarnation of a member.

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Content, Hash, RootId, StageId, Stat};
+use super::{Content, Delivery, FolderFile, FolderId, Hash, RootId, StageId, Stat};
 
 /// One piece of work. The engine never asks for two at once whose order matters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +77,65 @@ pub enum Work {
         root: RootId,
         /// Which; every one of the root's staging area when empty.
         stages: Vec<StageId>,
+    },
+    /// List a directory of a message folder, a page at a time, in any order; the host keeps its place between pages. Answer:
+    /// [`FolderListed`](super::Outcome::FolderListed).
+    FolderList {
+        /// The folder.
+        folder: FolderId,
+        /// The directory's path; empty for the session's.
+        directory: String,
+        /// Go on with this page, which the one before named; none to begin.
+        page: Option<u64>,
+    },
+    /// Tell what stands at paths of a message folder, without following links or fetching anything. Answer:
+    /// [`FolderProbed`](super::Outcome::FolderProbed).
+    FolderProbe {
+        /// The folder.
+        folder: FolderId,
+        /// The paths.
+        paths: Vec<String>,
+        /// A directory whose entries are to be counted, if that costs nothing.
+        count: Option<String>,
+    },
+    /// Read files of a message folder whole. Answer: [`FolderRead`](super::Outcome::FolderRead).
+    FolderRead {
+        /// The folder.
+        folder: FolderId,
+        /// The files.
+        paths: Vec<String>,
+        /// The largest file that is read; another one is [`TooLarge`](super::Failure::TooLarge).
+        bytes_max: u32,
+    },
+    /// Create files of a message folder, in this order, each whole or not at all, none where something stands. They are on
+    /// disk when it completes. Answer: [`FolderWritten`](super::Outcome::FolderWritten).
+    FolderCreate {
+        /// The folder.
+        folder: FolderId,
+        /// The files.
+        files: Vec<FolderFile>,
+    },
+    /// Remove files of a message folder; one that is not there counts as removed. Answer:
+    /// [`FolderWritten`](super::Outcome::FolderWritten).
+    FolderRemove {
+        /// The folder.
+        folder: FolderId,
+        /// The files.
+        paths: Vec<String>,
+    },
+    /// Ask for the bytes of placeholders; they may come at any time. Answer:
+    /// [`FolderWritten`](super::Outcome::FolderWritten).
+    FolderFetch {
+        /// The folder.
+        folder: FolderId,
+        /// The files.
+        paths: Vec<String>,
+    },
+    /// Give these to the application, in this order. Answer, when it has stored them:
+    /// [`Delivered`](super::Outcome::Delivered).
+    Deliver {
+        /// The messages.
+        messages: Vec<Delivery>,
     },
 }
 

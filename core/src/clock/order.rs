@@ -20,6 +20,16 @@ pub struct MessageOrder {
     pub counter: u64,
 }
 
+impl MessageOrder {
+    /// Behind all messages there can be.
+    pub const LAST: MessageOrder = MessageOrder {
+        lamport: u64::MAX,
+        unix_ms: UnixMs(u64::MAX),
+        author: ReplicaId::from_bytes([0xff; 16]),
+        counter: u64::MAX,
+    };
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -4,15 +4,19 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::api::{Hash, RootId};
+use crate::api::{DeliveryOrder, FolderId, Hash, ReplicaId, RootId};
 use crate::log::parse_message_key;
 use crate::tree::base::Intent;
 
 const BASE: u8 = b'b';
 const INCARNATION: u8 = b'i';
+const DELIVERIES: u8 = b'd';
+const WRITTEN: u8 = b'f';
 const INTENTS: u8 = b't';
 const MANIFEST: u8 = b'x';
 const CHUNK: u8 = b'y';
+const ARRIVAL: u8 = b'u';
+const TOTAL: u8 = b'v';
 
 /// Where what a start reads begins.
 pub const START: [u8; 1] = [BASE];
@@ -24,6 +28,10 @@ pub const END: [u8; 1] = [INTENTS.saturating_add(1)];
 pub enum Key {
     /// A base entry.
     Base(RootId, String),
+    /// How far application messages are numbered.
+    Deliveries,
+    /// Which messages of a feed of this device are in a message folder.
+    Written(FolderId, ReplicaId),
     /// The replica's own id.
     Incarnation,
     /// A message.
@@ -38,6 +46,8 @@ pub enum Key {
 pub fn parse(key: &[u8]) -> Key {
     match key.split_first() {
         Some((&BASE, rest)) => base_key(rest).unwrap_or(Key::Unknown),
+        Some((&WRITTEN, rest)) => written_key(rest).unwrap_or(Key::Unknown),
+        Some((&DELIVERIES, [])) => Key::Deliveries,
         Some((&INCARNATION, [])) => Key::Incarnation,
         Some(_) if parse_message_key(key).is_some() => Key::Message,
         Some((&INTENTS, _)) => Key::Intents,
@@ -48,6 +58,25 @@ pub fn parse(key: &[u8]) -> Key {
 /// Where the replica's own id stands.
 pub fn incarnation() -> Vec<u8> {
     alloc::vec![INCARNATION]
+}
+
+/// Where it stands which messages of a feed of this device are in a message folder.
+pub fn written(folder: FolderId, author: ReplicaId) -> Vec<u8> {
+    [&[WRITTEN], folder.0.to_be_bytes().as_slice(), author.as_bytes().as_slice()].concat()
+}
+
+/// Where it stands how far application messages are numbered.
+pub fn deliveries() -> Vec<u8> {
+    alloc::vec![DELIVERIES]
+}
+
+/// Where it stands which message has a number in an order of delivery.
+pub fn delivery(order: DeliveryOrder, sequence: u64) -> Vec<u8> {
+    let first = match order {
+        DeliveryOrder::Arrival => ARRIVAL,
+        DeliveryOrder::Total => TOTAL,
+    };
+    [&[first], sequence.to_be_bytes().as_slice()].concat()
 }
 
 /// Where a base entry stands.
@@ -86,6 +115,12 @@ pub fn chunk(chunk: &Hash) -> Vec<u8> {
     [&[CHUNK], chunk.as_bytes().as_slice()].concat()
 }
 
+fn written_key(rest: &[u8]) -> Option<Key> {
+    let (folder, author) = rest.split_first_chunk::<8>()?;
+    let author = ReplicaId::from_bytes(author.try_into().ok()?);
+    Some(Key::Written(FolderId(u64::from_be_bytes(*folder)), author))
+}
+
 fn base_key(rest: &[u8]) -> Option<Key> {
     let (root, path) = rest.split_first_chunk::<16>()?;
     let path = core::str::from_utf8(path).ok()?;
@@ -101,6 +136,9 @@ mod tests {
         let root = RootId::from_bytes([7; 16]);
         assert_eq!(parse(&base(root, "a/b")), Key::Base(root, "a/b".into()));
         assert_eq!(parse(&incarnation()), Key::Incarnation);
+        assert_eq!(parse(&deliveries()), Key::Deliveries);
+        let author = ReplicaId::from_bytes([3; 16]);
+        assert_eq!(parse(&written(FolderId(5), author)), Key::Written(FolderId(5), author));
         assert_eq!(parse(&intents(root, 1)), Key::Intents);
         assert_eq!(intents_root(&intents(root, 1)), Some(root));
         let intent = Intent { standing: None, conflict_of: None };
@@ -117,6 +155,8 @@ mod tests {
         for key in [base(root, "\u{10ffff}"), incarnation(), intents(root, u64::MAX)] {
             assert!(key.as_slice() >= START.as_slice() && key.as_slice() < END.as_slice());
         }
+        let deliveries = [deliveries(), delivery(DeliveryOrder::Arrival, 0), delivery(DeliveryOrder::Total, 0)];
+        assert_eq!(deliveries.map(|key| key.as_slice() < END.as_slice()), [true, false, false]);
         let content = Hash::from_bytes([0; 32]);
         assert!(manifest(&content).as_slice() >= END.as_slice() && chunk(&content).as_slice() >= END.as_slice());
     }

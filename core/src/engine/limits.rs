@@ -7,6 +7,9 @@ pub const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 /// first one, the introduction.
 pub const ENTRIES_BYTES_MAX: usize = MESSAGE_BYTES_MAX - 1024;
 
+/// The longest application message, in bytes: what fits into any message beside its entry's own fields.
+pub const PAYLOAD_BYTES_MAX: usize = ENTRIES_BYTES_MAX - 16;
+
 /// The longest device name, in bytes.
 pub const DEVICE_NAME_BYTES_MAX: usize = 256;
 
@@ -158,6 +161,46 @@ pub const LANE_QUEUE_BYTES_MAX: usize = 32 << 20;
 
 /// What a waiting frame costs beside its bytes.
 pub const WAITING_FRAME_BYTES: usize = 128;
+
+/// The largest `info` of a message folder.
+pub const INFO_BYTES_MAX: u32 = 64 << 10;
+/// Files of a message folder that are read as its `info`: as many as conflicted copies can reasonably be.
+pub const INFOS_MAX: usize = 64;
+/// What the file of a sealed message has beside the message.
+pub const SEALING_BYTES: usize = 24 + 16;
+/// The largest file of a message folder that is read as a message.
+pub const FOLDER_FILE_BYTES_MAX: u32 = (MESSAGE_BYTES_MAX + SEALING_BYTES) as u32;
+/// Files of one read of a message folder.
+pub const FOLDER_READ_ITEMS_MAX: usize = 32;
+/// Reads of one message folder at once.
+pub const FOLDER_READS_MAX: usize = 2;
+/// Own messages of one write into a message folder.
+pub const FOLDER_WRITE_ITEMS_MAX: usize = 64;
+/// Bytes of own messages of one write into a message folder; one message may pass it.
+pub const FOLDER_WRITE_BYTES_MAX: u32 = 2 << 20;
+/// Messages of one author that were found and are still to be read; of more a listing tells again.
+pub const FOLDER_FOUND_MAX: usize = 4096;
+/// Files of one author that could not be read or verified and are remembered; of more a listing tells again.
+pub const FOLDER_TROUBLED_MAX: usize = 1024;
+/// Authors of one message folder.
+pub const FOLDER_FEEDS_MAX: usize = 65_536;
+/// How many names behind the highest one known are probed.
+pub const PROBE_AHEAD: u64 = 64;
+/// Missing numbers of one author that are probed at once.
+pub const PROBE_GAPS_MAX: usize = 256;
+/// How often a probed folder is listed all the same, in milliseconds.
+pub const RELIST_MS: u64 = 3_600_000;
+/// The longest wait before a file that could not be verified is read again, in milliseconds.
+pub const FOLDER_RETRY_MS_MAX: u64 = 300_000;
+/// How long after a message came over a folder its receipt is acknowledged, in milliseconds, so that one acknowledgement
+/// serves for many.
+pub const ACKNOWLEDGE_MS: u64 = 1_000;
+/// Application messages of one delivery.
+pub const DELIVER_ITEMS_MAX: usize = 256;
+/// Bytes of one delivery; one message may pass it.
+pub const DELIVER_BYTES_MAX: usize = 2 << 20;
+/// Gaps that a status names.
+pub const GAPS_SHOWN_MAX: usize = 1024;
 
 // What one definition promises about another.
 const _: () = {

@@ -1,11 +1,14 @@
 //! The state machine itself: takes events, hands them to the part they concern, lets every part do a bounded share of
 //! what is due, and returns what the host is to do.
 
+mod deliveries;
 mod draft;
+mod folder;
 mod keys;
 pub mod limits;
 mod peers;
 mod random;
+mod receive;
 mod root;
 mod saver;
 mod shared;
@@ -16,9 +19,11 @@ use alloc::collections::BTreeMap;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
+use self::deliveries::Deliveries;
+use self::folder::Folder;
 #[doc(hidden)]
 pub use self::keys::intended_paths;
-use self::limits::DEVICE_NAME_BYTES_MAX;
+use self::limits::{DEVICE_NAME_BYTES_MAX, GAPS_SHOWN_MAX};
 use self::peers::{EarlyLink, Peer};
 use self::random::Random;
 use self::root::{Root, RootPurpose};
@@ -26,8 +31,8 @@ use self::saver::{After, SavedLog, Saver};
 use self::shared::{Purpose, Shared};
 use self::tasks::Tasks;
 use crate::api::{
-    Action, Command, Config, ConfigError, Event, Failure, GroupId, LinkId, LinkStatus, Monotonic, NoticeCode, Now,
-    Outcome, ReplicaId, RootId, Seed, Status, TaskId,
+    Action, Command, Config, ConfigError, Event, Failure, Gap, GroupId, LinkId, LinkStatus, MessagePlace, Monotonic,
+    NoticeCode, Now, Outcome, ReplicaId, RootId, Seed, Status, TaskId,
 };
 use crate::crypto::Identity;
 use crate::log::{Heads, Log};
@@ -43,6 +48,15 @@ pub struct Engine {
     shared: Shared,
     group: GroupId,
     roots: Vec<Root>,
+    folders: Vec<Folder>,
+    deliveries: Deliveries,
+    /// What applications said before it was known what this device has said before.
+    unpublished: Vec<Vec<u8>>,
+    has_begun: bool,
+    /// What another member may want to hear of is held and does not stand on this disk or with the application yet.
+    holds_unapplied: bool,
+    /// The last acknowledgement was written before it did.
+    says_less_than_applied: bool,
     peers: BTreeMap<LinkId, Peer>,
     /// Links that came up before this replica knew its own id.
     early_links: BTreeMap<LinkId, EarlyLink>,
@@ -95,12 +109,27 @@ impl Engine {
             name: config.name,
             debounce_ms: u64::from(config.debounce_ms),
             dry_run: config.dry_run,
+            numbers: 0,
+            acknowledge: None,
         };
         let group = config.group.id;
+        let mut folders: Vec<Folder> = Vec::new();
+        for folder in &config.folders {
+            if folders.iter().any(|known| known.id() == folder.id) {
+                return Err(ConfigError::DuplicateFolder { folder: folder.id });
+            }
+            folders.push(Folder::new(folders.len(), folder, group, &config.group.key));
+        }
         Ok(Engine {
             shared,
             group,
             roots,
+            folders,
+            deliveries: Deliveries::new(config.delivery),
+            unpublished: Vec::new(),
+            has_begun: false,
+            holds_unapplied: false,
+            says_less_than_applied: false,
             peers: BTreeMap::new(),
             early_links: BTreeMap::new(),
             phase: Phase::New,
@@ -138,12 +167,23 @@ impl Engine {
                     root.changed(hints);
                 }
             }
-            (_, Event::Command { command }) => self.command(&command),
+            (_, Event::FolderChanged { folder, paths }) => {
+                let (log, now) = (&self.shared.log, self.shared.now.monotonic);
+                if let Some(folder) = self.folders.iter_mut().find(|known| known.id() == folder) {
+                    folder.changed(log, &paths, now);
+                }
+            }
+            (_, Event::Command { command }) => self.command(command),
         }
     }
 
     /// Lets every part do a bounded share of what is due, then sends the next batch to the store.
     fn turn(&mut self) {
+        self.folders_turn();
+        if !self.has_begun && self.folders.iter().all(|folder| folder.is_known(&self.shared.log)) {
+            self.begin();
+        }
+        self.acknowledge_over_folders();
         let indexed_before = self.is_indexed();
         for root in &mut self.roots {
             root.turn(&mut self.shared);
@@ -157,6 +197,7 @@ impl Engine {
             }
         }
         self.shared.flush();
+        self.deliveries.turn(&mut self.shared);
         self.note_applied();
         self.peers_turn();
     }
@@ -172,7 +213,9 @@ impl Engine {
         let now = self.shared.now.monotonic;
         let wanted = self.roots.iter().any(Root::has_wants);
         let asks = self.peers.values().filter(|_| wanted).filter_map(|peer| peer.asks_again(now));
-        self.roots.iter().filter_map(Root::deadline).chain(asks).min()
+        let folders = self.folders.iter().filter_map(|folder| folder.deadline(now));
+        let rest = folders.chain(self.deliveries.deadline()).chain(self.shared.acknowledge);
+        self.roots.iter().filter_map(Root::deadline).chain(asks).chain(rest).min()
     }
 
     /// Under which id this replica writes, as in its [`status`](Engine::status).
@@ -198,6 +241,15 @@ impl Engine {
             members: shared.log.members().collect(),
             links: links.collect(),
             roots: self.roots.iter().map(Root::status).collect(),
+            folders: self.folders.iter().map(|folder| folder.status(&shared.log)).collect(),
+            gaps: self.gaps().take(GAPS_SHOWN_MAX).collect(),
+            undelivered: self.deliveries.undelivered(),
+            stable: self.deliveries.stable_until(shared).map(|order| MessagePlace {
+                lamport: order.lamport,
+                unix_ms: order.unix_ms,
+                author: order.author,
+                counter: order.counter,
+            }),
         }
     }
 
@@ -211,6 +263,19 @@ impl Engine {
             && !self.wants_turn()
             && self.roots.iter().all(is_waiting)
             && self.peers.values().all(Peer::is_idle)
+            && self.folders.iter().all(|folder| folder.is_idle(&shared.log))
+            && self.deliveries.is_idle()
+            && shared.acknowledge.is_none()
+    }
+
+    /// What is missing below messages that are held, feed by feed.
+    fn gaps(&self) -> impl Iterator<Item = Gap> + '_ {
+        self.shared.log.heads().authors().flat_map(|(author, held)| {
+            let behind = held.intervals().map(|(_, last)| last);
+            let below = core::iter::once(0).chain(behind).zip(held.intervals());
+            let gaps = below.filter_map(|(below, (first, _))| Some((below.checked_add(1)?, first.checked_sub(1)?)));
+            gaps.filter(|(from, to)| from <= to).map(move |(from, to)| Gap { author, from, to })
+        })
     }
 
     /// It runs, and what happens can be saved.
@@ -241,6 +306,12 @@ impl Engine {
                 }
                 self.finish_stopping();
             }
+            Purpose::Folder { folder, purpose } => {
+                if self.phase == Phase::Running {
+                    self.folder_completed(folder, purpose, outcome);
+                }
+            }
+            Purpose::Deliver { purpose } => self.deliveries.completed(&mut self.shared, &purpose, outcome),
             Purpose::Feed { link, author, first, last } => self.feed_loaded(link, (author, first, last), outcome),
             Purpose::Serve { link, purpose } => self.served(link, purpose, outcome),
         }
@@ -262,6 +333,7 @@ impl Engine {
                 }
             }
         } else {
+            self.deliveries.saved(log.numbers);
             self.shared.saver.saved(if planted(Planted::SavedMeansAll) { self.shared.log_now() } else { log });
             for After::Commit { root, batch } in then {
                 match (self.roots.get_mut(root), self.phase) {
@@ -274,15 +346,21 @@ impl Engine {
         self.finish_stopping();
     }
 
-    fn command(&mut self, command: &Command) {
-        let (Command::Rescan { root }
-        | Command::AllowDeletions { root }
-        | Command::RestoreDeletions { root }
-        | Command::Retry { root }) = command;
-        if let Some(index) = self.roots.iter().position(|known| known.id() == *root)
-            && let Some(root) = self.roots.get_mut(index)
-        {
-            root.command(&mut self.shared, command);
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Publish { payload } if self.has_begun => self.publish(&payload),
+            Command::Publish { payload } => self.unpublished.push(payload),
+            Command::Poll { folder } => {
+                self.folders.iter_mut().filter(|known| known.id() == folder).for_each(Folder::poll);
+            }
+            Command::Rescan { root }
+            | Command::AllowDeletions { root }
+            | Command::RestoreDeletions { root }
+            | Command::Retry { root } => {
+                let shared = &mut self.shared;
+                let known = self.roots.iter_mut().find(|known| known.id() == root);
+                known.into_iter().for_each(|root| root.command(shared, &command));
+            }
         }
     }
 

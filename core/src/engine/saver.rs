@@ -40,6 +40,8 @@ pub struct SavedLog {
     pub heads: Heads,
     /// What two replicas compare.
     pub digest: Option<Hash>,
+    /// How many application messages have their number in the order of delivery.
+    pub numbers: u64,
 }
 
 impl Saver {

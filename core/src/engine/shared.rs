@@ -3,14 +3,16 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::deliveries::DeliverPurpose;
 use super::draft::Draft;
+use super::folder::FolderPurpose;
 use super::peers::ServePurpose;
 use super::random::Random;
 use super::root::RootPurpose;
 use super::saver::{After, SavedLog, Saver};
 use super::tasks::Tasks;
-use crate::api::{Action, Hash, LinkId, Notice, NoticeCode, Now, ReplicaId, RootId, TaskId, Work};
-use crate::log::{ComposeError, Log, Sealed, message_key};
+use crate::api::{Action, Hash, LinkId, Monotonic, Notice, NoticeCode, Now, ReplicaId, RootId, TaskId, Work};
+use crate::log::{ComposeError, Entry, Log, Message, Sealed, message_key};
 use crate::tree::{Change, ChangeOrder};
 
 /// What a task was asked for.
@@ -42,6 +44,18 @@ pub enum Purpose {
         /// To this one.
         last: u64,
     },
+    /// Something for a message folder.
+    Folder {
+        /// Its place in the configuration.
+        folder: usize,
+        /// What for.
+        purpose: FolderPurpose,
+    },
+    /// A step of application messages towards the application.
+    Deliver {
+        /// Which.
+        purpose: DeliverPurpose,
+    },
     /// Content that a peer asked for.
     Serve {
         /// The peer's link.
@@ -65,6 +79,10 @@ pub struct Shared {
     pub name: String,
     pub debounce_ms: u64,
     pub dry_run: bool,
+    /// How many application messages have a number in the order of delivery.
+    pub numbers: u64,
+    /// When an acknowledgement is written for members that are not spoken with, unless another message goes before.
+    pub acknowledge: Option<Monotonic>,
 }
 
 impl Shared {
@@ -121,14 +139,23 @@ impl Shared {
 
     /// Writes a first message that only introduces this replica.
     pub fn introduce(&mut self) {
-        let composed = self.log.compose(self.now.unix, Vec::new(), &self.name);
+        self.write(Vec::new());
+    }
+
+    /// Writes a message that says this, behind the open one; none if the feed can take no more.
+    pub fn write(&mut self, entries: Vec<Entry>) -> Option<Message> {
+        self.close_draft();
+        let composed = self.log.compose(self.now.unix, entries, &self.name);
+        let message = composed.as_ref().ok().map(|sealed| sealed.message.clone());
         self.keep_own(composed);
+        message
     }
 
     /// Keeps an own message. Without it nothing that rests on it may be saved.
     fn keep_own(&mut self, composed: Result<Sealed, ComposeError>) {
         match composed {
             Ok(sealed) => {
+                self.acknowledge = None;
                 self.saver.put(message_key(sealed.message.author, sealed.message.counter), sealed.bytes);
             }
             Err(error) => {
@@ -152,7 +179,7 @@ impl Shared {
 
     /// The log as it is held now.
     pub fn log_now(&self) -> SavedLog {
-        SavedLog { heads: self.log.heads().clone(), digest: Some(self.digest()) }
+        SavedLog { heads: self.log.heads().clone(), digest: Some(self.digest()), numbers: self.numbers }
     }
 
     /// The log's digest. Most of the time nothing came since it was saved, and then nothing is hashed.

@@ -53,6 +53,14 @@ impl Engine {
                 Some(root) => root.restore_intents(key, &value),
                 None => Some(()),
             },
+            keys::Key::Deliveries => self.deliveries.restore(&value),
+            keys::Key::Written(id, author) => {
+                let written = postcard::from_bytes(&value).ok()?;
+                if let Some(folder) = self.folders.iter_mut().find(|folder| folder.id() == id) {
+                    folder.restore(author, written);
+                }
+                Some(())
+            }
             keys::Key::Incarnation => {
                 let replica: ReplicaId = postcard::from_bytes(&value).ok()?;
                 self.shared.log.begin(replica);
@@ -61,6 +69,7 @@ impl Engine {
             keys::Key::Message => {
                 let message = self.shared.log.restore(&value).ok()?;
                 self.apply_message(&message);
+                self.deliveries.restore_message(&self.shared, &message);
                 Some(())
             }
             keys::Key::Unknown => None,
@@ -74,13 +83,25 @@ impl Engine {
         if self.shared.log.own().is_none() {
             self.begin_incarnation();
         }
+        self.deliveries.start(&mut self.shared);
+        if self.folders.is_empty() {
+            self.begin();
+        }
+        self.open_early_links();
+    }
+
+    /// It is known, as far as it can be, what this device has said: it speaks from now on.
+    pub(super) fn begin(&mut self) {
+        self.has_begun = true;
         if self.shared.log.next_counter() == Some(1) {
             self.shared.introduce();
         }
         for root in &mut self.roots {
             root.start(&mut self.shared);
         }
-        self.open_early_links();
+        for payload in core::mem::take(&mut self.unpublished) {
+            self.publish(&payload);
+        }
     }
 
     /// Writes under a new id from now on.

@@ -3,7 +3,9 @@
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 
+use super::Heads;
 use crate::api::{Content, RootId};
 use crate::crypto::Introduction;
 use crate::engine::limits::SYMLINK_TARGET_BYTES_MAX;
@@ -22,6 +24,18 @@ pub enum Entry {
         /// The changes, in order.
         changes: Vec<Change>,
     },
+    /// An application message; at most one in a message.
+    Application {
+        /// What it says, for the application alone.
+        payload: ByteBuf,
+    },
+    /// What the author has saved and applied, for members that it does not speak with; at most one in a message.
+    Acknowledgement {
+        /// The messages it has saved.
+        received: Heads,
+        /// Of those the ones that stand on its disk and are with its application.
+        applied: Heads,
+    },
 }
 
 impl Entry {
@@ -34,7 +48,7 @@ impl Entry {
     /// Refuses what the types allow and no honest replica writes.
     pub(super) fn check(&self) -> Result<(), InvalidEntry> {
         match self {
-            Entry::Introduction(_) => Ok(()),
+            Entry::Introduction(_) | Entry::Application { .. } | Entry::Acknowledgement { .. } => Ok(()),
             Entry::Tree { changes, .. } => changes.iter().try_for_each(check_change),
         }
     }

@@ -70,6 +70,11 @@ impl Feed {
         self.messages.get(&counter).copied()
     }
 
+    /// The numbers of the messages held from `first` to `last`.
+    pub fn numbers(&self, first: u64, last: u64) -> impl Iterator<Item = u64> + '_ {
+        self.messages.range(first..=last).map(|(counter, _)| *counter)
+    }
+
     /// The highest message held.
     pub fn last(&self) -> Option<Previous> {
         self.messages.last_key_value().map(|(counter, hash)| Previous { counter: *counter, hash: *hash })

@@ -92,6 +92,16 @@ impl Heads {
         first.map_or(0, |(_, last)| last)
     }
 
+    /// The counters of an author that are held, if any is.
+    pub fn of(&self, author: ReplicaId) -> Option<&IntervalSet<u64>> {
+        self.authors.get(&author)
+    }
+
+    /// The interval of counters held around one of them.
+    pub fn interval_of(&self, author: ReplicaId, counter: u64) -> Option<(u64, u64)> {
+        self.of(author)?.interval_of(counter)
+    }
+
     /// The lowest counter of an author that is not held; none if all there can be are.
     pub fn next_expected(&self, author: ReplicaId) -> Option<u64> {
         self.complete_until(author).checked_add(1)

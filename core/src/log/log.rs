@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::feed::{Feed, Fit, Introduced};
 use super::waiting::Waiting;
-use super::{Entry, Fork, Heads, Message, MessageError, Receipt, Sealed};
+use super::{Entry, Fork, Heads, IntervalSet, Message, MessageError, Receipt, Sealed};
 use crate::api::{ConfigError, GroupConfig, Hash, MemberStatus, ReplicaId, UnixMs};
 use crate::clock::Lamport;
 use crate::crypto::{Identity, Introduction, IntroductionError, ProofKey, PublicKey, Signature};
@@ -180,9 +180,34 @@ impl Log {
         })
     }
 
+    /// The incarnations whose introductions are held, each with its device's key.
+    pub fn incarnations(&self) -> impl Iterator<Item = (ReplicaId, PublicKey)> + '_ {
+        self.feeds.iter().filter_map(|(replica, feed)| Some((*replica, feed.introduced.as_ref()?.public_key)))
+    }
+
+    /// An incarnation of this device: its own feed, or one that it wrote before.
+    pub fn is_by_this_device(&self, replica: ReplicaId) -> bool {
+        self.public_key(replica) == Some(self.identity.public_key())
+    }
+
     /// The key of an incarnation whose introduction is held.
     pub fn public_key(&self, replica: ReplicaId) -> Option<PublicKey> {
         Some(self.feeds.get(&replica)?.introduced.as_ref()?.public_key)
+    }
+
+    /// The numbers of an author's messages that are held and in a set, ascending; those proven empty are left out.
+    pub fn numbers(&self, author: ReplicaId, set: &IntervalSet<u64>) -> impl Iterator<Item = u64> + '_ {
+        let feed = self.feeds.get(&author);
+        let intervals: Vec<(u64, u64)> = set.intervals().collect();
+        intervals
+            .into_iter()
+            .flat_map(move |(first, last)| feed.into_iter().flat_map(move |feed| feed.numbers(first, last)))
+    }
+
+    /// Bytes are a message that its author, whose introduction is held, has signed.
+    pub fn is_signed(&self, bytes: &[u8]) -> bool {
+        let key = Message::decode(bytes).ok().and_then(|(message, _)| self.public_key(message.author));
+        key.is_some_and(|key| Message::verify(bytes, self.proof_key.group(), &key))
     }
 
     /// The hash of a message held; none for a number that is proven empty.

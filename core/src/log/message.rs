@@ -147,6 +147,19 @@ impl Message {
             .map(|(index, (root, change))| (Dot::new(self.author, self.counter, index), root, change))
     }
 
+    /// The application message in it, if there is one.
+    pub fn payload(&self) -> Option<&[u8]> {
+        self.entries.iter().find_map(|entry| match entry {
+            Entry::Application { payload } => Some(payload.as_slice()),
+            _ => None,
+        })
+    }
+
+    /// It says anything that another member may want to know was received.
+    pub fn wants_acknowledgement(&self) -> bool {
+        self.entries.iter().any(|entry| !matches!(entry, Entry::Acknowledgement { .. }))
+    }
+
     fn encode_unsigned(&self) -> Result<Vec<u8>, MessageError> {
         let Message { author, counter, lamport, unix_ms, previous, ref entries, .. } = *self;
         let body = Body { author, counter, lamport, unix_ms, previous, entries: entries.as_slice() };
@@ -167,6 +180,12 @@ impl Message {
             }
             entry.check()?;
         }
+        let count = |is: fn(&Entry) -> bool| self.entries.iter().filter(|entry| is(entry)).count();
+        if count(|entry| matches!(entry, Entry::Application { .. })) > 1
+            || count(|entry| matches!(entry, Entry::Acknowledgement { .. })) > 1
+        {
+            return Err(MessageError::EntryTwice);
+        }
         if first && self.entries.is_empty() { Err(MessageError::IntroductionPlace) } else { Ok(()) }
     }
 }
@@ -174,7 +193,7 @@ impl Message {
 fn tree_changes(entry: &Entry) -> impl Iterator<Item = (RootId, &Change)> {
     let tree = match entry {
         Entry::Tree { root, changes } => Some((*root, changes)),
-        Entry::Introduction(_) => None,
+        _ => None,
     };
     tree.into_iter().flat_map(|(root, changes)| changes.iter().map(move |change| (root, change)))
 }
@@ -215,6 +234,9 @@ pub enum MessageError {
     /// It has no introduction and is the first, or one elsewhere.
     #[error("expected an introduction as the first entry of a feed, and nowhere else")]
     IntroductionPlace,
+    /// It has two application messages, or two acknowledgements.
+    #[error("expected at most one application message and one acknowledgement")]
+    EntryTwice,
     /// Its introduction does not hold.
     #[error(transparent)]
     Introduction(#[from] IntroductionError),

@@ -421,6 +421,8 @@ pub(crate) fn engine(root: &Root, options: Options) -> Result<Engine, Error> {
             allow_deletions: options.allow_deletions,
         }],
         debounce_ms: if options.once { DEBOUNCE_ONCE_MS } else { DEBOUNCE_WATCHING_MS },
+        folders: Vec::new(),
+        delivery: None,
         dry_run: options.dry_run,
     };
     Engine::new(config, Seed { bytes: random()?.to_vec() })

@@ -10,6 +10,8 @@ final class MemoryHost {
         identity: Data(repeating: 9, count: 32),
         name: "smoke test",
         roots: [RootConfig(id: root, membership: .founder, allowDeletions: false)],
+        folders: [],
+        delivery: nil,
         debounceMs: 100,
         dryRun: false
     )

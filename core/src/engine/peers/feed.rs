@@ -8,10 +8,11 @@ use super::Peer;
 use crate::api::{Action, LinkId, LoadQuery, Notice, NoticeCode, Outcome, Pair, ReplicaId, Work};
 use crate::engine::Engine;
 use crate::engine::limits::{FEED_BYTES_MAX, MESSAGE_BYTES_MAX};
+use crate::engine::receive::Taken;
 use crate::engine::root::Root;
 use crate::engine::shared::{Purpose, Shared};
 use crate::link::{Acknowledgement, Frame, Indexing, Lane, State, message_credit, messages_credit};
-use crate::log::{Heads, Receipt, message_key, message_keys, parse_message_key};
+use crate::log::{Heads, message_keys, parse_message_key};
 use crate::planted::{Planted, planted};
 
 impl Engine {
@@ -46,48 +47,20 @@ impl Engine {
 
     fn message(&mut self, link: LinkId, bytes: &[u8]) {
         let replica = self.peers.get(&link).and_then(Peer::replica);
-        let mut receipt = self.shared.log.receive(bytes);
-        if let Receipt::OwnFeedAhead { counter } = receipt
-            && !planted(Planted::OwnFeedAheadIgnored)
-        {
-            let message = alloc::format!(
-                "message {counter} of this replica is known elsewhere and not here: its store is an old copy, so it goes on under a new id"
-            );
-            self.shared.notify(NoticeCode::NewIncarnation, message);
-            self.begin_incarnation();
-            self.shared.introduce();
-            receipt = self.shared.log.receive(bytes);
-        }
-        let refusal = match receipt {
-            Receipt::Accepted { messages, .. } => {
-                for (at, sealed) in messages.into_iter().enumerate() {
-                    let (author, counter) = (sealed.message.author, sealed.message.counter);
-                    // Those behind the first one had waited for it: others had brought them, and this peer may lack them.
-                    if let Some(peer) = self.peers.get_mut(&link).filter(|_| at == 0) {
-                        peer.received.insert(author, counter);
-                        peer.sent.insert(author, counter);
-                    }
-                    self.apply_message(&sealed.message);
-                    self.shared.saver.put(message_key(author, counter), sealed.bytes);
+        match self.receive(bytes) {
+            // Those that had waited for it were brought by others: this peer may lack them.
+            Taken::Held { author, counter } => {
+                if let Some(peer) = self.peers.get_mut(&link) {
+                    peer.received.insert(author, counter);
+                    peer.sent.insert(author, counter);
                 }
-                return;
             }
-            Receipt::Known | Receipt::Waiting { .. } | Receipt::OwnFeedAhead { .. } => return,
-            Receipt::AheadOfTime { lamport, .. } => {
-                (NoticeCode::MessageRefused, alloc::format!("a message's lamport {lamport} is too far ahead; it waits"))
+            Taken::Known | Taken::Waits => {}
+            Taken::Refused { code, message } => {
+                let notice = Notice { code, message, root: None, path: None, replica };
+                self.shared.actions.push(Action::Notify { notice });
             }
-            Receipt::Fork(fork) => (
-                NoticeCode::Fork,
-                alloc::format!(
-                    "replica {} wrote message {} twice; the second one is not taken",
-                    fork.author,
-                    fork.counter
-                ),
-            ),
-            Receipt::Refused(error) => (NoticeCode::MessageRefused, alloc::format!("a message was refused: {error}")),
-        };
-        let notice = Notice { code: refusal.0, message: refusal.1, root: None, path: None, replica };
-        self.shared.actions.push(Action::Notify { notice });
+        }
     }
 
     /// Tells every peer what is saved and what stands on disk, where it does not know; returns those to
@@ -146,9 +119,15 @@ impl Engine {
     pub(in crate::engine) fn note_applied(&mut self) {
         let saved = self.shared.saver.saved_heads();
         let settled = self.shared.saver.is_idle() && saved == self.shared.log.heads() && self.shared.draft.is_none();
-        let stands = || planted(Planted::AppliedEarly) || self.roots.iter().all(Root::is_applied);
+        let stands =
+            || planted(Planted::AppliedEarly) || self.roots.iter().all(Root::is_applied) && self.deliveries.is_done();
         if settled && self.applied != *saved && stands() {
             self.applied = saved.clone();
+            self.holds_unapplied = false;
+            if self.says_less_than_applied {
+                self.says_less_than_applied = false;
+                self.acknowledge_soon();
+            }
         }
     }
 

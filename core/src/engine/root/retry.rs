@@ -140,6 +140,7 @@ fn describe(code: NoticeCode, failure: &Failure) -> String {
         Failure::NoSpace => "no space left on the device",
         Failure::Changed => "something else stands there",
         Failure::Corrupt => "the bytes do not match their hash",
+        Failure::TooLarge => "it is too large",
         Failure::NotEmpty => "the directory is not empty",
         Failure::Unrepresentable => "this platform cannot hold it",
         Failure::Other { message } => message,

@@ -75,6 +75,8 @@ pub(crate) fn config(number: u8, membership: Membership) -> Config {
         name: format!("device {number}"),
         roots: vec![RootConfig { id: ROOT, membership, allow_deletions: false }],
         debounce_ms: 200,
+        folders: Vec::new(),
+        delivery: None,
         dry_run: false,
     }
 }

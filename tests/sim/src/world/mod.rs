@@ -171,6 +171,8 @@ impl World {
             name: format!("device {number}"),
             roots: vec![RootConfig { id: ROOT, membership, allow_deletions: false }],
             debounce_ms: DEBOUNCE_MS,
+            folders: Vec::new(),
+            delivery: None,
             dry_run: false,
         };
         let host = Host::new(ROOT, Disk::new(clock.clone()));

@@ -27,6 +27,8 @@ val config = Config(
     identity = bytes(9),
     name = "smoke test",
     roots = listOf(RootConfig(id = ROOT, membership = Membership.FOUNDER, allowDeletions = false)),
+    folders = listOf(),
+    delivery = null,
     debounceMs = 100u,
     dryRun = false,
 )

@@ -1,0 +1,262 @@
+//! Application messages on their way to the application: numbered when they are saved, given out one batch at a time,
+//! each once (§2.8).
+
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use super::keys;
+use super::limits::{DELIVER_BYTES_MAX, DELIVER_ITEMS_MAX, RETRY_MS};
+use super::shared::{Purpose, Shared};
+use crate::api::{
+    Delivery, DeliveryConfig, DeliveryOrder, Key, LoadQuery, Monotonic, NoticeCode, Outcome, Pair, ReplicaId, Work,
+};
+use crate::clock::MessageOrder;
+use crate::log::{Message, message_key};
+use crate::messages::Stability;
+use crate::planted::{Planted, planted};
+
+/// What a task was asked for.
+pub enum DeliverPurpose {
+    /// Which messages come next.
+    Index,
+    /// These messages themselves, numbered from `first`.
+    Messages {
+        /// The first one's number.
+        first: u64,
+    },
+    /// To give them to the application.
+    Deliver {
+        /// The last one's number.
+        last: u64,
+    },
+}
+
+/// How far application messages are numbered, as it is saved.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Numbered {
+    /// In the order of arrival.
+    arrived: u64,
+    /// In message order.
+    stable: u64,
+    /// The highest message that has a number in message order.
+    stable_until: Option<MessageOrder>,
+    /// Messages below that one that came later and are not stable yet.
+    late: Vec<MessageOrder>,
+}
+
+/// All application messages that are held, and how far the application has them.
+pub struct Deliveries {
+    config: Option<DeliveryConfig>,
+    stability: Stability,
+    numbered: Numbered,
+    /// Held and not stable yet, where message order is asked for.
+    unstable: BTreeSet<MessageOrder>,
+    /// How many numbers are on disk, and how many will be when the batch in flight is.
+    saved: u64,
+    delivered: u64,
+    busy: bool,
+    again: Option<Monotonic>,
+}
+
+impl Deliveries {
+    /// None numbered, none delivered but what the application says.
+    pub fn new(config: Option<DeliveryConfig>) -> Deliveries {
+        let delivered = config.as_ref().map_or(0, |config| config.delivered);
+        Deliveries {
+            config,
+            stability: Stability::default(),
+            numbered: Numbered::default(),
+            unstable: BTreeSet::new(),
+            saved: 0,
+            delivered,
+            busy: false,
+            again: None,
+        }
+    }
+
+    /// Takes what was saved of them; none if it makes no sense.
+    pub fn restore(&mut self, value: &[u8]) -> Option<()> {
+        self.numbered = postcard::from_bytes(value).ok()?;
+        self.unstable.extend(self.numbered.late.iter().copied());
+        Some(())
+    }
+
+    /// Takes a message from the store.
+    pub fn restore_message(&mut self, shared: &Shared, message: &Message) {
+        self.stability.note(message.order(), &shared.log);
+        let is_unnumbered = self.numbered.stable_until.is_none_or(|until| until < message.order());
+        if self.is_total() && message.payload().is_some() && is_unnumbered {
+            self.unstable.insert(message.order());
+        }
+    }
+
+    /// Numbers a message that was just taken or written; what is numbered is saved together with it.
+    pub fn accept(&mut self, shared: &mut Shared, message: &Message) {
+        self.stability.note(message.order(), &shared.log);
+        if message.payload().is_some() {
+            self.numbered.arrived = self.numbered.arrived.saturating_add(1);
+            let place = (message.author, message.counter);
+            self.number(shared, DeliveryOrder::Arrival, self.numbered.arrived, place);
+            if self.is_total() {
+                self.unstable.insert(message.order());
+            }
+        }
+        let changed = self.is_total() && self.settle(shared);
+        if message.payload().is_some() || changed {
+            self.save(shared);
+        }
+        shared.numbers = self.numbers();
+    }
+
+    /// All that was saved is restored: numbers what may have become stable under another order of delivery.
+    pub fn start(&mut self, shared: &mut Shared) {
+        self.saved = self.numbers();
+        if self.is_total() && self.settle(shared) {
+            self.save(shared);
+        }
+        shared.numbers = self.numbers();
+    }
+
+    /// Gives the next messages to the application, if it has room for them.
+    pub fn turn(&mut self, shared: &mut Shared) {
+        let Some(config) = &self.config else { return };
+        if self.busy || self.delivered >= self.saved || self.again.is_some_and(|again| shared.now.monotonic < again) {
+            return;
+        }
+        self.busy = true;
+        self.again = None;
+        let first = self.delivered.saturating_add(1);
+        let behind = self.saved.min(self.delivered.saturating_add(DELIVER_ITEMS_MAX as u64)).saturating_add(1);
+        let (start, end) = (keys::delivery(config.order, first), keys::delivery(config.order, behind));
+        let query = LoadQuery::Range { start, end, bytes_max: u32::MAX };
+        shared.perform(Purpose::Deliver { purpose: DeliverPurpose::Index }, Work::Load { query });
+    }
+
+    /// A step towards the application ended.
+    pub fn completed(&mut self, shared: &mut Shared, purpose: &DeliverPurpose, outcome: Outcome) {
+        match (purpose, outcome) {
+            (DeliverPurpose::Index, Outcome::Loaded { pairs, .. }) if !pairs.is_empty() => {
+                let place = |pair: &Pair| postcard::from_bytes::<(ReplicaId, u64)>(&pair.value).ok();
+                let keys = pairs.iter().filter_map(place).map(|(author, counter)| message_key(author, counter));
+                let query = LoadQuery::Keys { keys: keys.map(|bytes| Key { bytes }).collect() };
+                let purpose = DeliverPurpose::Messages { first: self.delivered.saturating_add(1) };
+                shared.perform(Purpose::Deliver { purpose }, Work::Load { query });
+            }
+            (DeliverPurpose::Messages { first }, Outcome::Loaded { pairs, .. }) if !pairs.is_empty() => {
+                self.give(shared, *first, pairs);
+            }
+            (DeliverPurpose::Deliver { last }, Outcome::Delivered) => {
+                self.delivered = *last;
+                self.busy = false;
+            }
+            (DeliverPurpose::Deliver { last }, _) => {
+                if planted(Planted::FailedDeliveryCounts) {
+                    self.delivered = *last;
+                }
+                self.busy = false;
+                self.again = Some(shared.now.monotonic.plus(RETRY_MS));
+            }
+            _ => {
+                shared.saver.fail();
+                let message = "application messages that were saved could not be read; nothing is sent any more";
+                shared.notify(NoticeCode::StoreCorrupt, message);
+            }
+        }
+    }
+
+    /// How many have a number in the order that is asked for.
+    fn numbers(&self) -> u64 {
+        match self.config.as_ref().map(|config| config.order) {
+            Some(DeliveryOrder::Arrival) => self.numbered.arrived,
+            Some(DeliveryOrder::Total) => self.numbered.stable,
+            None => 0,
+        }
+    }
+
+    /// These numbers are on disk.
+    pub fn saved(&mut self, numbers: u64) {
+        self.saved = numbers;
+    }
+
+    /// All that can be with the application is.
+    pub fn is_done(&self) -> bool {
+        self.config.is_none() || self.delivered >= self.numbers()
+    }
+
+    /// Nothing is under way, and nothing could be.
+    pub fn is_idle(&self) -> bool {
+        !self.busy && (self.config.is_none() || self.delivered >= self.saved)
+    }
+
+    /// How many messages could be with the application and are not.
+    pub fn undelivered(&self) -> u64 {
+        if self.config.is_some() { self.numbers().saturating_sub(self.delivered) } else { 0 }
+    }
+
+    /// Messages up to this one are stable; none if no message is.
+    pub fn stable_until(&self, shared: &Shared) -> Option<MessageOrder> {
+        self.stability.bound(&shared.log)
+    }
+
+    /// When a delivery that failed is tried again.
+    pub fn deadline(&self) -> Option<Monotonic> {
+        self.again.filter(|_| !self.busy && self.delivered < self.saved)
+    }
+
+    fn is_total(&self) -> bool {
+        self.config.as_ref().is_some_and(|config| config.order == DeliveryOrder::Total)
+    }
+
+    /// Numbers what became stable; whether anything did.
+    fn settle(&mut self, shared: &mut Shared) -> bool {
+        let Some(bound) = self.stability.bound(&shared.log) else { return false };
+        let before = self.numbered.stable;
+        while let Some(order) = self.unstable.first().copied().filter(|order| *order <= bound) {
+            self.unstable.remove(&order);
+            self.numbered.stable = self.numbered.stable.saturating_add(1);
+            self.numbered.stable_until = self.numbered.stable_until.max(Some(order));
+            self.number(shared, DeliveryOrder::Total, self.numbered.stable, (order.author, order.counter));
+        }
+        before != self.numbered.stable
+    }
+
+    fn save(&mut self, shared: &mut Shared) {
+        let until = self.numbered.stable_until;
+        self.numbered.late = until.map_or_else(Vec::new, |until| self.unstable.range(..=until).copied().collect());
+        match postcard::to_allocvec(&self.numbered) {
+            Ok(value) => shared.saver.put(keys::deliveries(), value),
+            Err(_) => shared.saver.fail(),
+        }
+    }
+
+    fn number(&self, shared: &mut Shared, order: DeliveryOrder, sequence: u64, place: (ReplicaId, u64)) {
+        match postcard::to_allocvec(&place) {
+            Ok(value) => shared.saver.put(keys::delivery(order, sequence), value),
+            Err(_) => shared.saver.fail(),
+        }
+    }
+
+    fn give(&mut self, shared: &mut Shared, first: u64, pairs: Vec<Pair>) {
+        let mut bytes = 0usize;
+        let mut messages: Vec<Delivery> = Vec::with_capacity(pairs.len());
+        for (sequence, pair) in (first..).zip(pairs) {
+            let message = Message::decode(&pair.value).ok();
+            let Some((message, payload)) =
+                message.as_ref().and_then(|(message, _)| Some((message, message.payload()?)))
+            else {
+                break;
+            };
+            bytes = bytes.saturating_add(payload.len());
+            if bytes > DELIVER_BYTES_MAX && !messages.is_empty() {
+                break;
+            }
+            let Message { author, counter, lamport, unix_ms, .. } = *message;
+            messages.push(Delivery { sequence, author, counter, lamport, unix_ms, payload: payload.to_vec() });
+        }
+        let last = messages.last().map_or(self.delivered, |message| message.sequence);
+        let purpose = DeliverPurpose::Deliver { last };
+        shared.perform(Purpose::Deliver { purpose }, Work::Deliver { messages });
+    }
+}

@@ -1,0 +1,251 @@
+//! Looking through a folder: whose session it is, which feeds it holds, which of their files are new.
+
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::{Folder, FolderPurpose};
+use crate::api::{
+    Failure, FolderEntryKind, FolderIndexing, FolderProbeResult, FolderState, NoticeCode, Outcome, ReadResult,
+    ReplicaId, Work, listing,
+};
+use crate::engine::limits::{INFO_BYTES_MAX, INFOS_MAX, RELIST_MS, RETRY_MS};
+use crate::engine::shared::Shared;
+use crate::folder::{Info, InfoError, feed_directory, is_info, message_path, parse_counter, parse_feed_directory};
+use crate::log::IntervalSet;
+use crate::planted::{Planted, planted};
+
+/// A look through the folder, directory by directory.
+#[derive(Default)]
+pub struct Look {
+    step: Step,
+    /// The `info`s and feeds found in the session's directory.
+    infos: Vec<String>,
+    feeds: Vec<ReplicaId>,
+    /// Feeds still to be looked at.
+    queue: VecDeque<ReplicaId>,
+    /// What was found of the own feed that is being listed.
+    own: IntervalSet<u64>,
+    /// The look that is under way began with the session's directory.
+    is_whole: bool,
+    was_whole: bool,
+}
+
+#[derive(Default, PartialEq, Eq)]
+enum Step {
+    #[default]
+    Idle,
+    Session,
+    Feeds,
+}
+
+impl Look {
+    /// None is under way.
+    pub fn is_idle(&self) -> bool {
+        self.step == Step::Idle
+    }
+
+    /// All of the folder was looked through since it was last in order.
+    pub fn was_whole(&self) -> bool {
+        self.was_whole
+    }
+}
+
+impl Folder {
+    /// Begins a look where one is due.
+    pub(super) fn look_turn(&mut self, shared: &mut Shared) {
+        if !self.look.is_idle() {
+            return;
+        }
+        if self.due || self.next <= shared.now.monotonic {
+            self.due = false;
+            self.due_feeds.clear();
+            let was_whole = self.look.was_whole;
+            self.look = Look { step: Step::Session, is_whole: true, was_whole, ..Look::default() };
+            self.list_session(shared, None);
+        } else if !self.due_feeds.is_empty() && self.state == FolderState::Following {
+            self.look.step = Step::Feeds;
+            self.look.is_whole = false;
+            self.look.queue = core::mem::take(&mut self.due_feeds).into_iter().collect();
+            self.next_feed(shared);
+        }
+    }
+
+    fn list_session(&self, shared: &mut Shared, page: Option<u64>) {
+        let work = Work::FolderList { folder: self.config.id, directory: String::new(), page };
+        self.perform(shared, FolderPurpose::Session, work);
+    }
+
+    pub(super) fn session_listed(&mut self, shared: &mut Shared, outcome: Outcome) {
+        let Outcome::FolderListed { names, next } = outcome else {
+            return self.missing(shared, &outcome);
+        };
+        for (kind, name) in listing::names(&names).map_while(Result::ok) {
+            match kind {
+                FolderEntryKind::Directory => self.look.feeds.extend(parse_feed_directory(name)),
+                FolderEntryKind::File | FolderEntryKind::Placeholder
+                    if is_info(name) && self.look.infos.len() < INFOS_MAX =>
+                {
+                    self.look.infos.push(name.into());
+                }
+                _ => {}
+            }
+        }
+        if next.is_some() {
+            return self.list_session(shared, next);
+        }
+        let paths = core::mem::take(&mut self.look.infos);
+        if paths.is_empty() {
+            let message =
+                "the message folder has no `info`: it is empty, incomplete or replaced, so nothing is written into it";
+            self.halt(shared, NoticeCode::FolderMissing, message);
+            return self.end_look(shared);
+        }
+        let work = Work::FolderRead { folder: self.config.id, paths, bytes_max: INFO_BYTES_MAX };
+        self.perform(shared, FolderPurpose::Infos, work);
+    }
+
+    fn missing(&mut self, shared: &mut Shared, outcome: &Outcome) {
+        let why = match outcome {
+            Outcome::Failed { failure: Failure::Other { message } } => message.as_str(),
+            Outcome::Failed { failure: Failure::Missing } => "it is not there",
+            _ => "it cannot be listed",
+        };
+        let message = alloc::format!("the message folder cannot be used: {why}; nothing is written into it");
+        self.halt(shared, NoticeCode::FolderMissing, message);
+        self.end_look(shared);
+    }
+
+    pub(super) fn infos_read(&mut self, shared: &mut Shared, outcome: Outcome) {
+        let Outcome::FolderRead { results } = outcome else {
+            return self.missing(shared, &outcome);
+        };
+        let infos = results.into_iter().map(|result| match result {
+            ReadResult::Bytes { bytes } => Info::parse(&bytes),
+            ReadResult::Failed { .. } => Err(InfoError::Malformed),
+        });
+        let infos: Vec<Result<Info, InfoError>> = infos.collect();
+        let is_ours = infos.iter().flatten().any(|info| info.session == self.session);
+        match Info::choose(infos) {
+            Ok(info) if info.session == self.session || planted(Planted::OtherSessionFollowed) => {
+                self.state = FolderState::Following;
+                for author in core::mem::take(&mut self.look.feeds) {
+                    self.meet(author);
+                }
+                // Own directories first: nothing is written before it is known what stands there.
+                let is_own = |author: &ReplicaId| shared.log.is_by_this_device(*author);
+                let (own, others): (VecDeque<_>, VecDeque<_>) = self.feeds.keys().copied().partition(is_own);
+                self.look.queue = own.into_iter().chain(others).collect();
+                self.look.step = Step::Feeds;
+                return self.next_feed(shared);
+            }
+            Ok(info) if is_ours && info.session != self.session => {
+                let message = "another device began a session in the same message folder at the same time; all go on with that one: open the folder again";
+                self.halt(shared, NoticeCode::SessionSuperseded, message);
+            }
+            Ok(info) => {
+                let message = alloc::format!(
+                    "expected the message folder of session {}, found that of {}: nothing is written into it",
+                    self.session,
+                    info.session
+                );
+                self.halt(shared, NoticeCode::FolderMissing, message);
+            }
+            Err(error) => {
+                let message = alloc::format!("the message folder's `info` cannot be used: {error}");
+                self.halt(shared, NoticeCode::FolderUnusable, message);
+            }
+        }
+        self.end_look(shared);
+    }
+
+    /// Goes on with the next feed, by its directory or by names.
+    fn next_feed(&mut self, shared: &mut Shared) {
+        let Some(author) = self.look.queue.pop_front() else {
+            self.look.was_whole |= self.look.is_whole;
+            return self.end_look(shared);
+        };
+        let feed = self.feeds.entry(author).or_default();
+        let listed_lately = feed.listed.is_some_and(|listed| shared.now.monotonic < listed.plus(RELIST_MS));
+        if self.config.indexing == FolderIndexing::Probing && listed_lately && !feed.index.take_overflow() {
+            return self.probe(shared, author);
+        }
+        self.look.own = IntervalSet::new();
+        self.list_feed(shared, author, None);
+    }
+
+    fn list_feed(&self, shared: &mut Shared, author: ReplicaId, page: Option<u64>) {
+        let work = Work::FolderList { folder: self.config.id, directory: feed_directory(author), page };
+        self.perform(shared, FolderPurpose::Feed { author }, work);
+    }
+
+    pub(super) fn feed_listed(&mut self, shared: &mut Shared, author: ReplicaId, outcome: Outcome) {
+        let Outcome::FolderListed { names, next } = outcome else {
+            // It is looked at again with the next look.
+            return self.next_feed(shared);
+        };
+        let held = shared.log.heads().of(author);
+        let is_own = shared.log.is_by_this_device(author);
+        let feed = self.feeds.entry(author).or_default();
+        for (kind, name) in listing::names(&names).map_while(Result::ok) {
+            let is_file = matches!(kind, FolderEntryKind::File | FolderEntryKind::Placeholder);
+            let Some(counter) = parse_counter(name).filter(|_| is_file) else { continue };
+            if is_own {
+                self.look.own.insert(counter);
+            }
+            if held.is_none_or(|held| !held.contains(counter)) {
+                feed.index.find(counter);
+            }
+        }
+        if next.is_some() {
+            return self.list_feed(shared, author, next);
+        }
+        feed.listed = Some(shared.now.monotonic);
+        if is_own {
+            self.own.listed(author, &core::mem::take(&mut self.look.own));
+        }
+        self.next_feed(shared);
+    }
+
+    fn probe(&mut self, shared: &mut Shared, author: ReplicaId) {
+        let none = IntervalSet::new();
+        let held = shared.log.heads().of(author).unwrap_or(&none);
+        let Some(feed) = self.feeds.get(&author) else { return self.next_feed(shared) };
+        let counters = feed.index.probes(held);
+        let paths = counters.iter().map(|counter| message_path(author, *counter)).collect();
+        let work = Work::FolderProbe { folder: self.config.id, paths, count: Some(feed_directory(author)) };
+        self.perform(shared, FolderPurpose::Probe { author, counters }, work);
+    }
+
+    pub(super) fn probed(&mut self, shared: &mut Shared, author: ReplicaId, counters: &[u64], outcome: Outcome) {
+        let Outcome::FolderProbed { results, count } = outcome else {
+            return self.next_feed(shared);
+        };
+        let is_there = |result: &FolderProbeResult| {
+            let kinds = [FolderEntryKind::File, FolderEntryKind::Placeholder];
+            matches!(result, FolderProbeResult::Present { kind } if kinds.contains(kind))
+        };
+        let feed = self.feeds.entry(author).or_default();
+        let mut found = false;
+        for (counter, _) in counters.iter().zip(&results).filter(|(_, result)| is_there(result)) {
+            feed.index.find(*counter);
+            found = true;
+        }
+        // Something came under a name that was not asked for: the whole directory tells.
+        let grew = count > feed.count && feed.count.is_some();
+        feed.count = count;
+        if grew && !found {
+            feed.listed = None;
+        }
+        if found || grew {
+            self.due_feeds.insert(author);
+        }
+        self.next_feed(shared);
+    }
+
+    fn end_look(&mut self, shared: &Shared) {
+        self.look.step = Step::Idle;
+        let wait = if self.state == FolderState::Following { self.config.poll_ms.into() } else { RETRY_MS };
+        self.next = shared.now.monotonic.plus(wait.max(1));
+    }
+}

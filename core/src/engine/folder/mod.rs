@@ -1,0 +1,258 @@
+//! One message folder: it is looked through, what is new in it is read, and own messages are written into it.
+//!
+//! Invariant: a folder that is not this group's is never written to
+//! (`f07_a_folder_that_turns_up_empty_or_as_another_sessions_is_left_alone`).
+
+mod look;
+mod read;
+mod write;
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use self::look::Look;
+use self::write::OwnFeeds;
+use super::Engine;
+use super::limits::FOLDER_FEEDS_MAX;
+use super::shared::{Purpose, Shared};
+use crate::api::{
+    FolderConfig, FolderId, FolderState, FolderStatus, GroupId, Monotonic, NoticeCode, Outcome, ReplicaId, TaskId, Work,
+};
+use crate::crypto::FileKey;
+use crate::folder::{FeedIndex, Trouble, parse_feed_directory, parse_message_path};
+use crate::log::{IntervalSet, Log};
+
+/// What a task was asked for.
+pub enum FolderPurpose {
+    /// A page of the session's directory.
+    Session,
+    /// The files that may be its `info`.
+    Infos,
+    /// A page of a feed's directory.
+    Feed {
+        /// Whose.
+        author: ReplicaId,
+    },
+    /// What stands under names that a feed may have next, or lacks.
+    Probe {
+        /// Whose.
+        author: ReplicaId,
+        /// Which.
+        counters: Vec<u64>,
+    },
+    /// Files of messages.
+    Read {
+        /// Which.
+        places: Vec<(ReplicaId, u64)>,
+    },
+    /// Own messages from the store, to be written.
+    Own {
+        /// Of which incarnation.
+        author: ReplicaId,
+    },
+    /// Own messages, into the folder.
+    Create {
+        /// Which, and what they say.
+        messages: Vec<(ReplicaId, u64, Vec<u8>)>,
+    },
+    /// An own file that is there already.
+    Compare {
+        /// Which.
+        place: (ReplicaId, u64),
+        /// What it should hold.
+        message: Vec<u8>,
+    },
+    /// An own file that holds nothing, out of the way.
+    Remove,
+    /// Own messages whose numbers were taken, to be said again.
+    Reissue,
+    /// Bytes that are elsewhere.
+    Fetch,
+}
+
+/// One message folder of the configuration.
+pub struct Folder {
+    index: usize,
+    config: FolderConfig,
+    session: GroupId,
+    key: Option<FileKey>,
+    state: FolderState,
+    /// The directory of the session is due to be looked through, and these feeds'.
+    due: bool,
+    due_feeds: BTreeSet<ReplicaId>,
+    /// When all of it is looked through again.
+    next: Monotonic,
+    look: Look,
+    feeds: BTreeMap<ReplicaId, Feed>,
+    reads: usize,
+    own: OwnFeeds,
+}
+
+/// One author's directory.
+#[derive(Default)]
+struct Feed {
+    index: FeedIndex,
+    /// When it was last listed whole.
+    listed: Option<Monotonic>,
+    /// How many entries it had at the last probe.
+    count: Option<u64>,
+}
+
+impl Folder {
+    /// A folder of this group; nothing is done before the first [`turn`](Engine::folders_turn).
+    pub fn new(index: usize, config: &FolderConfig, session: GroupId, key: &[u8]) -> Folder {
+        Folder {
+            index,
+            config: config.clone(),
+            session,
+            key: config.sealed.then(|| FileKey::new(key)),
+            state: FolderState::Starting,
+            due: true,
+            due_feeds: BTreeSet::new(),
+            next: Monotonic::default(),
+            look: Look::default(),
+            feeds: BTreeMap::new(),
+            reads: 0,
+            own: OwnFeeds::default(),
+        }
+    }
+
+    /// The host's name for it.
+    pub fn id(&self) -> FolderId {
+        self.config.id
+    }
+
+    /// What an earlier engine had written into it.
+    pub fn restore(&mut self, author: ReplicaId, written: IntervalSet<u64>) {
+        self.own.restore(author, written);
+    }
+
+    /// It is known what stands in it, or that it cannot be known now: own messages may be written.
+    pub fn is_known(&self, log: &Log) -> bool {
+        self.state == FolderState::Halted || self.is_indexed(log)
+    }
+
+    /// It is looked through as soon as possible.
+    pub fn poll(&mut self) {
+        self.due = true;
+    }
+
+    /// A watcher saw something.
+    pub fn changed(&mut self, log: &Log, paths: &[String], now: Monotonic) {
+        if paths.is_empty() {
+            self.due = true;
+        }
+        for path in paths {
+            match (parse_message_path(path), parse_feed_directory(path)) {
+                (Some((author, counter)), _) if self.feeds.contains_key(&author) => {
+                    if !log.heads().contains(author, counter)
+                        && let Some(feed) = self.feeds.get_mut(&author)
+                    {
+                        feed.index.hint(counter, now);
+                    }
+                }
+                (None, Some(author)) if self.feeds.contains_key(&author) => drop(self.due_feeds.insert(author)),
+                // Something in a directory that is none of a feed, or no message: the services' own.
+                (None, None) if path.contains('/') => {}
+                _ => self.due = true,
+            }
+        }
+    }
+
+    /// How it stands.
+    pub fn status(&self, log: &Log) -> FolderStatus {
+        let troubled = |trouble| self.feeds.values().map(|feed| feed.index.troubled(trouble)).sum();
+        FolderStatus {
+            folder: self.config.id,
+            state: self.state,
+            indexed: self.is_indexed(log),
+            unwritten: self.own.unwritten(log),
+            placeholders: troubled(Trouble::Placeholder),
+            unverifiable: troubled(Trouble::Unverifiable),
+        }
+    }
+
+    /// Nothing is under way, nor could be without time passing.
+    pub fn is_idle(&self, log: &Log) -> bool {
+        let is_read = self.state == FolderState::Halted || self.is_indexed(log);
+        let is_written = self.state == FolderState::Halted || self.own.unwritten(log) == 0 || self.own.waits();
+        self.state != FolderState::Starting
+            && self.look.is_idle()
+            && !self.due
+            && self.reads == 0
+            && is_read
+            && is_written
+    }
+
+    /// When something is due without an event.
+    pub fn deadline(&self, now: Monotonic) -> Option<Monotonic> {
+        let look = if self.due { now } else { self.next };
+        let retries = self.feeds.values().filter_map(|feed| feed.index.deadline());
+        let retries = retries.filter(|_| self.state == FolderState::Following && self.reads == 0);
+        let look = Some(look).filter(|_| self.look.is_idle());
+        retries.chain(self.own.deadline()).chain(look).min()
+    }
+
+    fn is_indexed(&self, log: &Log) -> bool {
+        let is_introduced = |author: &ReplicaId| log.public_key(*author).is_some();
+        let is_read = |(author, feed): (&ReplicaId, &Feed)| feed.index.is_read(is_introduced(author));
+        self.look.was_whole() && self.reads == 0 && self.feeds.iter().all(is_read)
+    }
+
+    /// The directory of a feed is there.
+    fn meet(&mut self, author: ReplicaId) {
+        if self.feeds.len() < FOLDER_FEEDS_MAX || self.feeds.contains_key(&author) {
+            self.feeds.entry(author).or_default();
+        }
+    }
+
+    fn perform(&self, shared: &mut Shared, purpose: FolderPurpose, work: Work) -> TaskId {
+        shared.perform(Purpose::Folder { folder: self.index, purpose }, work)
+    }
+
+    /// Nothing is written any more until it is this group's folder again.
+    fn halt(&mut self, shared: &mut Shared, code: NoticeCode, message: impl Into<String>) {
+        if self.state != FolderState::Halted {
+            self.state = FolderState::Halted;
+            shared.notify(code, message);
+        }
+    }
+}
+
+impl Engine {
+    /// Lets every folder do what is due.
+    pub(super) fn folders_turn(&mut self) {
+        for folder in &mut self.folders {
+            folder.look_turn(&mut self.shared);
+            folder.read_turn(&mut self.shared);
+            folder.write_turn(&mut self.shared);
+        }
+    }
+
+    pub(super) fn folder_completed(&mut self, folder: usize, purpose: FolderPurpose, outcome: Outcome) {
+        if let FolderPurpose::Read { places } = purpose {
+            return self.folder_read(folder, &places, outcome);
+        }
+        if let FolderPurpose::Compare { place, message } = purpose {
+            return self.folder_compared(folder, place, message, outcome);
+        }
+        if let FolderPurpose::Reissue = purpose {
+            return self.reissue(outcome);
+        }
+        let Some(folder) = self.folders.get_mut(folder) else { return };
+        match purpose {
+            FolderPurpose::Session => folder.session_listed(&mut self.shared, outcome),
+            FolderPurpose::Infos => folder.infos_read(&mut self.shared, outcome),
+            FolderPurpose::Feed { author } => folder.feed_listed(&mut self.shared, author, outcome),
+            FolderPurpose::Probe { author, counters } => folder.probed(&mut self.shared, author, &counters, outcome),
+            FolderPurpose::Own { author } => folder.own_loaded(&mut self.shared, author, outcome),
+            FolderPurpose::Create { messages } => folder.created(&mut self.shared, messages, outcome),
+            FolderPurpose::Remove => folder.removed(&self.shared, outcome),
+            FolderPurpose::Fetch
+            | FolderPurpose::Reissue
+            | FolderPurpose::Read { .. }
+            | FolderPurpose::Compare { .. } => {}
+        }
+    }
+}

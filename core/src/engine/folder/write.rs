@@ -1,0 +1,264 @@
+//! Own messages go into the folder: each once, none over another, the same bytes however often a crash makes it necessary
+//! (§6.1).
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use super::{Folder, FolderPurpose};
+use crate::api::{
+    Failure, FolderFile, FolderResult, FolderState, LoadQuery, Monotonic, NoticeCode, Outcome, Pair, ReadResult,
+    ReplicaId, Work,
+};
+use crate::engine::Engine;
+use crate::engine::keys;
+use crate::engine::limits::{
+    FOLDER_FILE_BYTES_MAX, FOLDER_WRITE_BYTES_MAX, FOLDER_WRITE_ITEMS_MAX, RETRY_MS, RETRY_MS_MAX,
+};
+use crate::engine::shared::{Purpose, Shared};
+use crate::folder::message_path;
+use crate::log::{IntervalSet, Log, Message, message_keys, parse_message_key};
+use crate::planted::{Planted, planted};
+
+/// The feeds of this device, as far as they are in the folder.
+#[derive(Default)]
+pub struct OwnFeeds {
+    /// Which messages this device has put there, as it is saved. A file that is there and not among them is compared
+    /// before it counts: another copy of this device's store may have written it.
+    written: BTreeMap<ReplicaId, IntervalSet<u64>>,
+    busy: bool,
+    again: Option<Monotonic>,
+    tries: u32,
+}
+
+impl OwnFeeds {
+    /// What an earlier engine had written.
+    pub fn restore(&mut self, author: ReplicaId, written: IntervalSet<u64>) {
+        self.written.insert(author, written);
+    }
+
+    /// A directory of this device was listed whole: what is not there any more is written again.
+    pub fn listed(&mut self, author: ReplicaId, counters: &IntervalSet<u64>) {
+        if let Some(written) = self.written.get_mut(&author) {
+            let gone = written.difference(counters);
+            written.subtract(&gone);
+        }
+    }
+
+    /// How many own messages are not in the folder.
+    pub fn unwritten(&self, log: &Log) -> u64 {
+        let own = log.heads().authors().filter(|(author, _)| log.is_by_this_device(*author));
+        let missing = own.map(|(author, held)| match self.written.get(&author) {
+            Some(written) => log.numbers(author, &held.difference(written)).count() as u64,
+            None => log.numbers(author, held).count() as u64,
+        });
+        missing.fold(0, u64::saturating_add)
+    }
+
+    /// What failed waits for its time.
+    pub fn waits(&self) -> bool {
+        self.again.is_some()
+    }
+
+    /// When what failed is tried again.
+    pub fn deadline(&self) -> Option<Monotonic> {
+        self.again.filter(|_| !self.busy)
+    }
+
+    fn retry_later(&mut self, now: Monotonic) {
+        self.tries = self.tries.saturating_add(1);
+        let wait = RETRY_MS.saturating_mul(1u64.checked_shl(self.tries.saturating_sub(1)).unwrap_or(u64::MAX));
+        self.again = Some(now.plus(wait.min(RETRY_MS_MAX)));
+    }
+}
+
+impl Folder {
+    /// Writes the next own messages that are saved and not in the folder. Before the folder was looked through whole it is
+    /// not known what is there.
+    pub(super) fn write_turn(&mut self, shared: &mut Shared) {
+        let is_ready = self.state == FolderState::Following && self.look.was_whole() && !self.own.busy;
+        if !is_ready || shared.saver.has_failed() || self.own.again.is_some_and(|again| shared.now.monotonic < again) {
+            return;
+        }
+        self.own.again = None;
+        let saved = if planted(Planted::UnsavedWritten) { shared.log.heads() } else { shared.saver.saved_heads() };
+        let own = saved.authors().filter(|(author, _)| shared.log.is_by_this_device(*author));
+        let next = own.filter_map(|(author, held)| {
+            let missing =
+                self.own.written.get(&author).map_or_else(|| held.clone(), |written| held.difference(written));
+            let messages = shared.log.numbers(author, &missing).take(FOLDER_WRITE_ITEMS_MAX).collect::<Vec<_>>();
+            Some((author, *messages.first()?, *messages.last()?))
+        });
+        let Some((author, first, last)) = next.take(1).next() else { return };
+        if planted(Planted::LastOwnUnwritten) && last == shared.log.heads().highest(author) {
+            return;
+        }
+        self.own.busy = true;
+        let (start, end) = message_keys(author, first, last);
+        let query = LoadQuery::Range { start, end, bytes_max: FOLDER_WRITE_BYTES_MAX };
+        self.perform(shared, FolderPurpose::Own { author }, Work::Load { query });
+    }
+
+    pub(super) fn own_loaded(&mut self, shared: &mut Shared, author: ReplicaId, outcome: Outcome) {
+        let Outcome::Loaded { pairs, .. } = outcome else {
+            shared.saver.fail();
+            let message = "messages that were saved could not be read; nothing is sent any more";
+            return shared.notify(NoticeCode::StoreCorrupt, message);
+        };
+        let is_written = |counter| self.own.written.get(&author).is_some_and(|written| written.contains(counter));
+        let unwritten = pairs.into_iter().filter_map(|Pair { key, value }| {
+            let (author, counter) = parse_message_key(&key).filter(|(_, counter)| !is_written(*counter))?;
+            Some((author, counter, value))
+        });
+        let messages: Vec<(ReplicaId, u64, Vec<u8>)> = unwritten.collect();
+        if messages.is_empty() || self.state != FolderState::Following {
+            self.own.busy = false;
+            return;
+        }
+        let files = messages.iter().map(|(author, counter, message)| FolderFile {
+            path: message_path(*author, *counter),
+            bytes: self.file_of((*author, *counter), message),
+        });
+        let work = Work::FolderCreate { folder: self.config.id, files: files.collect() };
+        self.perform(shared, FolderPurpose::Create { messages }, work);
+    }
+
+    pub(super) fn created(&mut self, shared: &mut Shared, messages: Vec<(ReplicaId, u64, Vec<u8>)>, outcome: Outcome) {
+        self.own.busy = false;
+        let results = match outcome {
+            Outcome::FolderWritten { results } => results,
+            _ => Vec::new(),
+        };
+        let mut results = results.into_iter();
+        for (author, counter, message) in messages {
+            let failure = Failure::Other { message: "the host gave no result".into() };
+            match results.next().unwrap_or(FolderResult::Failed { failure }) {
+                FolderResult::Done => self.note_written(shared, (author, counter)),
+                FolderResult::Failed { failure: Failure::Changed } if planted(Planted::OwnFileNotCompared) => {
+                    self.note_written(shared, (author, counter));
+                }
+                FolderResult::Failed { failure: Failure::Changed } => {
+                    // Later ones wait, so that they stand in order.
+                    return self.compare(shared, (author, counter), message);
+                }
+                FolderResult::Failed { failure } => return self.unwritable(shared, &failure),
+            }
+        }
+    }
+
+    fn note_written(&mut self, shared: &mut Shared, (author, counter): (ReplicaId, u64)) {
+        self.own.tries = 0;
+        let written = self.own.written.entry(author).or_default();
+        written.insert(counter);
+        match postcard::to_allocvec(written) {
+            Ok(value) => shared.saver.put(keys::written(self.config.id, author), value),
+            Err(_) => shared.saver.fail(),
+        }
+    }
+
+    /// Something stands under the name of an own message: the same, as after a crash, or another one, as after a store was
+    /// put back, or what is no message.
+    fn compare(&mut self, shared: &mut Shared, place: (ReplicaId, u64), message: Vec<u8>) {
+        self.own.busy = true;
+        let paths = Vec::from([message_path(place.0, place.1)]);
+        let work = Work::FolderRead { folder: self.config.id, paths, bytes_max: FOLDER_FILE_BYTES_MAX };
+        self.perform(shared, FolderPurpose::Compare { place, message }, work);
+    }
+
+    pub(super) fn removed(&mut self, shared: &Shared, outcome: Outcome) {
+        self.own.busy = false;
+        let is_done =
+            matches!(outcome, Outcome::FolderWritten { results } if results.first() == Some(&FolderResult::Done));
+        if !is_done {
+            self.own.retry_later(shared.now.monotonic);
+        }
+    }
+
+    fn unwritable(&mut self, shared: &mut Shared, failure: &Failure) {
+        if self.own.tries == 0 {
+            let (code, why) = match failure {
+                Failure::NoSpace => (NoticeCode::NoSpace, "no space left on the device"),
+                Failure::Denied => (NoticeCode::Unwritable, "the system forbids it"),
+                Failure::Missing => (NoticeCode::FolderMissing, "it is not there"),
+                Failure::Other { message } => (NoticeCode::Unwritable, message.as_str()),
+                _ => (NoticeCode::Unwritable, "it did not take them"),
+            };
+            let message =
+                alloc::format!("messages could not be written into the message folder: {why}; it is tried again");
+            shared.notify(code, message);
+        }
+        self.own.retry_later(shared.now.monotonic);
+        self.due = true;
+    }
+
+    fn file_of(&self, (author, counter): (ReplicaId, u64), message: &[u8]) -> Vec<u8> {
+        match &self.key {
+            Some(key) => key.seal(author, counter, message),
+            None => message.to_vec(),
+        }
+    }
+}
+
+impl Engine {
+    pub(super) fn folder_compared(
+        &mut self,
+        folder: usize,
+        place: (ReplicaId, u64),
+        message: Vec<u8>,
+        outcome: Outcome,
+    ) {
+        let Some(own) = self.folders.get_mut(folder) else { return };
+        own.own.busy = false;
+        let result = match outcome {
+            Outcome::FolderRead { results } => results.into_iter().next(),
+            _ => None,
+        };
+        match result {
+            Some(ReadResult::Bytes { bytes }) => match own.open(place, bytes) {
+                Some(found) if found == message => own.note_written(&mut self.shared, place),
+                Some(found) if self.shared.log.is_signed(&found) => self.own_number_taken(folder, place),
+                _ => {
+                    own.own.busy = true;
+                    let paths = Vec::from([message_path(place.0, place.1)]);
+                    let work = Work::FolderRemove { folder: own.config.id, paths };
+                    own.perform(&mut self.shared, FolderPurpose::Remove, work);
+                }
+            },
+            // It is there, whatever it holds: the next look through the own directory decides.
+            Some(ReadResult::Failed { failure: Failure::NotLocal }) => own.note_written(&mut self.shared, place),
+            _ => own.own.retry_later(self.shared.now.monotonic),
+        }
+    }
+
+    /// Another message of this device has a number that it gave away here, too: its store is an old copy, or one copy of
+    /// two. What was written here under these numbers goes on under a new id.
+    fn own_number_taken(&mut self, folder: usize, (author, counter): (ReplicaId, u64)) {
+        let message = alloc::format!(
+            "message {counter} of this replica stands in the message folder with other words: its store is an old copy, so it goes on under a new id"
+        );
+        self.shared.notify(NoticeCode::NewIncarnation, message);
+        if self.shared.log.own() == Some(author) {
+            self.begin_incarnation();
+            self.shared.introduce();
+        }
+        // The other branch stands there. What applications said on this one is said again.
+        let highest = self.shared.log.heads().highest(author);
+        if let Some(own) = self.folders.get_mut(folder) {
+            own.own.written.entry(author).or_default().insert_range(counter, highest);
+        }
+        let (start, end) = message_keys(author, counter, highest);
+        let query = LoadQuery::Range { start, end, bytes_max: u32::MAX };
+        let purpose = FolderPurpose::Reissue;
+        self.shared.perform(Purpose::Folder { folder, purpose }, Work::Load { query });
+    }
+
+    pub(super) fn reissue(&mut self, outcome: Outcome) {
+        let Outcome::Loaded { pairs, .. } = outcome else { return };
+        for Pair { value, .. } in pairs {
+            if let Some(payload) =
+                Message::decode(&value).ok().and_then(|(message, _)| message.payload().map(Vec::from))
+            {
+                self.publish(&payload);
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Messages come in, whatever brought them, and own ones are written (§1: any carrier may bring them).
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde_bytes::ByteBuf;
+
+use super::Engine;
+use super::limits::{ACKNOWLEDGE_MS, PAYLOAD_BYTES_MAX};
+use crate::api::{NoticeCode, ReplicaId};
+use crate::log::{Entry, Receipt, message_key};
+use crate::planted::{Planted, planted};
+
+/// What became of bytes that a carrier brought.
+pub enum Taken {
+    /// They are a message, which is held now.
+    Held {
+        /// Its author.
+        author: ReplicaId,
+        /// Its number.
+        counter: u64,
+    },
+    /// They are a message that was held already.
+    Known,
+    /// They may be one later.
+    Waits,
+    /// They are none that is followed.
+    Refused {
+        /// What kind of refusal it is.
+        code: NoticeCode,
+        /// Why, for people.
+        message: String,
+    },
+}
+
+impl Engine {
+    /// Takes a message from a carrier. Own changes that are not signed yet must have been before.
+    pub(super) fn receive(&mut self, bytes: &[u8]) -> Taken {
+        let mut receipt = self.shared.log.receive(bytes);
+        if let Receipt::OwnFeedAhead { counter } = receipt
+            && !planted(Planted::OwnFeedAheadIgnored)
+        {
+            let message = alloc::format!(
+                "message {counter} of this replica is known elsewhere and not here: its store is an old copy, so it goes on under a new id"
+            );
+            self.shared.notify(NoticeCode::NewIncarnation, message);
+            self.begin_incarnation();
+            self.shared.introduce();
+            receipt = self.shared.log.receive(bytes);
+        }
+        let refused = |code, message| Taken::Refused { code, message };
+        match receipt {
+            Receipt::Accepted { messages, .. } => {
+                let first = messages.first().map(|sealed| (sealed.message.author, sealed.message.counter));
+                for sealed in messages {
+                    let message = &sealed.message;
+                    self.apply_message(message);
+                    self.deliveries.accept(&mut self.shared, message);
+                    if message.wants_acknowledgement() && !self.folders.is_empty() {
+                        self.holds_unapplied = true;
+                        self.acknowledge_soon();
+                    }
+                    self.shared.saver.put(message_key(message.author, message.counter), sealed.bytes);
+                }
+                first.map_or(Taken::Known, |(author, counter)| Taken::Held { author, counter })
+            }
+            Receipt::Known => Taken::Known,
+            Receipt::Waiting { .. } | Receipt::OwnFeedAhead { .. } => Taken::Waits,
+            Receipt::AheadOfTime { lamport, .. } => refused(
+                NoticeCode::MessageRefused,
+                alloc::format!("a message's lamport {lamport} is too far ahead; it waits"),
+            ),
+            Receipt::Fork(fork) => refused(
+                NoticeCode::Fork,
+                alloc::format!(
+                    "replica {} wrote message {} twice; the second one is not taken",
+                    fork.author,
+                    fork.counter
+                ),
+            ),
+            Receipt::Refused(error) => {
+                refused(NoticeCode::MessageRefused, alloc::format!("a message was refused: {error}"))
+            }
+        }
+    }
+
+    /// Writes an application message, in a message of its own.
+    pub(super) fn publish(&mut self, payload: &[u8]) {
+        if payload.len() > PAYLOAD_BYTES_MAX {
+            let message = alloc::format!(
+                "expected an application message of at most {PAYLOAD_BYTES_MAX} bytes, found {}",
+                payload.len()
+            );
+            return self.shared.notify(NoticeCode::MessageRefused, message);
+        }
+        self.write(Entry::Application { payload: ByteBuf::from(payload) });
+    }
+
+    /// Says what is saved and applied, if that is due.
+    pub(super) fn acknowledge_over_folders(&mut self) {
+        if self.shared.acknowledge.is_none_or(|due| self.shared.now.monotonic < due) {
+            return;
+        }
+        self.says_less_than_applied = self.holds_unapplied;
+        let (received, applied) = (self.shared.log.heads().clone(), self.applied.clone());
+        self.write(Entry::Acknowledgement { received, applied });
+    }
+
+    /// Others shall hear before long what became of their messages. An own message that goes before says so, too.
+    pub(super) fn acknowledge_soon(&mut self) {
+        if self.shared.acknowledge.is_none() {
+            self.shared.acknowledge = Some(self.shared.now.monotonic.plus(ACKNOWLEDGE_MS));
+        }
+    }
+
+    fn write(&mut self, entry: Entry) {
+        if let Some(message) = self.shared.write(Vec::from([entry])) {
+            self.deliveries.accept(&mut self.shared, &message);
+        }
+    }
+}

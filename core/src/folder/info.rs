@@ -1,0 +1,215 @@
+//! What `info` says: which session a message folder holds, and so which group.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::api::{GroupConfig, GroupId, Hash};
+use crate::engine::limits::INFO_BYTES_MAX;
+use crate::planted::{Planted, planted};
+
+/// The only version of message folders so far.
+pub const INFO_VERSION: u64 = 1;
+
+const FORMAT: &str = "syncline";
+const OPEN_KEY_CONTEXT: &str = "Syncline 2026 key of an open message folder, version 1";
+const KEY_CHECK_CONTEXT: &str = "Syncline 2026 check of a group key, version 1";
+const KEY_BYTES: usize = 32;
+
+/// A message folder's `info`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Info {
+    /// The session, whose id is the group's.
+    pub session: GroupId,
+    /// Of a sealed session, what tells its key from others.
+    pub key_check: Option<Hash>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Json {
+    format: String,
+    version: u64,
+    session: String,
+    sealed: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key_check: Option<String>,
+}
+
+/// What tells whether the rest can be read.
+#[derive(Deserialize)]
+struct Version {
+    format: String,
+    version: u64,
+}
+
+impl Info {
+    /// A session that whoever can write the folder takes part in.
+    pub fn open(session: GroupId) -> Info {
+        Info { session, key_check: None }
+    }
+
+    /// A session whose messages are sealed with a key.
+    pub fn sealed(session: GroupId, key: &[u8]) -> Info {
+        Info { session, key_check: Some(key_check(key)) }
+    }
+
+    /// Reads an `info`.
+    ///
+    /// # Errors
+    /// Bytes that are none, or of a newer version.
+    pub fn parse(bytes: &[u8]) -> Result<Info, InfoError> {
+        if bytes.len() > INFO_BYTES_MAX as usize {
+            return Err(InfoError::Malformed);
+        }
+        let Version { format, version } = serde_json::from_slice(bytes).map_err(|_| InfoError::Malformed)?;
+        if format != FORMAT {
+            return Err(InfoError::Malformed);
+        }
+        if version > INFO_VERSION {
+            return Err(InfoError::Newer { found: version });
+        }
+        let json: Json = serde_json::from_slice(bytes).map_err(|_| InfoError::Malformed)?;
+        let session = super::parse_feed_directory(&json.session).ok_or(InfoError::Malformed)?;
+        let key_check = match (json.sealed, json.key_check) {
+            (false, _) => None,
+            (true, Some(check)) => Some(parse_hash(&check).ok_or(InfoError::Malformed)?),
+            (true, None) => return Err(InfoError::Malformed),
+        };
+        Ok(Info { session: GroupId::from_bytes(*session.as_bytes()), key_check })
+    }
+
+    /// Which of several counts: that with the smallest session.
+    ///
+    /// # Errors
+    /// There is none, or one of a newer version.
+    pub fn choose(infos: impl IntoIterator<Item = Result<Info, InfoError>>) -> Result<Info, InfoError> {
+        let mut chosen: Result<Info, InfoError> = Err(InfoError::Malformed);
+        for info in infos {
+            chosen = match (chosen, info) {
+                (Err(newer @ InfoError::Newer { .. }), _) | (_, Err(newer @ InfoError::Newer { .. })) => Err(newer),
+                (Ok(one), Ok(other)) if planted(Planted::LargestSessionWins) => {
+                    Ok(if one.session > other.session { one } else { other })
+                }
+                (Ok(one), Ok(other)) => Ok(if one.session < other.session { one } else { other }),
+                (Ok(info), Err(_)) | (Err(_), Ok(info)) => Ok(info),
+                (Err(error), Err(_)) => Err(error),
+            };
+        }
+        chosen
+    }
+
+    /// The group of the session; `key` is the secret of a sealed one.
+    ///
+    /// # Errors
+    /// A key that is missing or another session's.
+    pub fn group(&self, key: Option<&[u8]>) -> Result<GroupConfig, InfoError> {
+        let key: Vec<u8> = match (self.key_check, key) {
+            (None, _) => blake3::derive_key(OPEN_KEY_CONTEXT, self.session.as_bytes()).to_vec(),
+            (Some(_), None) => return Err(InfoError::KeyMissing),
+            (Some(check), Some(key)) if key.len() == KEY_BYTES && key_check(key) == check => key.to_vec(),
+            (Some(_), Some(_)) => return Err(InfoError::KeyDiffers),
+        };
+        Ok(GroupConfig { id: self.session, key })
+    }
+
+    /// The file's bytes.
+    pub fn to_json(&self) -> String {
+        let json = Json {
+            format: FORMAT.into(),
+            version: INFO_VERSION,
+            session: alloc::format!("{}", self.session),
+            sealed: self.key_check.is_some(),
+            key_check: self.key_check.map(|check| check.to_hex()),
+        };
+        // Writing texts and numbers cannot fail.
+        serde_json::to_string_pretty(&json).unwrap_or_default()
+    }
+}
+
+fn key_check(key: &[u8]) -> Hash {
+    Hash::from_bytes(blake3::derive_key(KEY_CHECK_CONTEXT, key))
+}
+
+fn parse_hash(hex: &str) -> Option<Hash> {
+    let hash: Hash = blake3::Hash::from_hex(hex).ok()?.into();
+    (hash.to_hex() == hex).then_some(hash)
+}
+
+/// Why an `info` cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InfoError {
+    /// It is no `info` of this format.
+    #[error("expected the `info` of a message folder, found something else")]
+    Malformed,
+    /// A newer program made the folder.
+    #[error("expected a message folder of version {INFO_VERSION}, found {found}: use a newer Syncline")]
+    Newer {
+        /// The version found.
+        found: u64,
+    },
+    /// The session is sealed.
+    #[error("the message folder is sealed: give the key of its group")]
+    KeyMissing,
+    /// The key is not the session's.
+    #[error("the key is not that of the message folder's group")]
+    KeyDiffers,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(byte: u8) -> GroupId {
+        GroupId::from_bytes([byte; 16])
+    }
+
+    #[test]
+    fn an_info_is_read_as_it_is_written() {
+        for info in [Info::open(session(1)), Info::sealed(session(2), &[7; 32])] {
+            assert_eq!(Info::parse(info.to_json().as_bytes()), Ok(info));
+        }
+        let extended = Info::open(session(1)).to_json().replace("{", "{ \"more\": [1, null],");
+        assert_eq!(Info::parse(extended.as_bytes()), Ok(Info::open(session(1))));
+    }
+
+    #[test]
+    fn f15_what_is_no_info_or_a_newer_one_is_refused() {
+        let newer = Info::open(session(1)).to_json().replace("\"version\": 1", "\"version\": 2");
+        assert_eq!(Info::parse(newer.as_bytes()), Err(InfoError::Newer { found: 2 }));
+        let strange = br#"{"format":"syncline","version":3,"unlike":{"anything":"known"}}"#;
+        assert_eq!(Info::parse(strange), Err(InfoError::Newer { found: 3 }));
+        let long = [b" ".repeat(INFO_BYTES_MAX as usize).as_slice(), newer.as_bytes()].concat();
+        let other = Info::open(session(1)).to_json().replace("syncline", "tempo");
+        let unkeyed = Info::open(session(1)).to_json().replace("false", "true");
+        for bytes in [b"".as_slice(), b"{}", b"null", b"\xff", &long, other.as_bytes(), unkeyed.as_bytes()] {
+            assert_eq!(Info::parse(bytes), Err(InfoError::Malformed));
+        }
+    }
+
+    #[test]
+    fn f15_the_smallest_session_wins_in_any_order() {
+        let (one, two) = (Info::open(session(1)), Info::open(session(2)));
+        let junk = Err(InfoError::Malformed);
+        for infos in [[Ok(one), Ok(two), junk], [junk, Ok(two), Ok(one)], [Ok(two), junk, Ok(one)]] {
+            assert_eq!(Info::choose(infos), Ok(one));
+        }
+        assert_eq!(Info::choose([junk]), junk);
+        assert_eq!(Info::choose([]), junk);
+        let newer = Err(InfoError::Newer { found: 2 });
+        assert_eq!(Info::choose([Ok(one), newer, Ok(two)]), newer);
+    }
+
+    #[test]
+    fn a_session_gives_its_group() {
+        let open = Info::open(session(1)).group(None).unwrap();
+        assert_eq!((open.id, open.key.len()), (session(1), 32));
+        assert_ne!(open.key, Info::open(session(2)).group(None).unwrap().key);
+        let sealed = Info::sealed(session(1), &[7; 32]);
+        assert_eq!(sealed.group(Some(&[7; 32])).unwrap().key, [7; 32]);
+        assert_eq!(sealed.group(None).err(), Some(InfoError::KeyMissing));
+        for key in [[8; 32].as_slice(), &[7; 31]] {
+            assert_eq!(sealed.group(Some(key)).err(), Some(InfoError::KeyDiffers));
+        }
+    }
+}
