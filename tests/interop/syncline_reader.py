@@ -1,0 +1,240 @@
+"""Reads open message folders (docs/protocol.md §10): all files, and what they say together."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import stat
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from blake3 import blake3
+
+from syncline_message import MESSAGE_MAX_BYTES, Group, parse_message
+from syncline_wire import Application, Message, Refused
+
+SESSION_DIR = "tempo-fs-session"
+INFO_MAX_BYTES = 64 << 10
+LAMPORT_LEAP_MAX = 1 << 32
+COUNTER_NAME = re.compile("[1-9a-f][0-9a-f]{0,15}")
+
+
+class FolderError(Exception):
+    """Why a command cannot go on; `code` is the process's exit code."""
+
+    def __init__(self, message: str, code: int = 1):
+        super().__init__(message)
+        self.code = code
+
+
+def read_limited(path: Path, limit: int) -> bytes:
+    """A regular file's bytes, never more than one byte above `limit`; links are not followed, pipes not waited for."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError("not a regular file")
+        return file.read(limit + 1)
+
+
+def canonical_uuid(text: Any) -> bytes | None:
+    try:
+        value = uuid.UUID(text)
+    except (AttributeError, TypeError, ValueError):
+        return None
+    return value.bytes if str(value) == text else None
+
+
+def refuse_constant(text: str) -> None:
+    raise ValueError(f"{text} is not JSON")
+
+
+def parse_info(data: bytes) -> tuple[bytes, bool] | None:
+    """The session's id and whether it is sealed; None for what is no valid info; an error for a later version."""
+    try:
+        text = data.decode("utf-8") if len(data) <= INFO_MAX_BYTES else "null"
+        info = json.loads(text, parse_constant=refuse_constant)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(info, dict) or info.get("format") != "syncline" or type(info.get("version")) is not int:
+        return None
+    if info["version"] > 1:
+        raise FolderError(f"the folder's format is version {info['version']}, this program reads 1; use a newer one")
+    session, sealed = canonical_uuid(info.get("session")), info.get("sealed")
+    return (session, sealed) if info["version"] == 1 and session and type(sealed) is bool else None
+
+
+def regular_files(directory: Path) -> Iterator[str]:
+    with os.scandir(directory) as entries:
+        yield from sorted(entry.name for entry in entries if entry.is_file(follow_symlinks=False))
+
+
+def feed_directories(folder: Path) -> list[tuple[bytes, Path]]:
+    with os.scandir(folder / SESSION_DIR) as entries:
+        names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    return sorted((id, folder / SESSION_DIR / name) for name in names if (id := canonical_uuid(name)))
+
+
+def find_group(folder: Path) -> Group | None:
+    """The group that counts in this folder, None where there is no valid info."""
+    directory = folder / SESSION_DIR
+    if not folder.is_dir():
+        raise FolderError(f"expected a folder at {folder}, found none; create it first", 2)
+    if not directory.is_dir():
+        return None
+    infos = []
+    for name in regular_files(directory):
+        if name.startswith("info"):
+            try:
+                infos.append(parse_info(read_limited(directory / name, INFO_MAX_BYTES)))
+            except OSError:
+                continue
+    found = min((info for info in infos if info), default=None)
+    if found and found[1]:
+        raise FolderError("the session is sealed, this program reads open ones only; use the syncline command")
+    return Group(found[0]) if found else None
+
+
+def open_group(folder: Path) -> Group:
+    group = find_group(folder)
+    if group is None:
+        raise FolderError(f"no readable session in {folder}; wait until its info has arrived, or begin one with init")
+    return group
+
+
+@dataclass
+class Held:
+    """A verified message and where it stands."""
+
+    message: Message
+    hash: bytes
+    path: str
+
+
+@dataclass
+class Reading:
+    """All that a folder says: messages in message order (§3.4), and what is missing or wrong."""
+
+    messages: list[Held] = field(default_factory=list)
+    gaps: list[dict] = field(default_factory=list)
+    wrong: list[dict] = field(default_factory=list)
+
+    @property
+    def lamport(self) -> int:
+        return max((held.message.lamport for held in self.messages), default=0)
+
+    def unverifiable(self, path: str, reason: str, waits: bool = False) -> None:
+        self.wrong.append({"type": "unverifiable", "path": path, "reason": reason, "waits": waits})
+
+    def fork(self, held: Held, reason: str) -> None:
+        author = str(uuid.UUID(bytes=held.message.author))
+        counter = held.message.counter
+        self.wrong.append({"type": "fork", "path": held.path, "author": author, "counter": counter, "reason": reason})
+
+
+def read_message(path: Path, group: Group, author: bytes, counter: int) -> tuple[Message, bytes]:
+    """What a file holds, checked as far as it can be without its author's introduction."""
+    try:
+        data = read_limited(path, MESSAGE_MAX_BYTES)
+    except OSError as error:
+        raise Refused(f"it cannot be read: {error.strerror or error}") from error
+    message = parse_message(data)
+    if message.author != author or message.counter != counter:
+        raise Refused("its author and counter are not those of its place")
+    if counter == 1:
+        group.check_introduction(message.entries[0], author)
+        group.check_signature(message.entries[0].public_key, data)
+    return message, data
+
+
+def read_feed(folder: Path, directory: Path, group: Group, author: bytes, reading: Reading) -> list[Held]:
+    """A feed's verified messages, by counter; says of all others why they are none."""
+    counters = sorted(int(name, 16) for name in regular_files(directory) if COUNTER_NAME.fullmatch(name))
+    verified: list[Held] = []
+    public_key = None
+    for counter in counters:
+        path = directory / f"{counter:x}"
+        shown = path.relative_to(folder).as_posix()
+        try:
+            message, data = read_message(path, group, author, counter)
+            if counter == 1:
+                public_key = message.entries[0].public_key
+            elif public_key is not None:
+                group.check_signature(public_key, data)
+        except Refused as refusal:
+            reading.unverifiable(shown, str(refusal))
+            continue
+        if public_key is None:
+            reading.unverifiable(shown, "it waits for its author's introduction, the message with counter 1", True)
+        else:
+            verified.append(Held(message, blake3(data).digest(), shown))
+    return verified
+
+
+def without_leaps(feeds: list[list[Held]], reading: Reading) -> list[list[Held]]:
+    """Drops messages whose lamport is out of reach (§3.5). The lowest first, so that the answer is one."""
+    highest = 0
+    for held in sorted((held for feed in feeds for held in feed), key=lambda held: held.message.lamport):
+        if held.message.lamport <= highest + LAMPORT_LEAP_MAX:
+            highest = held.message.lamport
+        else:
+            reading.unverifiable(
+                held.path, "its lamport is out of reach: it waits until others have come that far", True
+            )
+    return [[held for held in feed if held.message.lamport <= highest] for feed in feeds]
+
+
+def without_forks(feed: list[Held], reading: Reading) -> list[Held]:
+    """Drops messages that contradict those before them (§3.7)."""
+    chain: list[Held] = []
+    for held in feed:
+        previous = held.message.previous
+        if chain and chain[-1].message.counter > previous.counter:
+            last = chain[-1].message.counter
+            reading.fork(held, f"it proves that there is no message {last:x}, which is held")
+        elif chain and chain[-1].message.counter == previous.counter and chain[-1].hash != previous.hash:
+            reading.fork(held, f"the hash that it names is not that of the held message {previous.counter:x}")
+        else:
+            chain.append(held)
+    return chain
+
+
+def gaps_of(feed: list[Held]) -> Iterator[dict]:
+    """Counters below the last one held that are neither held nor proven empty."""
+    following = 1
+    for held in feed:
+        known_from = held.message.previous.counter + 1 if held.message.previous else 1
+        if known_from > following:
+            author = str(uuid.UUID(bytes=held.message.author))
+            yield {"type": "gap", "author": author, "from": following, "to": known_from - 1}
+        following = held.message.counter + 1
+
+
+def read_folder(folder: Path) -> tuple[Group, Reading]:
+    group = open_group(folder)
+    reading = Reading()
+    feeds = [read_feed(folder, directory, group, author, reading) for author, directory in feed_directories(folder)]
+    feeds = [without_forks(feed, reading) for feed in without_leaps(feeds, reading)]
+    reading.gaps = [gap for feed in feeds for gap in gaps_of(feed)]
+    reading.messages = sorted((held for feed in feeds for held in feed), key=lambda held: held.message.order)
+    return group, reading
+
+
+def json_lines(reading: Reading) -> Iterator[dict]:
+    for held in reading.messages:
+        message = held.message
+        for entry in message.entries:
+            if isinstance(entry, Application):
+                try:
+                    content = {"text": entry.payload.decode("utf-8")}
+                except UnicodeDecodeError:
+                    content = {"base64": base64.b64encode(entry.payload).decode()}
+                author = str(uuid.UUID(bytes=message.author))
+                stamp = {"counter": message.counter, "lamport": message.lamport, "unix_ms": message.unix_ms}
+                yield {"type": "message", "author": author, **stamp, **content}
+    yield from reading.gaps
+    yield from reading.wrong
