@@ -75,6 +75,7 @@
 mod chance;
 pub mod digest;
 mod disk;
+pub mod folder;
 mod judge;
 pub mod mode;
 pub mod story;
@@ -87,6 +88,6 @@ pub use judge::{Invariant, Judge, Violation};
 pub use trace::Trace;
 pub use tree::{Item, Tree, directory, symlink, tree};
 pub use world::{
-    Asleep, Clock, Counts, Crash, Host, Image, Narrative, Order, ROOT, Site, SiteId, Store, WatcherTraits, World,
-    Written,
+    Asleep, Clock, Counts, Crash, FOLDER, GROUP, Host, Image, Narrative, Order, ROOT, Site, SiteId, Store,
+    WatcherTraits, World, Written,
 };

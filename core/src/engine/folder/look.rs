@@ -9,7 +9,7 @@ use crate::api::{
     Failure, FolderEntryKind, FolderIndexing, FolderProbeResult, FolderState, NoticeCode, Outcome, ReadResult,
     ReplicaId, Work, listing,
 };
-use crate::engine::limits::{INFO_BYTES_MAX, INFOS_MAX, RELIST_MS, RETRY_MS};
+use crate::engine::limits::{INFO_BYTES_MAX, INFOS_MAX, MOMENT_MS, RELIST_MS};
 use crate::engine::shared::Shared;
 use crate::folder::{Info, InfoError, feed_directory, is_info, message_path, parse_counter, parse_feed_directory};
 use crate::log::IntervalSet;
@@ -245,7 +245,7 @@ impl Folder {
 
     fn end_look(&mut self, shared: &Shared) {
         self.look.step = Step::Idle;
-        let wait = if self.state == FolderState::Following { self.config.poll_ms.into() } else { RETRY_MS };
+        let wait = if self.state == FolderState::Following { self.config.poll_ms.into() } else { MOMENT_MS };
         self.next = shared.now.monotonic.plus(wait.max(1));
     }
 }

@@ -106,8 +106,8 @@ impl Engine {
         let Some(own) = self.folders.get_mut(folder) else { return };
         let opened = match result {
             ReadResult::Bytes { bytes } => own.open(place, bytes).ok_or("it is incomplete, damaged or another's"),
-            // It was evicted, or its carrier took it back: it may come again.
-            ReadResult::Failed { failure: Failure::Missing } => return own.settle(place),
+            // It was evicted, or its carrier took it back: it may come again. Or it is no file.
+            ReadResult::Failed { failure: Failure::Missing | Failure::Unrepresentable } => return own.settle(place),
             ReadResult::Failed { failure: Failure::NotLocal } => {
                 return own.trouble(&mut self.shared, place, Trouble::Placeholder, "");
             }

@@ -268,7 +268,7 @@ impl Judge {
     }
 
     /// Members that are no device of the world will be heard.
-    pub(crate) fn admit_outsiders(&self) {
+    pub fn admit_outsiders(&self) {
         self.state.borrow_mut().ledger.admit_outsiders();
     }
 

@@ -67,6 +67,13 @@ fn paths(work: &Work) -> Vec<&str> {
             copied.collect()
         }
         Work::Commit { items, .. } => items.iter().map(|item| item.path.as_str()).collect(),
+        Work::FolderList { directory, .. } => vec![directory],
+        Work::FolderProbe { paths, .. }
+        | Work::FolderRead { paths, .. }
+        | Work::FolderRemove { paths, .. }
+        | Work::FolderFetch { paths, .. } => paths.iter().map(String::as_str).collect(),
+        Work::FolderCreate { files, .. } => files.iter().map(|file| file.path.as_str()).collect(),
+        Work::Deliver { .. } => Vec::new(),
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use syncline_core::api::{CommitResult, Failure, HashResult, Outcome, ProbeResult, ReadResult, StageResult, Work};
+use syncline_core::api::{
+    CommitResult, Failure, FolderProbeResult, FolderResult, HashResult, Outcome, ProbeResult, ReadResult, StageResult,
+    Work,
+};
 
 /// Counts by kind: acts, troubles, work and its failures, notices, faults that struck.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -50,6 +53,19 @@ impl Coverage {
                 CommitResult::Failed { failure } => failed(failure),
                 CommitResult::Committed { .. } => {}
             }),
+            Outcome::FolderProbed { results, .. } => results.iter().for_each(|result| match result {
+                FolderProbeResult::Failed { failure } => failed(failure),
+                FolderProbeResult::Present { .. } => {}
+            }),
+            Outcome::FolderRead { results } => results.iter().for_each(|result| match result {
+                ReadResult::Failed { failure } => failed(failure),
+                ReadResult::Bytes { .. } => {}
+            }),
+            Outcome::FolderWritten { results } => results.iter().for_each(|result| match result {
+                FolderResult::Failed { failure } => failed(failure),
+                FolderResult::Done => {}
+            }),
+            Outcome::FolderListed { .. } | Outcome::Delivered => {}
             Outcome::Loaded { .. } | Outcome::Saved | Outcome::Listed { .. } | Outcome::Discarded => {}
         }
         self.count(format!("work {kind}"));
@@ -85,6 +101,13 @@ pub(crate) fn work_kind(work: &Work) -> &'static str {
         Work::Stage { .. } => "Stage",
         Work::Commit { .. } => "Commit",
         Work::Discard { .. } => "Discard",
+        Work::FolderList { .. } => "FolderList",
+        Work::FolderProbe { .. } => "FolderProbe",
+        Work::FolderRead { .. } => "FolderRead",
+        Work::FolderCreate { .. } => "FolderCreate",
+        Work::FolderRemove { .. } => "FolderRemove",
+        Work::FolderFetch { .. } => "FolderFetch",
+        Work::Deliver { .. } => "Deliver",
     }
 }
 
@@ -96,6 +119,7 @@ fn failure_kind(failure: &Failure) -> &'static str {
         Failure::NoSpace => "NoSpace",
         Failure::Changed => "Changed",
         Failure::Corrupt => "Corrupt",
+        Failure::TooLarge => "TooLarge",
         Failure::NotEmpty => "NotEmpty",
         Failure::Unrepresentable => "Unrepresentable",
         Failure::Other { .. } => "Other",

@@ -9,6 +9,7 @@ use super::{Store, crash::Raced, store::Before};
 use crate::{
     Disk, Faults, Reading, digest,
     disk::{Body, Reach, Undo, parent},
+    folder::{Application, FolderCopy},
 };
 
 /// How many entries a page of a listing holds.
@@ -33,12 +34,23 @@ pub struct Host {
     /// What the last crash left in the history though people had just written to it.
     pub(crate) raced: Vec<Raced>,
     root: RootId,
+    /// This device's copy of a message folder.
+    pub folder: FolderCopy,
+    /// Who application messages are for.
+    pub application: Application,
 }
 
 impl Host {
     /// A device with an empty folder and an empty store.
     pub fn new(root: RootId, disk: Disk) -> Host {
-        Host { disk, store: Store::default(), raced: Vec::new(), root }
+        Host {
+            disk,
+            store: Store::default(),
+            raced: Vec::new(),
+            root,
+            folder: FolderCopy::default(),
+            application: Application::default(),
+        }
     }
 
     /// Does the work and tells how it ended.
@@ -67,6 +79,8 @@ impl Host {
                 self.disk.staging.retain(|stage, _| !stages.is_empty() && !stages.iter().any(|id| id.0 == *stage));
                 Outcome::Discarded
             }
+            Work::Deliver { messages } => self.application.deliver(messages),
+            work => self.folder.perform(work).expect("all other work is a folder's"),
         };
         (outcome, Undone::Nothing)
     }

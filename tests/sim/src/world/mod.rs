@@ -6,6 +6,7 @@ mod belongings;
 mod clock;
 mod copy;
 mod crash;
+mod folder;
 mod host;
 mod narrative;
 mod network;
@@ -32,6 +33,7 @@ pub use self::{
     clock::{Asleep, Clock},
     copy::Image,
     crash::Crash,
+    folder::FOLDER,
     host::Host,
     narrative::Narrative,
     people::Written,
@@ -45,7 +47,8 @@ use crate::{Disk, Invariant, Judge, Torn, Tree, chance::Pick};
 pub const ROOT: RootId = RootId::from_bytes([7; 16]);
 
 /// The group.
-const GROUP: GroupId = GroupId::from_bytes([9; 16]);
+/// The group of every world's devices.
+pub const GROUP: GroupId = GroupId::from_bytes([9; 16]);
 
 /// How long a vanished path must stay away.
 const DEBOUNCE_MS: u32 = 200;
@@ -87,6 +90,7 @@ pub struct World {
     latency_ms: u64,
     choices: Vec<Step>,
     story: String,
+    carrier: crate::folder::Carrier,
 }
 
 /// One thing that can happen next.
@@ -132,6 +136,7 @@ impl World {
             latency_ms: 0,
             choices: Vec::new(),
             story: String::new(),
+            carrier: crate::folder::Carrier::default(),
         }
     }
 

@@ -49,6 +49,19 @@ fn show_work(work: &Work) -> String {
         Work::Stage { items, .. } => format!("stage {:?}", items.iter().map(|item| item.stage.0).collect::<Vec<_>>()),
         Work::Commit { items, .. } => format!("commit {}", items.iter().map(show_item).collect::<Vec<_>>().join(", ")),
         Work::Discard { stages, .. } => format!("discard {} stages", stages.len()),
+        Work::FolderList { directory, .. } => format!("list `{directory}` of the folder"),
+        Work::FolderProbe { paths, .. } => {
+            format!("probe {} names of the folder from {:?}", paths.len(), paths.first())
+        }
+        Work::FolderRead { paths, .. } => format!("read {paths:?} of the folder"),
+        Work::FolderCreate { files, .. } => {
+            format!("create {:?} in the folder", files.iter().map(|file| &file.path).collect::<Vec<_>>())
+        }
+        Work::FolderRemove { paths, .. } => format!("remove {paths:?} from the folder"),
+        Work::FolderFetch { paths, .. } => format!("fetch {paths:?} of the folder"),
+        Work::Deliver { messages } => {
+            format!("deliver {:?}", messages.iter().map(|message| message.sequence).collect::<Vec<_>>())
+        }
     }
 }
 
@@ -71,6 +84,8 @@ fn show_outcome(outcome: &Outcome) -> String {
             let there = |result| matches!(result, &syncline_core::api::ProbeResult::Present { .. });
             format!("there: {:?}, marker {marker}", results.iter().map(there).collect::<Vec<_>>())
         }
+        Outcome::FolderRead { results } => format!("{results:.60?}"),
+        Outcome::FolderWritten { results } => format!("{results:.60?}"),
         Outcome::Failed { failure } => format!("failed {failure:?}"),
         _ => "done".into(),
     }

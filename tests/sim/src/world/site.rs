@@ -245,6 +245,9 @@ impl Site {
         }
         let allows = |root: &RootConfig| root.allow_deletions || root.membership == Membership::Emptied;
         self.judge.started(self.number, self.config.roots.iter().any(allows));
+        if let Some(delivery) = &mut self.config.delivery {
+            delivery.delivered = self.host.application.delivered();
+        }
         let bytes = std::iter::repeat_with(|| self.chance.u8(..)).take(32).collect();
         let engine = Engine::new(self.config.clone(), Seed { bytes }).expect("the configuration is sound");
         (self.engine, self.deadline) = (Some(engine), None);

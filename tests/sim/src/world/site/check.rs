@@ -76,7 +76,7 @@ impl Site {
 
     /// What is said to stand in the call in which it was saved must stand now: nothing of it can have stood before.
     pub(super) fn check_applied(&self) {
-        let pending = self.root().pending;
+        let pending: u64 = self.status().roots.iter().map(|root| root.pending).sum();
         self.judge.must(Invariant::CrashSafety, pending == 0, || {
             format!("device {} says that all stands on its disk while {pending} paths wait", self.number)
         });
