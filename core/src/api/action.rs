@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::{LinkId, Notice, TaskId, Work};
+use super::{LinkId, Notice, ReplicaId, TaskId, Work};
 
 /// One thing to do. A host may run all the work of one answer at once; sends to one link go in order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +44,15 @@ pub enum Action {
     Notify {
         /// What to tell.
         notice: Notice,
+    },
+    /// What a [`Publish`](super::Command::Publish) asked to send is saved, under this number: it is never lost any more. Each
+    /// gets one, in the order of the commands, unless it was refused with a notice.
+    Published {
+        /// This replica.
+        author: ReplicaId,
+        /// The message's number in its feed.
+        #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
+        counter: u64,
     },
     /// The answer to [`Stop`](super::Event::Stop): nothing is in flight that matters.
     Stopped,

@@ -327,19 +327,23 @@ impl Engine {
             };
             let message = alloc::format!("could not save changes: {why}; nothing is sent or changed any more");
             self.shared.notify(NoticeCode::StoreFailed, message);
-            for After::Commit { root, batch } in then {
-                if let Some(root) = self.roots.get_mut(root) {
-                    root.leave_commit(batch);
-                }
+            for after in then {
+                self.leave(after);
             }
         } else {
             self.deliveries.saved(log.numbers);
             self.shared.saver.saved(if planted(Planted::SavedMeansAll) { self.shared.log_now() } else { log });
-            for After::Commit { root, batch } in then {
-                match (self.roots.get_mut(root), self.phase) {
-                    (Some(root), Phase::Running) => root.commit(&mut self.shared, batch),
-                    (Some(root), _) => root.leave_commit(batch),
-                    (None, _) => {}
+            for after in then {
+                match after {
+                    After::Commit { root, batch } if self.phase == Phase::Running => {
+                        if let Some(root) = self.roots.get_mut(root) {
+                            root.commit(&mut self.shared, batch);
+                        }
+                    }
+                    After::Publish { author, counter } => {
+                        self.shared.actions.push(Action::Published { author, counter });
+                    }
+                    after @ After::Commit { .. } => self.leave(after),
                 }
             }
         }
@@ -361,6 +365,15 @@ impl Engine {
                 let known = self.roots.iter_mut().find(|known| known.id() == root);
                 known.into_iter().for_each(|root| root.command(shared, &command));
             }
+        }
+    }
+
+    /// What was to happen after a save does not.
+    fn leave(&mut self, after: After) {
+        if let After::Commit { root, batch } = after
+            && let Some(root) = self.roots.get_mut(root)
+        {
+            root.leave_commit(batch);
         }
     }
 

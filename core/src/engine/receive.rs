@@ -7,6 +7,7 @@ use serde_bytes::ByteBuf;
 
 use super::Engine;
 use super::limits::{ACKNOWLEDGE_MS, PAYLOAD_BYTES_MAX};
+use super::saver::After;
 use crate::api::{NoticeCode, ReplicaId};
 use crate::log::{Entry, Receipt, message_key};
 use crate::planted::{Planted, planted};
@@ -93,7 +94,9 @@ impl Engine {
             );
             return self.shared.notify(NoticeCode::MessageRefused, message);
         }
-        self.write(Entry::Application { payload: ByteBuf::from(payload) });
+        if let Some((author, counter)) = self.write(Entry::Application { payload: ByteBuf::from(payload) }) {
+            self.shared.saver.then(After::Publish { author, counter });
+        }
     }
 
     /// Says what is saved and applied, if that is due.
@@ -113,9 +116,9 @@ impl Engine {
         }
     }
 
-    fn write(&mut self, entry: Entry) {
-        if let Some(message) = self.shared.write(Vec::from([entry])) {
-            self.deliveries.accept(&mut self.shared, &message);
-        }
+    fn write(&mut self, entry: Entry) -> Option<(ReplicaId, u64)> {
+        let message = self.shared.write(Vec::from([entry]))?;
+        self.deliveries.accept(&mut self.shared, &message);
+        Some((message.author, message.counter))
     }
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::keys;
 use super::root::CommitBatch;
-use crate::api::{Hash, Write};
+use crate::api::{Hash, ReplicaId, Write};
 use crate::log::Heads;
 use crate::planted::{Planted, planted};
 
@@ -17,6 +17,13 @@ pub enum After {
         root: usize,
         /// The changes.
         batch: CommitBatch,
+    },
+    /// An application message is saved.
+    Publish {
+        /// Its author, this replica.
+        author: ReplicaId,
+        /// Its number.
+        counter: u64,
     },
 }
 

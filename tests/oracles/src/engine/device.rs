@@ -120,7 +120,7 @@ impl Device {
                 Action::Perform { task, work } => self.pending.push((task, work)),
                 Action::Send { link, bytes } => self.sent.push((link, bytes)),
                 Action::Close { link, .. } => self.closed.push(link),
-                Action::Cancel { .. } | Action::Notify { .. } | Action::Stopped => {}
+                Action::Cancel { .. } | Action::Notify { .. } | Action::Published { .. } | Action::Stopped => {}
             }
         }
         let _ = self.engine.deadline();
@@ -239,6 +239,19 @@ pub(crate) fn plausible(work: &Work) -> Outcome {
             Outcome::Committed { results }
         }
         Work::Discard { .. } => Outcome::Discarded,
+        Work::FolderList { .. } => Outcome::FolderListed { names: Vec::new(), next: None },
+        Work::FolderProbe { paths, .. } => {
+            let results = paths.iter().map(|_| FolderProbeResult::Failed { failure: Failure::Missing }).collect();
+            Outcome::FolderProbed { results, count: None }
+        }
+        Work::FolderRead { paths, .. } => {
+            Outcome::FolderRead { results: vec![ReadResult::Bytes { bytes: read(64) }; paths.len()] }
+        }
+        Work::FolderCreate { files, .. } => Outcome::FolderWritten { results: vec![FolderResult::Done; files.len()] },
+        Work::FolderRemove { paths, .. } | Work::FolderFetch { paths, .. } => {
+            Outcome::FolderWritten { results: vec![FolderResult::Done; paths.len()] }
+        }
+        Work::Deliver { .. } => Outcome::Delivered,
     }
 }
 

@@ -1,12 +1,13 @@
 //! An application that keeps what it is given, in one transaction with the number of the last message (§2.8).
 
-use syncline_core::api::{Delivery, Failure, Outcome};
+use syncline_core::api::{Delivery, Failure, Outcome, ReplicaId};
 
 /// What an application has stored.
 #[derive(Debug, Clone, Default)]
 pub struct Application {
     stored: Vec<Delivery>,
     failing: u32,
+    published: Vec<(ReplicaId, u64)>,
 }
 
 impl Application {
@@ -18,6 +19,16 @@ impl Application {
         }
         self.stored.extend(messages.iter().cloned());
         Outcome::Delivered
+    }
+
+    /// A message that was published is saved.
+    pub fn note_published(&mut self, author: ReplicaId, counter: u64) {
+        self.published.push((author, counter));
+    }
+
+    /// The names of what was published and is saved, in order.
+    pub fn published(&self) -> &[(ReplicaId, u64)] {
+        &self.published
     }
 
     /// So many of the next deliveries fail.

@@ -365,6 +365,7 @@ impl Site {
                     self.coverage.count(format!("notice {:?}", notice.code));
                     self.notices.push(notice);
                 }
+                Action::Published { author, counter } => self.host.application.note_published(author, counter),
                 Action::Stopped => self.stopped = true,
             }
         }
