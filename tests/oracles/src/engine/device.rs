@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 use syncline_core::{
     Engine,
     api::{
-        Action, CommitResult, Config, Content, EntryKind, Event, Failure, HashResult, LinkId, Membership, Now, Outcome,
-        ProbeResult, Put, ReadResult, RootConfig, Seed, StageResult, Stat, TaskId, Work,
+        Action, CommitResult, Config, Content, EntryKind, Event, Failure, FolderProbeResult, FolderResult, HashResult,
+        LinkId, Membership, Now, Outcome, ProbeResult, Put, ReadResult, RootConfig, Seed, StageResult, Stat, TaskId,
+        Work,
     },
 };
 use syncline_sim::{Clock, Disk, Host, Item, ROOT};

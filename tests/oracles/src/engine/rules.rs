@@ -106,6 +106,7 @@ impl Rules {
                 assert!(!reason.is_empty(), "a link is closed without a reason");
             }
             Action::Notify { notice } => assert!(!notice.message.is_empty(), "{notice:?}"),
+            Action::Published { .. } => assert!(!self.silenced, "something is published after a failed save"),
             Action::Stopped => {
                 assert!(!self.stopped, "stopped twice");
                 assert!(self.save.is_none(), "stopped with a save in flight");
@@ -163,6 +164,13 @@ impl Rules {
                 }
             }
             Work::Discard { root, .. } => self.check_place(*root, []),
+            Work::FolderList { .. }
+            | Work::FolderProbe { .. }
+            | Work::FolderRead { .. }
+            | Work::FolderCreate { .. }
+            | Work::FolderRemove { .. }
+            | Work::FolderFetch { .. }
+            | Work::Deliver { .. } => panic!("work for a message folder, and none is configured"),
         }
     }
 

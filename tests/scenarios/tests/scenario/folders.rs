@@ -111,7 +111,7 @@ fn what_one_posts_all_get_once_and_in_the_end_nobody_says_anything() {
     let published = world[sites[0]].host().application.published().to_vec();
     let stored = world[sites[1]].host().application.stored().to_vec();
     let of_first = stored.iter().filter(|message| message.author == published[0].0);
-    assert!(of_first.map(|message| (message.author, message.counter)).eq(published));
+    assert!(of_first.map(|message| (message.author, message.counter)).eq(published.iter().copied()));
     let digests: Vec<_> = sites.iter().map(|site| world[*site].status().digest).collect();
     assert!(digests.windows(2).all(|pair| pair[0] == pair[1]));
     let saves: Vec<_> = sites.iter().map(|site| world[*site].counts().saves).collect();
