@@ -66,7 +66,9 @@ fn read(root: Root, given: &Path) -> Result<Status, Error> {
     let setup = Setup {
         side: 0,
         engine: engine(&root, Options { once: true, dry_run: true, ..Options::default() })?,
-        disk: Arc::clone(&root.disk),
+        disk: Some(Arc::clone(&root.disk)),
+        folder: None,
+        deliver: None,
         vault: Vault::new(root.store)?,
         pool: Arc::new(Pool::new()?),
         board: Arc::clone(&board),

@@ -27,12 +27,15 @@ use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, FileType};
 use syncline_core::api::{Outcome, Work};
 
+pub(crate) use failure::{failure, other_failure};
 pub(crate) use hash::{Buffer, Part, shares};
+pub(crate) use open::{open_file, read_full, write_full};
 pub use path::OWN;
-pub(crate) use tree::open_directory;
+pub(crate) use path::{Place, place};
+pub(crate) use rename::rename_new;
+pub(crate) use tree::{Directories, Tree, open_directory, reopen};
 
 use stage::Staging;
-use tree::Tree;
 
 /// The marker's name in [`OWN`]: while it is there, the root is the folder that was kept in sync.
 pub const MARKER: &str = "marker";
@@ -86,7 +89,15 @@ impl Disk {
             Work::Stage { items, .. } => self.stage(items, buffer),
             Work::Commit { items, .. } => self.commit(items),
             Work::Discard { stages, .. } => self.discard(stages),
-            Work::Load { .. } | Work::Save { .. } => return None,
+            Work::Load { .. }
+            | Work::Save { .. }
+            | Work::FolderList { .. }
+            | Work::FolderProbe { .. }
+            | Work::FolderRead { .. }
+            | Work::FolderCreate { .. }
+            | Work::FolderRemove { .. }
+            | Work::FolderFetch { .. }
+            | Work::Deliver { .. } => return None,
         })
     }
 

@@ -12,6 +12,7 @@ use syncline_core::api::{Failure, HashItem, HashResult, Outcome, TaskId, Work};
 use super::runner::Input;
 use crate::Error;
 use crate::disk::{Buffer, Disk, Part, shares};
+use crate::folder::SharedFolder;
 
 type Job = Box<dyn FnOnce(&mut Buffer) + Send>;
 /// Sees each piece of work and its outcome before the engine does.
@@ -93,6 +94,16 @@ impl Pool {
         self.submit(Box::new(move |buffer| {
             if let Some(outcome) = disk.perform(&work, buffer) {
                 witness(&work, &outcome);
+                reply.send(outcome);
+            }
+        }));
+    }
+
+    /// Does a piece of work on a message folder on some thread.
+    pub(crate) fn perform_in_folder(&self, folder: &Arc<SharedFolder>, work: Work, reply: Reply) {
+        let folder = Arc::clone(folder);
+        self.submit(Box::new(move |_| {
+            if let Some(outcome) = folder.perform(&work) {
                 reply.send(outcome);
             }
         }));

@@ -6,13 +6,20 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use syncline_core::Engine;
-use syncline_core::api::{Action, Event, LinkId, Monotonic, Notice, Now, Outcome, TaskId, UnixMs, Work};
+use syncline_core::api::{
+    Action, Delivery, Event, Failure, FolderId, LinkId, Monotonic, Notice, Now, Outcome, TaskId, UnixMs, Work,
+};
 
 use super::board::Board;
 use super::pool::{Pool, Reply, Witness};
 use super::vault::Vault;
 use crate::Error;
 use crate::disk::Disk;
+use crate::folder::SharedFolder;
+
+/// Gives messages to the application, in the order of the calls. It is called on the engine's thread, so what takes time is
+/// done elsewhere; the reply is [`Delivered`](Outcome::Delivered), sent when the application has stored them.
+pub(crate) type Deliver = Box<dyn FnMut(Vec<Delivery>, Reply) + Send>;
 
 /// The only link of a runner.
 pub(crate) const LINK: LinkId = LinkId(1);
@@ -43,8 +50,12 @@ pub(crate) struct Setup {
     pub(crate) side: usize,
     /// The engine, not yet started.
     pub(crate) engine: Engine,
-    /// Its disk.
-    pub(crate) disk: Arc<Disk>,
+    /// The disk of its root, if it has one.
+    pub(crate) disk: Option<Arc<Disk>>,
+    /// Its message folder, if it has one, under the name that its configuration gives it.
+    pub(crate) folder: Option<(FolderId, Arc<SharedFolder>)>,
+    /// What takes application messages, if it was configured to deliver any.
+    pub(crate) deliver: Option<Deliver>,
     /// Its store.
     pub(crate) vault: Vault,
     /// The threads for disk work.
@@ -198,10 +209,7 @@ impl Loop {
                 self.in_flight = self.in_flight.saturating_add(1);
                 tracing::trace!("engine {} asks for {}", self.setup.side, about(&work));
                 let reply = Reply::new(task, self.setup.inbox.0.clone());
-                match work {
-                    Work::Load { .. } | Work::Save { .. } => self.setup.vault.perform(work, reply),
-                    work => self.setup.pool.perform(&self.setup.disk, work, reply, &self.setup.witness),
-                }
+                self.dispatch(work, reply);
             }
             Action::Send { bytes, .. } => {
                 self.sent = self.sent.saturating_add(1);
@@ -216,6 +224,37 @@ impl Loop {
             Action::Stopped => self.stopped = true,
             // What is under way is soon done, and its completion is due all the same.
             Action::Cancel { .. } => {}
+        }
+    }
+
+    /// Gives work to whoever does its kind.
+    fn dispatch(&mut self, work: Work, reply: Reply) {
+        let setup = &mut self.setup;
+        match work {
+            Work::Load { .. } | Work::Save { .. } => setup.vault.perform(work, reply),
+            Work::Deliver { messages } => match &mut setup.deliver {
+                Some(deliver) => deliver(messages, reply),
+                None => reply.send(refused("nothing takes messages here")),
+            },
+            Work::FolderList { folder, .. }
+            | Work::FolderProbe { folder, .. }
+            | Work::FolderRead { folder, .. }
+            | Work::FolderCreate { folder, .. }
+            | Work::FolderRemove { folder, .. }
+            | Work::FolderFetch { folder, .. } => match &setup.folder {
+                Some((id, shared)) if *id == folder => setup.pool.perform_in_folder(shared, work, reply),
+                _ => reply.send(refused("there is no such message folder here")),
+            },
+            Work::List { .. }
+            | Work::Probe { .. }
+            | Work::Hash { .. }
+            | Work::Read { .. }
+            | Work::Stage { .. }
+            | Work::Commit { .. }
+            | Work::Discard { .. } => match &setup.disk {
+                Some(disk) => setup.pool.perform(disk, work, reply, &setup.witness),
+                None => reply.send(refused("there is no root here")),
+            },
         }
     }
 
@@ -262,7 +301,25 @@ fn about(work: &Work) -> String {
             format!("{} changes from {:?}", items.len(), items.first().map(|item| &item.path))
         }
         Work::Discard { stages, .. } => format!("the discarding of {} stages", stages.len()),
+        Work::FolderList { directory, page, .. } => format!("page {page:?} of the shared {directory:?}"),
+        Work::FolderProbe { paths, .. } => format!("probes of {} shared files from {:?}", paths.len(), paths.first()),
+        Work::FolderRead { paths, .. } => format!("{} shared files from {:?}", paths.len(), paths.first()),
+        Work::FolderCreate { files, .. } => {
+            format!("{} new shared files from {:?}", files.len(), files.first().map(|file| &file.path))
+        }
+        Work::FolderRemove { paths, .. } => {
+            format!("the removal of {} shared files from {:?}", paths.len(), paths.first())
+        }
+        Work::FolderFetch { paths, .. } => {
+            format!("the bytes of {} shared files from {:?}", paths.len(), paths.first())
+        }
+        Work::Deliver { messages } => format!("the delivery of {} messages", messages.len()),
     }
+}
+
+/// What this host was not set up for; the engine asks for no such thing unless it was configured otherwise than its host.
+fn refused(why: &str) -> Outcome {
+    Outcome::Failed { failure: Failure::Other { message: why.into() } }
 }
 
 fn milliseconds(number: u128) -> u64 {

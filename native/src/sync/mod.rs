@@ -386,7 +386,9 @@ impl Starting<'_> {
         Ok(Setup {
             side,
             engine,
-            disk: Arc::clone(&root.disk),
+            disk: Some(Arc::clone(&root.disk)),
+            folder: None,
+            deliver: None,
             vault: Vault::new(root.store)?,
             pool: Arc::clone(self.pool),
             board: Arc::clone(self.board),

@@ -1,0 +1,147 @@
+//! Listing directories a page at a time.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustix::fd::OwnedFd;
+use rustix::fs::{AtFlags, Dir, FileType};
+use rustix::io::Errno;
+use syncline_core::api::{Failure, FolderEntryKind, listing};
+
+use super::SharedFolder;
+use super::look::{kind_from, kind_in, placeholder_of};
+use crate::disk::{Directories, failure, other_failure, reopen};
+
+/// How many bytes of packed names one page holds.
+const PAGE_BYTES: usize = 256 * 1024;
+/// What a packed name has beside the name: its kind, and its length of at most 255.
+const NAME_OVERHEAD: usize = 1 + 2;
+/// How many directories stay open between their pages.
+const OPEN_MAX: usize = 4;
+
+/// The directories that are being listed.
+pub(super) struct Streams {
+    page_bytes: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// How many pages were promised so far, which names the next one.
+    promised: u64,
+    /// By the page that comes next, the oldest first.
+    open: VecDeque<(u64, Stream)>,
+}
+
+/// A directory that is being listed.
+struct Stream {
+    path: String,
+    directory: Arc<OwnedFd>,
+    entries: Dir,
+    /// The one that did not fit into the page before.
+    pending: Option<(FolderEntryKind, String)>,
+}
+
+impl Default for Streams {
+    fn default() -> Self {
+        Self { page_bytes: PAGE_BYTES, state: Mutex::default() }
+    }
+}
+
+impl SharedFolder {
+    /// A page of a directory, and the name of the one behind it.
+    pub(super) fn list(&self, directory: &str, page: Option<u64>) -> Result<(Vec<u8>, Option<u64>), Failure> {
+        let mut stream = match page {
+            None => {
+                let session = self.session()?;
+                Stream::open(directory, Directories::new(&session).directory(directory, failure)?)?
+            }
+            Some(page) => self
+                .streams
+                .take(page, directory)
+                .ok_or_else(|| other_failure("this page is not open any more; list the directory again"))?,
+        };
+        let (names, more) = stream.page(self.streams.page_bytes)?;
+        Ok((names, more.then(|| self.streams.keep(stream))))
+    }
+}
+
+impl Streams {
+    fn take(&self, page: u64, directory: &str) -> Option<Stream> {
+        let mut state = self.lock();
+        let place = state.open.iter().position(|(next, stream)| *next == page && stream.path == directory)?;
+        state.open.remove(place).map(|(_, stream)| stream)
+    }
+
+    fn keep(&self, stream: Stream) -> u64 {
+        let mut state = self.lock();
+        state.promised = state.promised.wrapping_add(1);
+        let page = state.promised;
+        state.open.push_back((page, stream));
+        if state.open.len() > OPEN_MAX {
+            state.open.pop_front();
+        }
+        page
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Stream {
+    fn open(path: &str, directory: Arc<OwnedFd>) -> Result<Stream, Failure> {
+        let entries = reopen(&directory).and_then(Dir::new).map_err(failure)?;
+        Ok(Stream { path: path.to_string(), directory, entries, pending: None })
+    }
+
+    /// As many entries as fit, and whether there are more.
+    fn page(&mut self, page_bytes: usize) -> Result<(Vec<u8>, bool), Failure> {
+        let mut names = Vec::new();
+        loop {
+            let entry = match self.pending.take() {
+                Some(entry) => Some(entry),
+                None => self.next().map_err(failure)?,
+            };
+            let Some((kind, name)) = entry else { return Ok((names, false)) };
+            if !names.is_empty() && names.len() + name.len() + NAME_OVERHEAD > page_bytes {
+                self.pending = Some((kind, name));
+                return Ok((names, true));
+            }
+            listing::push_name(&mut names, kind, &name);
+        }
+    }
+
+    /// The next entry whose name is UTF-8; a name that is none is no message's.
+    fn next(&mut self) -> Result<Option<(FolderEntryKind, String)>, Errno> {
+        loop {
+            let Some(entry) = self.entries.read().transpose()? else { return Ok(None) };
+            let Ok(name) = entry.file_name().to_str() else { continue };
+            if matches!(name, "." | "..") {
+                continue;
+            }
+            let kind = match entry.file_type() {
+                // Some file systems tell no types in a listing.
+                FileType::Unknown => match self.stat(name)? {
+                    Some(kind) => kind,
+                    None => continue,
+                },
+                file_type => kind_from(file_type),
+            };
+            match placeholder_of(name).filter(|_| kind == FolderEntryKind::File) {
+                // Of a file that is here itself, a placeholder tells nothing.
+                Some(file) if self.stat(file)?.is_some() => {}
+                Some(file) => return Ok(Some((FolderEntryKind::Placeholder, file.to_string()))),
+                None => return Ok(Some((kind, name.to_string()))),
+            }
+        }
+    }
+
+    fn stat(&self, name: &str) -> Result<Option<FolderEntryKind>, Errno> {
+        match rustix::fs::statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(kind_in(&stat))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(errno),
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! A message folder: a directory that something else carries between devices (a cloud service, a stick), and in it the
+//! directory of a session (`docs/protocol.md`, section 10).
+//!
+//! Every path is resolved name by name below the session's directory, and nothing is read or written through a link, so
+//! no work reaches a file outside it. The directory is found anew for each piece of work: the folder may be unmounted,
+//! emptied or replaced at any time.
+
+mod list;
+mod look;
+mod read;
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::CWD;
+use rustix::io::Errno;
+use syncline_core::api::{Failure, FolderProbeResult, Outcome, ReadResult, Work};
+use syncline_core::folder::SESSION_DIRECTORY;
+
+use crate::Error;
+use crate::disk::{Directories, Tree, failure, open_directory};
+use list::Streams;
+
+/// A folder that something else carries. All of it may be used by several threads at once.
+pub struct SharedFolder {
+    path: PathBuf,
+    streams: Streams,
+}
+
+impl SharedFolder {
+    /// Takes a folder that exists. The session's directory in it may be missing.
+    ///
+    /// # Errors
+    /// It is not there, or it is no folder.
+    pub fn open(folder: &Path) -> Result<SharedFolder, Error> {
+        let path = match fs::canonicalize(folder) {
+            Ok(path) if path.is_dir() => path,
+            Ok(_) => return Err(Error::NotAFolder { path: folder.to_path_buf() }),
+            Err(e) if e.kind() == ErrorKind::NotADirectory => {
+                return Err(Error::NotAFolder { path: folder.to_path_buf() });
+            }
+            Err(e) if e.kind() == ErrorKind::NotFound => {
+                let reason = "make it, or mount what holds it, where the service that carries it keeps it".into();
+                return Err(Error::MissingFolder { path: folder.to_path_buf(), reason });
+            }
+            Err(e) => return Err(Error::io("find", folder, e)),
+        };
+        Ok(SharedFolder { path, streams: Streams::default() })
+    }
+
+    /// The folder's canonical path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Carries out one piece of work on the folder, whatever id the work gives it; none for work that is no folder's.
+    ///
+    /// Where the session's directory is missing, that is the failure of a listing, and of each item of other work.
+    pub fn perform(&self, work: &Work) -> Option<Outcome> {
+        Some(match work {
+            Work::FolderList { directory, page, .. } => match self.list(directory, *page) {
+                Ok((names, next)) => Outcome::FolderListed { names, next },
+                Err(failure) => Outcome::Failed { failure },
+            },
+            Work::FolderProbe { paths, .. } => {
+                let results = self.each(paths, |directories, path| look::kind_of(directories, path));
+                let results = results.into_iter().map(|result| match result {
+                    Ok(kind) => FolderProbeResult::Present { kind },
+                    Err(failure) => FolderProbeResult::Failed { failure },
+                });
+                // No ordinary file system tells how many entries a directory has without reading all of it.
+                Outcome::FolderProbed { results: results.collect(), count: None }
+            }
+            Work::FolderRead { paths, bytes_max, .. } => {
+                let results = self.each(paths, |directories, path| read::whole(directories, path, *bytes_max));
+                let results = results.into_iter().map(|result| match result {
+                    Ok(bytes) => ReadResult::Bytes { bytes },
+                    Err(failure) => ReadResult::Failed { failure },
+                });
+                Outcome::FolderRead { results: results.collect() }
+            }
+            _ => return None,
+        })
+    }
+
+    /// Does something at each path.
+    fn each<T>(
+        &self,
+        paths: &[String],
+        mut act: impl FnMut(&mut Directories<'_>, &str) -> Result<T, Failure>,
+    ) -> Vec<Result<T, Failure>> {
+        match self.session() {
+            Ok(session) => {
+                let mut directories = Directories::new(&session);
+                paths.iter().map(|path| act(&mut directories, path)).collect()
+            }
+            Err(failure) => paths.iter().map(|_| Err(failure.clone())).collect(),
+        }
+    }
+
+    /// The session's directory as it is now.
+    fn session(&self) -> Result<Tree, Failure> {
+        open_session(&self.path).map_err(failure)
+    }
+}
+
+fn open_session(folder: &Path) -> Result<Tree, Errno> {
+    let folder = open_directory(CWD, folder)?;
+    Ok(Tree::new(open_directory(folder, SESSION_DIRECTORY)?, None))
+}
