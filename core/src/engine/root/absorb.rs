@@ -51,6 +51,7 @@ impl Root {
         let meaning = meaning(&self.merged, entry, &view, name, found.as_ref(), shared.log.own(), shared.now.unix);
         let mut next = self.base.entry(directory, name).cloned().unwrap_or_default();
         let was_directory = is_directory(next.standing.as_ref());
+        let stood = next.standing.is_some();
         let kept_grace =
             next.grace_until.filter(|_| planted(Planted::GraceKept) || matches!(meaning, Meaning::Known(_)));
         if let Some(intent) = next.intent.take()
@@ -74,6 +75,7 @@ impl Root {
         next.grace_until = kept_grace;
         next.retained = false;
         let became_directory = !was_directory && is_directory(next.standing.as_ref());
+        let is_gone = stood && next.standing.is_none();
         if self.base.entry(directory, name) != Some(&next) {
             self.base.set(directory, name, next);
             // What stands here now may be what another file was kept for.
@@ -83,6 +85,9 @@ impl Root {
             }
         }
         self.projection.mark(directory, name);
+        if is_gone {
+            self.mark_parent(directory);
+        }
         if became_directory {
             self.projection.sweep(full);
         }

@@ -200,9 +200,10 @@ impl Root {
         if grew {
             self.projection.sweep(full);
         }
-        if is_removed && let Some((parent, name)) = path::split(directory) {
-            self.projection.mark(parent, &name);
-            if self.base.entry(parent, &name).is_some_and(|entry| entry.retained) {
+        if is_removed {
+            self.mark_parent(directory);
+            let parent = path::split(directory).and_then(|(parent, name)| self.base.entry(parent, &name));
+            if parent.is_some_and(|entry| entry.retained) {
                 self.scan.add(ListJob { directory: directory.clone(), recursive: false, after: None });
             }
         }
