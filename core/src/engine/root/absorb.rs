@@ -130,6 +130,8 @@ impl Root {
                 entry.standing.as_ref().is_some_and(|old| old.dots.iter().any(|dot| standing.dots.contains(dot)));
             if shows && entry.intent.is_none() {
                 self.base.set_intent(directory, &name, Some(Intent { standing: None, conflict_of: None }));
+                // If it is seen there still, it is no longer expected gone, and what comes later replaces it.
+                self.look(path::join(directory, &name));
             }
         }
     }

@@ -286,3 +286,23 @@ fn a_copy_replaced_by_a_directory_whose_text_was_put_in_the_plain_names_place_co
         }
     }
 }
+
+#[test]
+fn an_edit_of_a_copy_that_stood_in_two_places_for_a_moment_replaces_it() {
+    let (mut world, a, b) = parted(tree([("d/x", "old")]));
+    world[b].disk().remove("d/x");
+    world[b].disk().put(&tree([("d/x", symlink("new"))]));
+    world.rescan(b);
+    world[a].disk().remove("d");
+    write(&mut world, a, "d", "a file");
+    // The file leaves its name to the directory. Both the copy and what steps aside are put on the disk, which fails to
+    // say so.
+    world[a].disk().fail_syncs(3);
+    world.meet(a, b);
+    world.pass(LATER_MS);
+    let copy = world[a].tree().copies().first().map(ToString::to_string).expect("a conflict copy");
+    write(&mut world, a, &copy, "edited");
+    world.meet(a, b);
+    world.assert_equal();
+    assert_eq!(world[a].tree().contents(), [b"edited".as_slice()], "{:?}", world[a].tree());
+}
