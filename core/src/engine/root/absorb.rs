@@ -50,8 +50,7 @@ impl Root {
         let view = self.claim_view(directory, name);
         let meaning = meaning(&self.merged, entry, &view, name, found.as_ref(), shared.log.own(), shared.now.unix);
         let mut next = self.base.entry(directory, name).cloned().unwrap_or_default();
-        let was_directory = is_directory(next.standing.as_ref());
-        let stood = next.standing.is_some();
+        let stood = next.standing.as_ref().map(|standing| standing.content == Content::Directory);
         let kept_grace =
             next.grace_until.filter(|_| planted(Planted::GraceKept) || matches!(meaning, Meaning::Known(_)));
         if let Some(intent) = next.intent.take()
@@ -74,8 +73,6 @@ impl Root {
         next.stat = stat;
         next.grace_until = kept_grace;
         next.retained = false;
-        let became_directory = !was_directory && is_directory(next.standing.as_ref());
-        let is_gone = stood && next.standing.is_none();
         if self.base.entry(directory, name) != Some(&next) {
             self.base.set(directory, name, next);
             // What stands here now may be what another file was kept for.
@@ -84,12 +81,18 @@ impl Root {
                 self.store_base(shared, directory, name);
             }
         }
+        self.compare_absorbed(directory, name, stood);
+    }
+
+    /// Compares what was taken at a path with the view, and what depends on it; `stood` says whether something stood there
+    /// before, and whether that was a directory.
+    fn compare_absorbed(&mut self, directory: &str, name: &Name, stood: Option<bool>) {
         self.projection.mark(directory, name);
-        if is_gone {
+        let standing = self.base.standing(directory, name);
+        if stood.is_some() && standing.is_none() {
             self.mark_parent(directory);
-        }
-        if became_directory {
-            self.projection.sweep(full);
+        } else if stood != Some(true) && is_directory(standing) {
+            self.projection.sweep(path::join(directory, name));
         }
     }
 
