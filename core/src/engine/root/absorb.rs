@@ -68,7 +68,7 @@ impl Root {
         }
         next.standing = self.take(shared, directory, name, meaning, found.as_ref(), stat);
         if is_new_here && let Some(standing) = &next.standing {
-            self.expect_gone_elsewhere(&full, standing);
+            self.expect_gone_elsewhere(shared, &full, standing);
         }
         next.stat = stat;
         next.grace_until = kept_grace;
@@ -123,18 +123,22 @@ impl Root {
     }
 
     /// What another path shows was found here, where the view has it or a change under way was to bring it: someone may have
-    /// moved it. That it is gone from there then is no deletion, and what stands in its place replaces nothing.
-    fn expect_gone_elsewhere(&mut self, path: &str, standing: &Standing) {
+    /// moved it. That it is gone from there then is no deletion, and what stands in its place replaces nothing. That is
+    /// saved with what was found here, for an engine that starts again finds the other path as this one leaves it; and it
+    /// is looked at, for if it stands there still, it is no longer expected gone.
+    fn expect_gone_elsewhere(&mut self, shared: &mut Shared, path: &str, standing: &Standing) {
         let others: Vec<String> =
             self.base.showing(&standing.content).filter(|other| *other != path).cloned().collect();
-        for (directory, name) in others.iter().filter_map(|other| path::split(other)) {
+        for other in others {
+            let Some((directory, name)) = path::split(&other) else { continue };
             let Some(entry) = self.base.entry(directory, &name) else { continue };
             let shows =
                 entry.standing.as_ref().is_some_and(|old| old.dots.iter().any(|dot| standing.dots.contains(dot)));
             if shows && entry.intent.is_none() {
-                self.base.set_intent(directory, &name, Some(Intent { standing: None, conflict_of: None }));
-                // If it is seen there still, it is no longer expected gone, and what comes later replaces it.
-                self.look(path::join(directory, &name));
+                let gone = Intent { standing: None, conflict_of: None };
+                self.base.set_intent(directory, &name, Some(gone.clone()));
+                self.save_doubt(shared, &other, gone);
+                self.look(other);
             }
         }
     }
