@@ -50,7 +50,7 @@ impl Root {
         let view = self.claim_view(directory, name);
         let meaning = meaning(&self.merged, entry, &view, name, found.as_ref(), shared.log.own(), shared.now.unix);
         let mut next = self.base.entry(directory, name).cloned().unwrap_or_default();
-        let was_directory = is_directory(next.standing.as_ref());
+        let stood = next.standing.as_ref().map(|standing| standing.content == Content::Directory);
         let kept_grace =
             next.grace_until.filter(|_| planted(Planted::GraceKept) || matches!(meaning, Meaning::Known(_)));
         if let Some(intent) = next.intent.take()
@@ -68,12 +68,11 @@ impl Root {
         }
         next.standing = self.take(shared, directory, name, meaning, found.as_ref(), stat);
         if is_new_here && let Some(standing) = &next.standing {
-            self.expect_gone_elsewhere(&full, standing);
+            self.expect_gone_elsewhere(shared, &full, standing);
         }
         next.stat = stat;
         next.grace_until = kept_grace;
         next.retained = false;
-        let became_directory = !was_directory && is_directory(next.standing.as_ref());
         if self.base.entry(directory, name) != Some(&next) {
             self.base.set(directory, name, next);
             // What stands here now may be what another file was kept for.
@@ -82,9 +81,18 @@ impl Root {
                 self.store_base(shared, directory, name);
             }
         }
+        self.compare_absorbed(directory, name, stood);
+    }
+
+    /// Compares what was taken at a path with the view, and what depends on it; `stood` says whether something stood there
+    /// before, and whether that was a directory.
+    fn compare_absorbed(&mut self, directory: &str, name: &Name, stood: Option<bool>) {
         self.projection.mark(directory, name);
-        if became_directory {
-            self.projection.sweep(full);
+        let standing = self.base.standing(directory, name);
+        if stood.is_some() && standing.is_none() {
+            self.mark_parent(directory);
+        } else if stood != Some(true) && is_directory(standing) {
+            self.projection.sweep(path::join(directory, name));
         }
     }
 
@@ -115,16 +123,22 @@ impl Root {
     }
 
     /// What another path shows was found here, where the view has it or a change under way was to bring it: someone may have
-    /// moved it. That it is gone from there then is no deletion, and what stands in its place replaces nothing.
-    fn expect_gone_elsewhere(&mut self, path: &str, standing: &Standing) {
+    /// moved it. That it is gone from there then is no deletion, and what stands in its place replaces nothing. That is
+    /// saved with what was found here, for an engine that starts again finds the other path as this one leaves it; and it
+    /// is looked at, for if it stands there still, it is no longer expected gone.
+    fn expect_gone_elsewhere(&mut self, shared: &mut Shared, path: &str, standing: &Standing) {
         let others: Vec<String> =
             self.base.showing(&standing.content).filter(|other| *other != path).cloned().collect();
-        for (directory, name) in others.iter().filter_map(|other| path::split(other)) {
+        for other in others {
+            let Some((directory, name)) = path::split(&other) else { continue };
             let Some(entry) = self.base.entry(directory, &name) else { continue };
             let shows =
                 entry.standing.as_ref().is_some_and(|old| old.dots.iter().any(|dot| standing.dots.contains(dot)));
             if shows && entry.intent.is_none() {
-                self.base.set_intent(directory, &name, Some(Intent { standing: None, conflict_of: None }));
+                let gone = Intent { standing: None, conflict_of: None };
+                self.base.set_intent(directory, &name, Some(gone.clone()));
+                self.save_doubt(shared, &other, gone);
+                self.look(other);
             }
         }
     }

@@ -141,7 +141,18 @@ impl Root {
         }
     }
 
-    /// A path was looked at: what was intended there is resolved.
+    /// Saves what may have become of a path, until it was looked at.
+    pub(super) fn save_doubt(&mut self, shared: &mut Shared, path: &str, intent: Intent) {
+        self.resolve_doubt(shared, path);
+        let journal = keys::intents(self.id, shared.random.number());
+        match postcard::to_allocvec(&[(path, intent)].as_slice()) {
+            Ok(value) => shared.saver.put(journal.clone(), value),
+            Err(_) => shared.saver.fail(),
+        }
+        self.doubtful.insert(path.to_string(), journal);
+    }
+
+    /// It is known what stands at a path: what was intended there is resolved.
     pub(super) fn resolve_doubt(&mut self, shared: &mut Shared, path: &str) {
         if let Some(journal) = self.doubtful.remove(path)
             && !self.doubtful.values().any(|other| *other == journal)
@@ -153,6 +164,7 @@ impl Root {
     fn made(&mut self, shared: &mut Shared, change: &ReadyChange, stat: Option<Stat>) {
         let (directory, name) = (&change.directory, &change.name);
         let full = path::join(directory, name);
+        self.resolve_doubt(shared, &full);
         let old = self.base.entry(directory, name).cloned().unwrap_or_default();
         let standing = old.intent.and_then(|intent| intent.standing);
         let is_unrelated = match (&old.standing, &standing) {
@@ -200,9 +212,10 @@ impl Root {
         if grew {
             self.projection.sweep(full);
         }
-        if is_removed && let Some((parent, name)) = path::split(directory) {
-            self.projection.mark(parent, &name);
-            if self.base.entry(parent, &name).is_some_and(|entry| entry.retained) {
+        if is_removed {
+            self.mark_parent(directory);
+            let parent = path::split(directory).and_then(|(parent, name)| self.base.entry(parent, &name));
+            if parent.is_some_and(|entry| entry.retained) {
                 self.scan.add(ListJob { directory: directory.clone(), recursive: false, after: None });
             }
         }

@@ -405,6 +405,14 @@ impl Root {
         }
     }
 
+    /// Something in a directory is gone: what stands at its path may wait for that, to be taken away. That need not be a
+    /// directory any more.
+    fn mark_parent(&mut self, directory: &str) {
+        if let Some((parent, name)) = path::split(directory) {
+            self.projection.mark(parent, &name);
+        }
+    }
+
     /// The path of the directory in which a claim is shown; none while a directory on the way is not held, or where
     /// the path would pass the limits.
     fn directory_of(&self, claim: &Claim) -> Option<String> {

@@ -1,8 +1,8 @@
 //! Concurrent versions of one name.
 
-use syncline_core::api::Work;
+use syncline_core::api::{Command, Work};
 use syncline_scenarios::model::copy_name;
-use syncline_sim::{Item, SiteId, Tree, World, directory, symlink, tree};
+use syncline_sim::{Item, ROOT, SiteId, Tree, World, directory, symlink, tree};
 
 /// Longer than the grace in which an editor may still have another version open.
 const LATER_MS: u64 = 11 * 60_000;
@@ -284,5 +284,50 @@ fn a_copy_replaced_by_a_directory_whose_text_was_put_in_the_plain_names_place_co
             let inner = format!("{name}/inner");
             world.assert_all(&tree([(name, directory()), (&inner, "inner".into()), (&copy, text)]));
         }
+    }
+}
+
+#[test]
+fn an_edit_of_a_copy_that_stood_in_two_places_for_a_moment_replaces_it() {
+    let (mut world, a, b) = parted(tree([("d/x", "old")]));
+    world[b].disk().remove("d/x");
+    world[b].disk().put(&tree([("d/x", symlink("new"))]));
+    world.rescan(b);
+    world[a].disk().remove("d");
+    write(&mut world, a, "d", "a file");
+    // The file leaves its name to the directory. Both the copy and what steps aside are put on the disk, which fails to
+    // say so.
+    world[a].disk().fail_syncs(3);
+    world.meet(a, b);
+    world.pass(LATER_MS);
+    let copy = world[a].tree().copies().first().map(ToString::to_string).expect("a conflict copy");
+    write(&mut world, a, &copy, "edited");
+    world.meet(a, b);
+    world.assert_equal();
+    assert_eq!(world[a].tree().contents(), [b"edited".as_slice()], "{:?}", world[a].tree());
+}
+
+#[test]
+fn a_file_moved_to_where_its_copy_was_to_stand_lives_on_if_the_engine_ends_before_it_looked_twice() {
+    // Up to the debounce after which the absence at the old name counts.
+    for ended_after_ms in [0, 10, 100, 190] {
+        let (mut world, a, b) = parted(Tree::default());
+        write(&mut world, a, "c.md", "one");
+        world.pass(1_000);
+        write(&mut world, b, "c.md", "two");
+        world[a].hold(|work| matches!(work, Work::Stage { .. }));
+        world.link(a, b);
+        world.settle();
+        let copy = copy_name("c.md", "one");
+        world[a].disk().rename("c.md", &copy);
+        world.command(a, Command::Rescan { root: ROOT });
+        while world.step() {}
+        world.pass(ended_after_ms);
+        world.crash(a);
+        world[a].let_go();
+        world.start(a);
+        world.link(a, b);
+        world.pass(100_000);
+        world.assert_all(&tree([("c.md", "two"), (&copy, "one")]));
     }
 }

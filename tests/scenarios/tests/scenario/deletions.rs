@@ -373,3 +373,25 @@ fn what_was_kept_for_a_path_that_could_not_be_written_goes_when_nothing_is_wante
     world.pass(60_000);
     assert_eq!(world[b].tree().at("d/a.md"), None);
 }
+
+#[test]
+fn what_stands_in_the_place_of_a_directory_goes_when_what_was_known_to_lie_in_it_is_gone() {
+    let (mut world, a, b) = World::pair(1, tree([("d/x", "x")]), Tree::default());
+    world.pass(1_000);
+    // The file cannot be removed; when that is tried again, it is gone with its directory.
+    world[b].disk().fault("d/x", Some(Fault::Device));
+    world[a].disk().remove("d");
+    world[a].disk().write("d", "a file");
+    world.rescan(a);
+    world.pass(10_000);
+    assert_eq!(world[b].tree(), tree([("d/x", "x")]));
+    world[b].disk().remove("d");
+    world[b].disk().fault("d/x", None);
+    assert!(world.pass_until(60_000, |world| world[b].tree().at("d").is_some()));
+    assert_eq!(world[b].tree(), tree([("d", "a file")]));
+    world[a].disk().remove("d");
+    world[a].disk().mkdir("d");
+    world.rescan(a);
+    world.pass(120_000);
+    world.assert_all(&Tree::default().with("d", directory()));
+}
