@@ -67,6 +67,18 @@ impl SharedFolder {
 }
 
 impl Streams {
+    /// Pages of other sizes.
+    #[cfg(test)]
+    pub(super) fn with_pages_of(page_bytes: usize) -> Self {
+        Self { page_bytes, ..Self::default() }
+    }
+
+    /// How many directories are open.
+    #[cfg(all(test, not(target_os = "linux")))]
+    pub(super) fn count(&self) -> usize {
+        self.lock().open.len()
+    }
+
     fn take(&self, page: u64, directory: &str) -> Option<Stream> {
         let mut state = self.lock();
         let place = state.open.iter().position(|(next, stream)| *next == page && stream.path == directory)?;

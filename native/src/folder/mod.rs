@@ -5,9 +5,16 @@
 //! no work reaches a file outside it. The directory is found anew for each piece of work: the folder may be unmounted,
 //! emptied or replaced at any time.
 
+mod create;
+mod fetch;
 mod list;
 mod look;
 mod read;
+mod remove;
+mod session;
+#[cfg(test)]
+mod tests;
+mod watch;
 
 use std::fs;
 use std::io::ErrorKind;
@@ -15,17 +22,22 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::CWD;
 use rustix::io::Errno;
-use syncline_core::api::{Failure, FolderProbeResult, Outcome, ReadResult, Work};
+use syncline_core::api::{Failure, FolderProbeResult, FolderResult, Outcome, ReadResult, Work};
 use syncline_core::folder::SESSION_DIRECTORY;
 
 use crate::Error;
 use crate::disk::{Directories, Tree, failure, open_directory};
+use create::Swept;
+use fetch::Fetcher;
 use list::Streams;
+pub use watch::FolderWatch;
 
 /// A folder that something else carries. All of it may be used by several threads at once.
 pub struct SharedFolder {
     path: PathBuf,
     streams: Streams,
+    swept: Swept,
+    fetcher: Fetcher,
 }
 
 impl SharedFolder {
@@ -46,7 +58,7 @@ impl SharedFolder {
             }
             Err(e) => return Err(Error::io("find", folder, e)),
         };
-        Ok(SharedFolder { path, streams: Streams::default() })
+        Ok(SharedFolder { path, streams: Streams::default(), swept: Swept::default(), fetcher: Fetcher::default() })
     }
 
     /// The folder's canonical path.
@@ -80,7 +92,19 @@ impl SharedFolder {
                 });
                 Outcome::FolderRead { results: results.collect() }
             }
-            _ => return None,
+            Work::FolderCreate { files, .. } => written(self.create(files)),
+            Work::FolderRemove { paths, .. } => written(self.remove(paths)),
+            Work::FolderFetch { paths, .. } => written(self.fetch(paths)),
+            Work::Load { .. }
+            | Work::Save { .. }
+            | Work::List { .. }
+            | Work::Probe { .. }
+            | Work::Hash { .. }
+            | Work::Read { .. }
+            | Work::Stage { .. }
+            | Work::Commit { .. }
+            | Work::Discard { .. }
+            | Work::Deliver { .. } => return None,
         })
     }
 
@@ -103,6 +127,14 @@ impl SharedFolder {
     fn session(&self) -> Result<Tree, Failure> {
         open_session(&self.path).map_err(failure)
     }
+}
+
+fn written(results: Vec<Result<(), Failure>>) -> Outcome {
+    let results = results.into_iter().map(|result| match result {
+        Ok(()) => FolderResult::Done,
+        Err(failure) => FolderResult::Failed { failure },
+    });
+    Outcome::FolderWritten { results: results.collect() }
 }
 
 fn open_session(folder: &Path) -> Result<Tree, Errno> {
