@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use syncline_core::api::GroupId;
+use syncline_core::folder::InfoError;
 
 /// An error of the host: what was tried, on what, why it failed and what to do.
 ///
@@ -118,6 +119,56 @@ pub enum Error {
         /// As it was given.
         path: PathBuf,
     },
+    /// A folder that holds no session.
+    #[error("`{}` holds no messages session yet; begin one with `syncline messages init`", path.display())]
+    NoSession {
+        /// As it was given.
+        path: PathBuf,
+    },
+    /// A folder whose session cannot be joined.
+    #[error("the messages session in `{}` cannot be joined: {error}", path.display())]
+    UnusableSession {
+        /// As it was given.
+        path: PathBuf,
+        /// Why not.
+        error: InfoError,
+    },
+    /// A folder that holds another session than this device took part in.
+    #[error(
+        "`{}` holds the messages session {found}, but this device took part in {expected} there: nothing was changed; bring \
+         the old folder back, or give another state directory to join (the state of the old one is in `{}`)",
+        path.display(), state.display()
+    )]
+    OtherSession {
+        /// The shared folder.
+        path: PathBuf,
+        /// Its session.
+        found: GroupId,
+        /// The one that the state is of.
+        expected: GroupId,
+        /// The state's directory.
+        state: PathBuf,
+    },
+    /// A file that holds no key.
+    #[error("`{}` holds no key: expected 64 hexadecimal digits", path.display())]
+    NotAKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file that holds another key.
+    #[error("`{}` holds another key; give another place for this one", path.display())]
+    OtherKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A message that no folder takes.
+    #[error("expected a message of at most {limit} bytes, found {found}; send a shorter one, or share it as a file")]
+    MessageTooLong {
+        /// How many bytes it has.
+        found: u64,
+        /// How many are allowed.
+        limit: u64,
+    },
     /// The operating system refused.
     #[error("cannot {action} `{}`: {source}", path.display())]
     Io {
@@ -172,6 +223,10 @@ impl Error {
             | Error::NotAFolder { .. }
             | Error::MissingFolder { .. }
             | Error::NotARoot { .. }
+            | Error::NoSession { .. }
+            | Error::MessageTooLong { .. }
+            | Error::NotAKey { .. }
+            | Error::OtherKey { .. }
             | Error::OtherGroup { .. } => ErrorClass::Usage,
             Error::Emptied { .. } => ErrorClass::Decision,
             _ => ErrorClass::Failure,
@@ -192,6 +247,12 @@ impl Error {
             Error::NewerFormat { .. } => "newer_format",
             Error::Damaged { .. } => "damaged",
             Error::NotARoot { .. } => "not_a_root",
+            Error::NoSession { .. } => "no_session",
+            Error::UnusableSession { .. } => "unusable_session",
+            Error::OtherSession { .. } => "other_session",
+            Error::NotAKey { .. } => "not_a_key",
+            Error::OtherKey { .. } => "other_key",
+            Error::MessageTooLong { .. } => "message_too_long",
             Error::Io { .. } => "io",
             Error::Store { .. } => "store",
             Error::Failed { .. } => "failed",
@@ -209,11 +270,16 @@ impl Error {
             | Error::NewerFormat { path, .. }
             | Error::Damaged { path, .. }
             | Error::NotARoot { path }
+            | Error::NoSession { path }
+            | Error::NotAKey { path }
+            | Error::OtherKey { path }
+            | Error::UnusableSession { path, .. }
+            | Error::OtherSession { path, .. }
             | Error::Io { path, .. }
             | Error::Store { path, .. } => Some(path),
             Error::Nested { inner, .. } => Some(inner),
             Error::SameFolder { second, .. } | Error::OtherGroup { second, .. } => Some(second),
-            Error::Failed { .. } => None,
+            Error::MessageTooLong { .. } | Error::Failed { .. } => None,
         }
     }
 }

@@ -8,6 +8,7 @@ mod disk;
 mod error;
 mod escape;
 pub mod folder;
+pub mod messages;
 mod root;
 mod run;
 mod status;

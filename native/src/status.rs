@@ -69,6 +69,7 @@ fn read(root: Root, given: &Path) -> Result<Status, Error> {
         disk: Some(Arc::clone(&root.disk)),
         folder: None,
         deliver: None,
+        published: None,
         vault: Vault::new(root.store)?,
         pool: Arc::new(Pool::new()?),
         board: Arc::clone(&board),

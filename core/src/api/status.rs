@@ -124,6 +124,10 @@ pub struct MemberStatus {
     pub counter: u64,
     /// When its last message was written, by its own clock.
     pub last_written: UnixMs,
+    /// Up to which of this replica's messages it has said, in a message, that they stand on its disk or are with its
+    /// application; 0 if it has said nothing, as members that are only spoken with on links do.
+    #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
+    pub applied: u64,
 }
 
 /// One open link.

@@ -14,7 +14,7 @@ use crate::api::{
 };
 use crate::clock::MessageOrder;
 use crate::log::{Message, message_key};
-use crate::messages::Stability;
+use crate::messages::{Stability, delivery_key, parse_delivery};
 use crate::planted::{Planted, planted};
 
 /// What a task was asked for.
@@ -129,7 +129,7 @@ impl Deliveries {
         self.again = None;
         let first = self.delivered.saturating_add(1);
         let behind = self.saved.min(self.delivered.saturating_add(DELIVER_ITEMS_MAX as u64)).saturating_add(1);
-        let (start, end) = (keys::delivery(config.order, first), keys::delivery(config.order, behind));
+        let (start, end) = (delivery_key(config.order, first), delivery_key(config.order, behind));
         let query = LoadQuery::Range { start, end, bytes_max: u32::MAX };
         shared.perform(Purpose::Deliver { purpose: DeliverPurpose::Index }, Work::Load { query });
     }
@@ -138,8 +138,8 @@ impl Deliveries {
     pub fn completed(&mut self, shared: &mut Shared, purpose: &DeliverPurpose, outcome: Outcome) {
         match (purpose, outcome) {
             (DeliverPurpose::Index, Outcome::Loaded { pairs, .. }) if !pairs.is_empty() => {
-                let place = |pair: &Pair| postcard::from_bytes::<(ReplicaId, u64)>(&pair.value).ok();
-                let keys = pairs.iter().filter_map(place).map(|(author, counter)| message_key(author, counter));
+                let place = |pair: &Pair| parse_delivery(&pair.key, &pair.value);
+                let keys = pairs.iter().filter_map(place).map(|(_, author, counter)| message_key(author, counter));
                 let query = LoadQuery::Keys { keys: keys.map(|bytes| Key { bytes }).collect() };
                 let purpose = DeliverPurpose::Messages { first: self.delivered.saturating_add(1) };
                 shared.perform(Purpose::Deliver { purpose }, Work::Load { query });
@@ -233,7 +233,7 @@ impl Deliveries {
 
     fn number(&self, shared: &mut Shared, order: DeliveryOrder, sequence: u64, place: (ReplicaId, u64)) {
         match postcard::to_allocvec(&place) {
-            Ok(value) => shared.saver.put(keys::delivery(order, sequence), value),
+            Ok(value) => shared.saver.put(delivery_key(order, sequence), value),
             Err(_) => shared.saver.fail(),
         }
     }

@@ -4,7 +4,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::api::{DeliveryOrder, FolderId, Hash, ReplicaId, RootId};
+use crate::api::{FolderId, Hash, ReplicaId, RootId};
 use crate::log::parse_message_key;
 use crate::tree::base::Intent;
 
@@ -15,8 +15,6 @@ const WRITTEN: u8 = b'f';
 const INTENTS: u8 = b't';
 const MANIFEST: u8 = b'x';
 const CHUNK: u8 = b'y';
-const ARRIVAL: u8 = b'u';
-const TOTAL: u8 = b'v';
 
 /// Where what a start reads begins.
 pub const START: [u8; 1] = [BASE];
@@ -70,15 +68,6 @@ pub fn deliveries() -> Vec<u8> {
     alloc::vec![DELIVERIES]
 }
 
-/// Where it stands which message has a number in an order of delivery.
-pub fn delivery(order: DeliveryOrder, sequence: u64) -> Vec<u8> {
-    let first = match order {
-        DeliveryOrder::Arrival => ARRIVAL,
-        DeliveryOrder::Total => TOTAL,
-    };
-    [&[first], sequence.to_be_bytes().as_slice()].concat()
-}
-
 /// Where a base entry stands.
 pub fn base(root: RootId, path: &str) -> Vec<u8> {
     [&[BASE], root.as_bytes().as_slice(), path.as_bytes()].concat()
@@ -130,6 +119,8 @@ fn base_key(rest: &[u8]) -> Option<Key> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::DeliveryOrder;
+    use crate::messages::delivery_key;
 
     #[test]
     fn keys_are_read_as_they_are_written() {
@@ -155,8 +146,8 @@ mod tests {
         for key in [base(root, "\u{10ffff}"), incarnation(), intents(root, u64::MAX)] {
             assert!(key.as_slice() >= START.as_slice() && key.as_slice() < END.as_slice());
         }
-        let deliveries = [deliveries(), delivery(DeliveryOrder::Arrival, 0), delivery(DeliveryOrder::Total, 0)];
-        assert_eq!(deliveries.map(|key| key.as_slice() < END.as_slice()), [true, false, false]);
+        let deliveries = [deliveries(), delivery_key(DeliveryOrder::Arrival, 0)];
+        assert_eq!(deliveries.map(|key| key.as_slice() < END.as_slice()), [true, false]);
         let content = Hash::from_bytes([0; 32]);
         assert!(manifest(&content).as_slice() >= END.as_slice() && chunk(&content).as_slice() >= END.as_slice());
     }

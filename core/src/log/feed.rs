@@ -4,7 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use core::ops::Bound;
 
-use super::{Message, Previous};
+use super::{Heads, Message, Previous};
 use crate::api::{Hash, UnixMs};
 use crate::crypto::PublicKey;
 
@@ -15,6 +15,9 @@ pub(super) struct Feed {
     pub introduced: Option<Introduced>,
     /// When the highest message held was written.
     pub last_written: UnixMs,
+    /// What the last acknowledgement held says that the author has applied.
+    pub acknowledged: Option<Heads>,
+    acknowledgement: u64,
     /// The hashes of the messages held: 45 bytes each, far less than what any message says.
     messages: BTreeMap<u64, Hash>,
     /// The messages that held ones name as their previous and that are missing: at most one in each gap.
@@ -45,6 +48,10 @@ impl Feed {
     pub fn admit(&mut self, message: &Message, hash: Hash) -> u64 {
         if self.last().is_none_or(|last| last.counter < message.counter) {
             self.last_written = message.unix_ms;
+        }
+        if let Some(applied) = message.acknowledged().filter(|_| self.acknowledgement < message.counter) {
+            self.acknowledgement = message.counter;
+            self.acknowledged = Some(applied.clone());
         }
         self.messages.insert(message.counter, hash);
         self.expected.remove(&message.counter);

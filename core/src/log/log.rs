@@ -176,6 +176,7 @@ impl Log {
                 public_key: public_key.as_bytes().to_vec(),
                 counter: self.heads.highest(*replica),
                 last_written: feed.last_written,
+                applied: feed.acknowledged.as_ref().zip(self.own).map_or(0, |(heads, own)| heads.complete_until(own)),
             })
         })
     }

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Dot, Entry, InvalidEntry};
+use super::{Dot, Entry, Heads, InvalidEntry};
 use crate::api::{GroupId, Hash, ReplicaId, RootId, UnixMs};
 use crate::clock::MessageOrder;
 use crate::crypto::{Identity, IntroductionError, PublicKey, Signature};
@@ -151,6 +151,14 @@ impl Message {
     pub fn payload(&self) -> Option<&[u8]> {
         self.entries.iter().find_map(|entry| match entry {
             Entry::Application { payload } => Some(payload.as_slice()),
+            _ => None,
+        })
+    }
+
+    /// What it acknowledges as applied, if it is an acknowledgement.
+    pub fn acknowledged(&self) -> Option<&Heads> {
+        self.entries.iter().find_map(|entry| match entry {
+            Entry::Acknowledgement { applied, .. } => Some(applied),
             _ => None,
         })
     }

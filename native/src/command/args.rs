@@ -19,6 +19,13 @@ pub(crate) enum Subcommand {
     Sync(SyncArgs),
     /// Tell how a folder stands
     Status(StatusArgs),
+    /// Send and read messages through a folder that something else carries: Dropbox, Syncthing, a USB stick
+    ///
+    /// One member begins a session with `init`; every other joins by itself, with whatever it does first. Each device keeps
+    /// its own state outside the folder. To chat: `syncline messages follow FOLDER` in one terminal, `syncline messages post
+    /// FOLDER hello` in another.
+    #[command(subcommand)]
+    Messages(MessagesCommand),
     /// Print a script that completes this command's arguments
     Completions {
         /// For which shell
@@ -64,6 +71,75 @@ pub(crate) struct StatusArgs {
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `syncline messages …`
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum MessagesCommand {
+    /// Begin a session in a folder, or join the one that is there
+    Init {
+        #[command(flatten)]
+        place: MessagesPlace,
+        /// Seal the messages with a group key, which is made unless --key-file has one
+        #[arg(long)]
+        sealed: bool,
+    },
+    /// Send a message
+    Post {
+        #[command(flatten)]
+        place: MessagesPlace,
+        /// What it says; standard input, whole, if neither this nor --file is given
+        text: Option<String>,
+        /// Send what this file holds
+        #[arg(long, conflicts_with = "text")]
+        file: Option<PathBuf>,
+    },
+    /// Print all messages in their total order, the same for every member
+    Read {
+        #[command(flatten)]
+        place: MessagesPlace,
+        /// Only those that came behind this number
+        #[arg(long, value_name = "SEQUENCE")]
+        after: Option<u64>,
+    },
+    /// Print messages as they come, each once, until Ctrl-C
+    Follow {
+        #[command(flatten)]
+        place: MessagesPlace,
+        /// As they arrive, or in total order: each when nothing can come before it any more
+        #[arg(long, value_enum, default_value_t = FollowOrder::Arrival)]
+        order: FollowOrder,
+    },
+    /// Tell who takes part and what is missing
+    Status {
+        #[command(flatten)]
+        place: MessagesPlace,
+    },
+}
+
+/// Which messages, with which state.
+#[derive(Debug, clap::Args)]
+pub(crate) struct MessagesPlace {
+    /// The shared folder
+    pub(crate) folder: PathBuf,
+    /// Keep this device's state here, not in the user's own directory for state
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    /// The key of a sealed session: 64 hexadecimal digits in a file
+    #[arg(long, value_name = "F")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// In which order messages are printed as they come.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum FollowOrder {
+    /// As they arrive
+    Arrival,
+    /// In total order
+    Total,
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod args;
 mod logs;
+mod messages;
 mod output;
 mod plan;
 mod progress;
@@ -33,6 +34,7 @@ pub(crate) fn main() -> ExitCode {
     ExitCode::from(match args.subcommand {
         Subcommand::Sync(args) => sync::run(&args),
         Subcommand::Status(args) => status::run(&args),
+        Subcommand::Messages(command) => messages::run(&command),
         Subcommand::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "syncline", &mut text);

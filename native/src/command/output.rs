@@ -97,6 +97,13 @@ impl Output {
         }
     }
 
+    /// The same, already made.
+    pub(crate) fn value(&self, value: &serde_json::Value) {
+        if self.json {
+            self.raw(format!("{value}\n").as_bytes());
+        }
+    }
+
     /// Data for people; nothing if programs read it or quiet was asked for. Names in it are escaped here.
     pub(crate) fn text(&self, text: &str) {
         if !self.json && !self.quiet {

@@ -173,7 +173,7 @@ fn counts(summary: &Summary) -> String {
 }
 
 /// A notice's code as programs see it: `deletions_held`.
-fn code(code: NoticeCode) -> String {
+pub(crate) fn code(code: NoticeCode) -> String {
     let mut text = String::new();
     for c in format!("{code:?}").chars() {
         if c.is_uppercase() && !text.is_empty() {

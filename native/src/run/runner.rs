@@ -7,7 +7,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use syncline_core::Engine;
 use syncline_core::api::{
-    Action, Delivery, Event, Failure, FolderId, LinkId, Monotonic, Notice, Now, Outcome, TaskId, UnixMs, Work,
+    Action, Delivery, Event, Failure, FolderId, LinkId, Monotonic, Notice, Now, Outcome, ReplicaId, TaskId, UnixMs,
+    Work,
 };
 
 use super::board::Board;
@@ -56,6 +57,8 @@ pub(crate) struct Setup {
     pub(crate) folder: Option<(FolderId, Arc<SharedFolder>)>,
     /// What takes application messages, if it was configured to deliver any.
     pub(crate) deliver: Option<Deliver>,
+    /// Hears under which name each message that was published is saved, in the order of the commands.
+    pub(crate) published: Option<Box<dyn FnMut(ReplicaId, u64) + Send>>,
     /// Its store.
     pub(crate) vault: Vault,
     /// The threads for disk work.
@@ -221,6 +224,11 @@ impl Loop {
                 self.setup.board.post(self.setup.side, |side| side.closed = Some(reason));
             }
             Action::Notify { notice } => (self.setup.notified)(notice),
+            Action::Published { author, counter } => {
+                if let Some(published) = &mut self.setup.published {
+                    published(author, counter);
+                }
+            }
             Action::Stopped => self.stopped = true,
             // What is under way is soon done, and its completion is due all the same.
             Action::Cancel { .. } => {}

@@ -1,12 +1,14 @@
 //! The thread that reads and writes a replica's store, so that waiting for the disk holds up neither the engine nor the
 //! work on files.
 
+use std::path::PathBuf;
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Sender, unbounded};
-use syncline_core::api::{Failure, Outcome, Work};
+use syncline_core::api::{Failure, LoadQuery, Outcome, Pair, TaskId, Work, Write};
 
 use super::pool::Reply;
+use super::runner::Input;
 use crate::store::{Partner, Store};
 use crate::{Error, escape};
 
@@ -19,6 +21,7 @@ enum Job {
 /// A store with its own thread.
 pub(crate) struct Vault {
     jobs: Sender<Job>,
+    path: PathBuf,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -37,6 +40,60 @@ impl Memory {
     }
 }
 
+/// Reads and writes a store that is in use, beside its engine and after what was asked for before.
+#[derive(Clone)]
+pub(crate) struct Access {
+    jobs: Sender<Job>,
+    path: PathBuf,
+}
+
+impl Access {
+    /// Reads pairs, and whether the range has more behind them.
+    ///
+    /// # Errors
+    /// The disk refused, the store is damaged, or it was closed.
+    pub(crate) fn load(&self, query: LoadQuery) -> Result<(Vec<Pair>, bool), Error> {
+        match self.perform(Work::Load { query })? {
+            Outcome::Loaded { pairs, more } => Ok((pairs, more)),
+            outcome => Err(self.refused("read from", &outcome)),
+        }
+    }
+
+    /// Writes a batch; it is on disk when this returns.
+    ///
+    /// # Errors
+    /// The disk refused, or the store was closed.
+    pub(crate) fn save(&self, writes: Vec<Write>) -> Result<(), Error> {
+        match self.perform(Work::Save { writes })? {
+            Outcome::Saved => Ok(()),
+            outcome => Err(self.refused("write to", &outcome)),
+        }
+    }
+
+    /// What the store holds makes no sense.
+    pub(crate) fn damaged(&self, detail: &str) -> Error {
+        Error::Damaged { path: self.path.clone(), detail: detail.to_string() }
+    }
+
+    fn perform(&self, work: Work) -> Result<Outcome, Error> {
+        let (to, from) = unbounded();
+        let _ = self.jobs.send(Job::Work(work, Reply::new(TaskId(0), to)));
+        match from.recv() {
+            Ok(Input::Completed { outcome, .. }) => Ok(outcome),
+            _ => Err(Error::Failed { what: "the store is closed".into() }),
+        }
+    }
+
+    fn refused(&self, action: &'static str, outcome: &Outcome) -> Error {
+        let detail = match outcome {
+            Outcome::Failed { failure: Failure::Corrupt } => return self.damaged("it cannot be read"),
+            Outcome::Failed { failure: Failure::Other { message } } => message.clone(),
+            other => format!("{other:?}"),
+        };
+        Error::Store { action, path: self.path.clone(), detail }
+    }
+}
+
 impl Vault {
     /// Starts the thread.
     ///
@@ -44,6 +101,7 @@ impl Vault {
     /// The system gives none.
     pub(crate) fn new(store: Store) -> Result<Vault, Error> {
         let (jobs, queue) = unbounded::<Job>();
+        let path = store.path().to_path_buf();
         let work_off = move || {
             for job in queue {
                 match job {
@@ -59,13 +117,18 @@ impl Vault {
         };
         let thread = thread::Builder::new().name("store".into()).spawn(work_off);
         let thread = thread.map_err(|e| Error::Failed { what: format!("cannot start a thread: {e}") })?;
-        Ok(Vault { jobs, thread: Some(thread) })
+        Ok(Vault { jobs, path, thread: Some(thread) })
     }
 
     /// Reads or writes, after what was asked for before.
     pub(crate) fn perform(&self, work: Work, reply: Reply) {
         // If the thread is gone, the unsent reply says so.
         let _ = self.jobs.send(Job::Work(work, reply));
+    }
+
+    /// A way to read and write the store beside the engine.
+    pub(crate) fn access(&self) -> Access {
+        Access { jobs: self.jobs.clone(), path: self.path.clone() }
     }
 
     /// A way to note partners while the store is in use.
@@ -105,10 +168,9 @@ fn failure(error: &Error) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use super::super::runner::Input;
     use super::*;
     use crate::store::Facts;
-    use syncline_core::api::{GroupId, Key, LoadQuery, Membership, Pair, RootId, TaskId, Write};
+    use syncline_core::api::{GroupId, Key, Membership, RootId};
 
     #[test]
     fn saves_are_seen_by_later_loads() {

@@ -389,6 +389,7 @@ impl Starting<'_> {
             disk: Some(Arc::clone(&root.disk)),
             folder: None,
             deliver: None,
+            published: None,
             vault: Vault::new(root.store)?,
             pool: Arc::clone(self.pool),
             board: Arc::clone(self.board),

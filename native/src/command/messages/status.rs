@@ -1,0 +1,38 @@
+//! `syncline messages status`.
+
+use serde_json::json;
+use syncline::Error;
+
+use super::super::DONE;
+use super::super::args::MessagesPlace;
+use super::super::output::Output;
+use super::{LOOK_WAIT, open, show};
+
+pub(super) fn run(output: &Output, place: &MessagesPlace) -> Result<u8, Error> {
+    let folder = open(place, None)?;
+    folder.settle(LOOK_WAIT);
+    show::notices(output, &folder);
+    let status = folder.status();
+    let own = status.as_ref().and_then(|status| status.replica);
+    output.text(&format!(
+        "session {}, this device {}",
+        folder.session(),
+        own.map_or("-".into(), |own| own.to_string())
+    ));
+    for member in status.iter().flat_map(|status| &status.members) {
+        let state = if Some(member.replica) == own { "self" } else { "current" };
+        output.value(&json!({
+            "type": "member",
+            "id": member.replica.to_string(),
+            "name": member.name,
+            "state": state,
+            "counter": member.counter,
+            "last_seen_ms": member.last_written.0,
+            "applied": if Some(member.replica) == own { member.counter } else { member.applied },
+        }));
+        let seen = show::time(member.last_written);
+        output.text(&format!("{}  {}  {} messages, last at {seen}", member.replica, member.name, member.counter));
+    }
+    show::gaps(output, &folder);
+    Ok(show::ending(output, &folder, DONE))
+}

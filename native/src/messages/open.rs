@@ -1,0 +1,178 @@
+//! Opening a message folder: which session it holds, with which state, and an engine for it.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crossbeam_channel::unbounded;
+use syncline_core::Engine;
+use syncline_core::api::{
+    Config, DeliveryConfig, FolderConfig, FolderIndexing, GroupConfig, GroupId, LoadQuery, NoticeCode, Seed,
+};
+use syncline_core::folder::{Info, InfoError};
+use uuid::Uuid;
+
+use super::key;
+use super::state::{State, default_directory, parse_taken, taken_key};
+use super::stream::Messages;
+use super::{FOLDER, MessageFolder, Order, SIDE};
+use crate::Error;
+use crate::folder::SharedFolder;
+use crate::root::random;
+use crate::run::{Board, Input, Pool, Runner, Setup, Vault};
+use crate::store::Facts;
+
+/// Where a sealed session's key is kept in the state's directory.
+pub(super) const KEY_FILE: &str = "group.key";
+/// How often a folder is looked through where no watcher says anything.
+const POLL_MS: u32 = 5_000;
+
+/// How to take part in a message folder.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Where this device's state is kept; else in the user's own directory for state, one for each shared folder. Two users
+    /// of one machine, or two programs, give two.
+    pub state: Option<PathBuf>,
+    /// The group's key, of a sealed session.
+    pub key: Option<[u8; 32]>,
+    /// Begin a session if the folder has none; sealed, if a key is given.
+    pub create: bool,
+    /// The device's name as others see it; else the system's.
+    pub name: Option<String>,
+    /// Whether and in which order messages are given to [`MessageFolder::messages`].
+    pub order: Option<Order>,
+}
+
+impl MessageFolder {
+    /// Takes part in a message folder. The engine runs until the result is dropped.
+    ///
+    /// # Errors
+    /// The folder is not there, holds no session or one that cannot be joined, or the state cannot be used.
+    pub fn open(folder: &Path, options: Options) -> Result<MessageFolder, Error> {
+        let shared = Arc::new(SharedFolder::open(folder)?);
+        let canonical = folder.canonicalize().map_err(|e| Error::io("find", folder, e))?;
+        let directory = options.state.clone().map_or_else(|| default_directory(&canonical), Ok)?;
+        let key = options.key.or_else(|| key::read(&directory.join(KEY_FILE)).ok());
+        let options = Options { key, ..options };
+        let infos = infos(&shared, &options)?;
+        let group = group(folder, &infos, &options)?;
+        // Two devices that began at once: all go on with the smaller session, which both now know.
+        let is_superseded = |facts: &Facts| infos.iter().flatten().any(|info| info.session == facts.group);
+        let name = options.name.as_deref();
+        let (state, unposted) = State::open(&directory, &canonical, &group, name, is_superseded)?;
+        if let Some(key) = options.key.filter(|key| group.key == *key) {
+            key::write(&directory.join(KEY_FILE), &key)?;
+        }
+        let opened = start(shared, group, state, &directory, options.order)?;
+        for payload in unposted {
+            opened.post(payload)?;
+        }
+        Ok(opened)
+    }
+}
+
+fn infos(shared: &SharedFolder, options: &Options) -> Result<Vec<Result<Info, InfoError>>, Error> {
+    let infos = shared.infos()?;
+    if !infos.is_empty() || !options.create {
+        return Ok(infos);
+    }
+    let session = GroupId::from_bytes(*Uuid::new_v4().as_bytes());
+    let info = options.key.map_or_else(|| Info::open(session), |key| Info::sealed(session, &key));
+    shared.create_session(&info)?;
+    shared.infos()
+}
+
+fn group(folder: &Path, infos: &[Result<Info, InfoError>], options: &Options) -> Result<GroupConfig, Error> {
+    let path = folder.to_path_buf();
+    if infos.is_empty() {
+        return Err(Error::NoSession { path });
+    }
+    let chosen =
+        Info::choose(infos.iter().copied()).and_then(|info| info.group(options.key.as_ref().map(|key| key.as_slice())));
+    chosen.map_err(|error| Error::UnusableSession { path, error })
+}
+
+fn start(
+    shared: Arc<SharedFolder>,
+    group: GroupConfig,
+    state: State,
+    directory: &Path,
+    order: Option<Order>,
+) -> Result<MessageFolder, Error> {
+    let State { store, facts, lock } = state;
+    let session = group.id;
+    let sealed = Info::open(group.id).group(None).is_ok_and(|open| open.key != group.key);
+    let taken = match order {
+        None => 0,
+        Some(order) => {
+            let keys = vec![syncline_core::api::Key { bytes: taken_key(order) }];
+            let (pairs, _) = store.load(&LoadQuery::Keys { keys })?;
+            pairs.first().map_or(0, |pair| parse_taken(&pair.value))
+        }
+    };
+    let config = Config {
+        group,
+        identity: facts.identity.to_vec(),
+        name: facts.name.clone(),
+        roots: Vec::new(),
+        folders: vec![FolderConfig { id: FOLDER, sealed, indexing: FolderIndexing::Listing, poll_ms: POLL_MS }],
+        delivery: order.map(|order| DeliveryConfig { order, delivered: taken }),
+        debounce_ms: 0,
+        dry_run: false,
+    };
+    let engine = Engine::new(config, Seed { bytes: random()?.to_vec() })
+        .map_err(|e| Error::Damaged { path: store.path().to_path_buf(), detail: e.to_string() })?;
+    let (board, inbox) = (Arc::new(Board::default()), unbounded());
+    let vault = Vault::new(store)?;
+    let access = vault.access();
+    let messages = order.map(|order| Messages::new(order, access.clone()));
+    let (published_to, published) = unbounded();
+    let (notices_to, notices) = futures_channel::mpsc::unbounded();
+    let failed = Arc::new(Mutex::new(None));
+    let heard = Arc::clone(&failed);
+    let watch = {
+        let to = inbox.0.clone();
+        // Without a watcher the folder is looked through from time to time.
+        shared.watch(FOLDER, move |event| to.send(Input::Event(event)).is_ok()).ok()
+    };
+    let (stream, deliver) = match messages {
+        Some((stream, deliver)) => (Some(stream), Some(deliver)),
+        None => (None, None),
+    };
+    let sender = inbox.0.clone();
+    let runner = Runner::start(Setup {
+        side: SIDE,
+        engine,
+        disk: None,
+        folder: Some((FOLDER, shared)),
+        deliver,
+        published: Some(Box::new(move |author, counter| {
+            let _ = published_to.send((author, counter));
+        })),
+        vault,
+        pool: Arc::new(Pool::new()?),
+        board: Arc::clone(&board),
+        inbox,
+        peer: None,
+        witness: Arc::new(|_, _| {}),
+        notified: Box::new(move |notice| {
+            if matches!(notice.code, NoticeCode::StoreFailed | NoticeCode::StoreCorrupt) {
+                *heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(notice.message.clone());
+            }
+            let _ = notices_to.unbounded_send(notice);
+        }),
+    })?;
+    Ok(MessageFolder {
+        inbox: sender,
+        board,
+        runner: Some(runner),
+        published,
+        notices: Mutex::new(Some(notices)),
+        failed,
+        messages: stream,
+        store: access,
+        session,
+        state: directory.to_path_buf(),
+        _lock: lock,
+        _watch: watch,
+    })
+}
