@@ -237,6 +237,10 @@ impl Loop {
 
     /// Gives work to whoever does its kind.
     fn dispatch(&mut self, work: Work, reply: Reply) {
+        if matches!(work, Work::Deliver { .. }) {
+            // Who gets messages finds their authors among the members.
+            self.post(false);
+        }
         let setup = &mut self.setup;
         match work {
             Work::Load { .. } | Work::Save { .. } => setup.vault.perform(work, reply),

@@ -5,8 +5,8 @@ use futures::channel::mpsc;
 use futures::executor::block_on_stream;
 use futures::stream::select;
 use syncline::Error;
-use syncline::messages::{HeldMessage, Message, Messages, Order};
-use syncline_core::api::{FolderState, Notice};
+use syncline::messages::{HeldMessage, Message, Order};
+use syncline_core::api::Notice;
 
 use super::super::args::{FollowOrder, MessagesPlace};
 use super::super::output::Output;
@@ -31,7 +31,6 @@ pub(super) fn run(output: &Output, place: &MessagesPlace, order: FollowOrder) ->
         return Err(Error::Failed { what: "the messages are asked for already".into() });
     };
     let taken = messages.taken();
-    let messages: Messages = messages;
     let notices = notices.map(Happening::Notice);
     let rest = select(notices, interrupts.map(|()| Happening::Interrupt));
     for happening in block_on_stream(select(messages.map(Happening::Message), rest)) {
@@ -42,10 +41,6 @@ pub(super) fn run(output: &Output, place: &MessagesPlace, order: FollowOrder) ->
             }
             Happening::Notice(notice) => show::notice(output, &notice),
             Happening::Interrupt => break,
-        }
-        let status = folder.folder();
-        if status.is_some_and(|status| status.state == FolderState::Halted) {
-            tracing::debug!("the folder cannot be used now");
         }
     }
     show::gaps(output, &folder);
