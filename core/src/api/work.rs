@@ -107,8 +107,9 @@ pub enum Work {
         /// The largest file that is read; another one is [`TooLarge`](super::Failure::TooLarge).
         bytes_max: u32,
     },
-    /// Create files of a message folder, in this order, each whole or not at all, none where something stands. They are on
-    /// disk when it completes. Answer: [`FolderWritten`](super::Outcome::FolderWritten).
+    /// Create files of a message folder, in this order, each whole or not at all, none where something stands. The first
+    /// that fails ends it, and those behind it fail too. What was created is on disk when it completes. Answer:
+    /// [`FolderWritten`](super::Outcome::FolderWritten).
     FolderCreate {
         /// The folder.
         folder: FolderId,

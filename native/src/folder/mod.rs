@@ -76,7 +76,7 @@ impl SharedFolder {
                 Err(failure) => Outcome::Failed { failure },
             },
             Work::FolderProbe { paths, .. } => {
-                let results = self.each(paths, |directories, path| look::kind_of(directories, path));
+                let results = self.each(paths, look::kind_of);
                 let results = results.into_iter().map(|result| match result {
                     Ok(kind) => FolderProbeResult::Present { kind },
                     Err(failure) => FolderProbeResult::Failed { failure },

@@ -3,6 +3,8 @@
 mod board;
 mod pool;
 mod runner;
+#[cfg(test)]
+mod tests;
 mod vault;
 mod watch;
 
