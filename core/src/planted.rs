@@ -49,7 +49,7 @@ macro_rules! faults {
 faults! {
     // Message folders: what is read and written, and what applications are given.
 
-    /// `FileKey::open` does not check for which place a file was sealed.
+    /// `FileKey` does not bind a file to its place.
     SealedForAnyPlace = "sealed-for-any-place",
     /// `Folder::infos_read` goes on with whatever session the folder holds.
     OtherSessionFollowed = "other-session-followed",

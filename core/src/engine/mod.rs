@@ -200,6 +200,7 @@ impl Engine {
         self.deliveries.turn(&mut self.shared);
         self.note_applied();
         self.peers_turn();
+        self.blobs_turn();
     }
 
     /// When the host must send [`Event::Wake`]; a time that has passed means at once.

@@ -98,6 +98,10 @@ impl Engine {
         }
         for root in &mut self.roots {
             root.start(&mut self.shared);
+            // What lies in the folders was heard.
+            if !self.folders.is_empty() {
+                root.heard();
+            }
         }
         for payload in core::mem::take(&mut self.unpublished) {
             self.publish(&payload);

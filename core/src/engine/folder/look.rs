@@ -163,6 +163,7 @@ impl Folder {
     fn next_feed(&mut self, shared: &mut Shared) {
         let Some(author) = self.look.queue.pop_front() else {
             self.look.was_whole |= self.look.is_whole;
+            self.blobs.hint();
             return self.end_look(shared);
         };
         let feed = self.feeds.entry(author).or_default();

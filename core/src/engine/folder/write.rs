@@ -26,6 +26,8 @@ pub struct OwnFeeds {
     /// before it counts: another copy of this device's store may have written it.
     written: BTreeMap<ReplicaId, IntervalSet<u64>>,
     busy: bool,
+    /// Messages that wait until the contents they name stand there.
+    held: Option<Vec<(ReplicaId, u64, Vec<u8>)>>,
     again: Option<Monotonic>,
     tries: u32,
 }
@@ -52,6 +54,17 @@ impl OwnFeeds {
             None => log.numbers(author, held).count() as u64,
         });
         missing.fold(0, u64::saturating_add)
+    }
+
+    /// Messages wait for the contents they name.
+    pub fn is_held(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// Those that wait are read again another time.
+    pub fn let_go(&mut self) {
+        self.held = None;
+        self.busy = false;
     }
 
     /// What failed waits for its time.
@@ -114,6 +127,16 @@ impl Folder {
             self.own.busy = false;
             return;
         }
+        let names_contents = self.uploads.begin(messages.iter().map(|(.., message)| message.as_slice()));
+        self.own.held = Some(messages);
+        if !names_contents {
+            self.create_held(shared);
+        }
+    }
+
+    /// What the messages that wait name stands there: they follow.
+    pub(super) fn create_held(&mut self, shared: &mut Shared) {
+        let Some(messages) = self.own.held.take() else { return };
         let files = messages.iter().map(|(author, counter, message)| FolderFile {
             path: message_path(*author, *counter),
             bytes: self.file_of((*author, *counter), message),
@@ -173,7 +196,7 @@ impl Folder {
         }
     }
 
-    fn unwritable(&mut self, shared: &mut Shared, failure: &Failure) {
+    pub(super) fn unwritable(&mut self, shared: &mut Shared, failure: &Failure) {
         if self.own.tries == 0 {
             let (code, why) = match failure {
                 Failure::NoSpace => (NoticeCode::NoSpace, "no space left on the device"),

@@ -1,11 +1,11 @@
 //! Groups that speak through a message folder.
 
 use syncline_core::api::{
-    Command, DeliveryConfig, DeliveryOrder, Event, FolderConfig, FolderId, FolderIndexing, Membership,
+    Command, DeliveryConfig, DeliveryOrder, Event, FolderConfig, FolderId, FolderIndexing, Membership, RootConfig,
 };
 use syncline_core::folder::Info;
 
-use super::{GROUP, SiteId, World};
+use super::{GROUP, ROOT, SiteId, World};
 use crate::folder::{FolderCopy, FolderFile, Trouble};
 
 /// The only message folder of a world's devices.
@@ -37,6 +37,15 @@ impl World {
         config.folders = vec![FolderConfig { id: FOLDER, sealed, indexing, poll_ms: POLL_MS }];
         config.delivery = Some(DeliveryConfig { order: DeliveryOrder::Arrival, delivered: 0 });
         self[site].host().folder.put("info", FolderFile::new(info.to_json()));
+        site
+    }
+
+    /// Adds a device whose root is kept in sync through the message folder; its engine is not started.
+    pub fn add_via_folder(&mut self, sealed: bool) -> SiteId {
+        let site = self.add_to_folder(sealed, FolderIndexing::Listing);
+        let config = self[site].config();
+        config.roots = vec![RootConfig { id: ROOT, membership: Membership::Joiner, allow_deletions: false }];
+        config.delivery = None;
         site
     }
 
