@@ -257,7 +257,8 @@ impl Engine {
     fn is_quiet(&self) -> bool {
         let shared = &self.shared;
         let is_waiting = |root: &Root| root.is_at_rest() || root.is_joining();
-        matches!(self.phase, Phase::Running | Phase::Stopped)
+        let is_up = self.phase == Phase::Stopped || self.phase == Phase::Running && self.has_begun;
+        is_up
             && shared.tasks.is_empty()
             && shared.draft.is_none()
             && (shared.saver.is_idle() || shared.saver.has_failed())
