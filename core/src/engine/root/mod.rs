@@ -143,8 +143,9 @@ impl Root {
     pub fn restore_base(&mut self, path: &str, value: &[u8]) -> Option<()> {
         if path.is_empty() {
             let record: RootRecord = postcard::from_bytes(value).ok()?;
+            // It is a member by now, whatever the configuration says it began as.
             if record.scanned {
-                self.phase = Phase::Scanning;
+                self.membership = Membership::Founder;
             }
             return Some(());
         }
@@ -171,13 +172,11 @@ impl Root {
 
     /// Everything is read from the store.
     pub fn start(&mut self, shared: &mut Shared) {
-        if self.phase == Phase::Loading {
-            self.phase = match self.membership {
-                Membership::Founder => Phase::Scanning,
-                Membership::Joiner => Phase::Joining { emptied: false },
-                Membership::Emptied => Phase::Joining { emptied: true },
-            };
-        }
+        self.phase = match self.membership {
+            Membership::Founder => Phase::Scanning,
+            Membership::Joiner => Phase::Joining { emptied: false },
+            Membership::Emptied => Phase::Joining { emptied: true },
+        };
         let clean = Work::Discard { root: self.id, stages: Vec::new() };
         shared.perform_for(self.index, RootPurpose::Clean, clean);
         // Every claim is compared once: what the messages of the store had marked is among them.

@@ -567,6 +567,22 @@ fn a_tree_comes_through_a_folder_alone() {
 }
 
 #[test]
+fn what_changed_while_no_engine_ran_goes_through_the_folder_with_the_next_one() {
+    let (mut world, [a, b]) = via_folder(1, false, [tree([("a.md", "one"), ("gone", "x")]), Tree::default()]);
+    world.crash(b);
+    world[b].disk().write("a.md", "two");
+    world[b].disk().remove("gone");
+    world.pass(5_000);
+    world.start(b);
+    world.carry();
+    world.pass(5_000);
+    world.carry();
+    assert_eq!(world[a].disk().read("a.md"), Some("two".as_bytes()));
+    assert!(world[a].disk().read("gone").is_none());
+    world.assert_equal();
+}
+
+#[test]
 fn a_message_stands_in_the_folder_only_behind_the_contents_that_it_names() {
     let (mut world, [a, b]) = via_folder(1, false, [tree([("a.md", "one")]), Tree::default()]);
     // The service brings the message and keeps the blobs back.
