@@ -47,10 +47,10 @@ impl Via {
         }
         location.check_apart(&carrier)?;
         let shared = Arc::new(SharedFolder::open(folder)?);
-        let info = session(&shared, folder, key)?;
+        let (info, known) = session(&shared, folder, key)?;
         let unusable = |error| Error::UnusableSession { path: folder.to_path_buf(), error };
         let group = info.group(key.as_ref().map(|key| key.as_slice())).map_err(unusable)?;
-        let root = root_of(&location, folder, &group)?;
+        let root = root_of(&location, folder, &group, &known)?;
         Ok(Via { root, shared, is_sealed: info.key_check.is_some() })
     }
 
@@ -65,20 +65,25 @@ impl Via {
     }
 }
 
-/// The session that a folder holds, or a new one.
-fn session(shared: &SharedFolder, folder: &Path, key: Option<[u8; 32]>) -> Result<Info, Error> {
+/// The session that a folder holds, or a new one; and all that were begun there.
+fn session(shared: &SharedFolder, folder: &Path, key: Option<[u8; 32]>) -> Result<(Info, Vec<GroupId>), Error> {
     let mut infos = shared.infos()?;
     if infos.is_empty() {
         let session = GroupId::from_bytes(*Uuid::new_v4().as_bytes());
         shared.create_session(&key.map_or_else(|| Info::open(session), |key| Info::sealed(session, &key)))?;
         infos = shared.infos()?;
     }
-    Info::choose(infos).map_err(|error| Error::UnusableSession { path: folder.to_path_buf(), error })
+    let known = infos.iter().flatten().map(|info| info.session).collect();
+    let chosen = Info::choose(infos).map_err(|error| Error::UnusableSession { path: folder.to_path_buf(), error })?;
+    Ok((chosen, known))
 }
 
-/// The root that a session's folder carries is named like the session.
-fn root_of(location: &Location, folder: &Path, group: &GroupConfig) -> Result<Root, Error> {
-    if let Found::Replica { marker } = &location.found {
+/// The root that a session's folder carries is named like the session. One of a session that was begun at the same time and
+/// did not prevail joins anew: files of both are united.
+fn root_of(location: &Location, folder: &Path, group: &GroupConfig, known: &[GroupId]) -> Result<Root, Error> {
+    if let Found::Replica { marker } = &location.found
+        && (marker.group == group.id || !known.contains(&marker.group))
+    {
         if marker.group != group.id {
             return Err(Error::OtherGroup {
                 first: location.given.clone(),

@@ -126,6 +126,7 @@ impl Folder {
         });
         let infos: Vec<Result<Info, InfoError>> = infos.collect();
         let is_ours = infos.iter().flatten().any(|info| info.session == self.session);
+        self.has_other_sessions = infos.iter().flatten().any(|info| info.session != self.session);
         match Info::choose(infos) {
             Ok(info) if info.session == self.session || planted(Planted::OtherSessionFollowed) => {
                 self.state = FolderState::Following;

@@ -104,6 +104,8 @@ pub struct Folder {
     session: GroupId,
     key: Option<FileKey>,
     state: FolderState,
+    /// Other sessions were begun in it, too.
+    has_other_sessions: bool,
     /// The directory of the session is due to be looked through, and these feeds'.
     due: bool,
     due_feeds: BTreeSet<ReplicaId>,
@@ -136,6 +138,7 @@ impl Folder {
             session,
             key: config.sealed.then(|| FileKey::new(key)),
             state: FolderState::Starting,
+            has_other_sessions: false,
             due: true,
             due_feeds: BTreeSet::new(),
             next: Monotonic::default(),
