@@ -267,7 +267,8 @@ impl Engine {
             self.upload_turn(folder);
         }
         let now = self.shared.now.monotonic;
-        if self.folders.iter_mut().fold(false, |news, folder| folder.takes_news(now) || news) {
+        let news: Vec<bool> = self.folders.iter_mut().map(|folder| folder.takes_news(now)).collect();
+        if news.contains(&true) {
             self.unpark_all();
         }
     }

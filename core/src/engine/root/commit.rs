@@ -3,7 +3,8 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::project::{ReadyChange, gains_own};
+use super::project::gains_own;
+use super::projection::ReadyChange;
 use super::scan::save_manifest;
 use super::{Cause, ListJob, Phase, Root, RootPurpose};
 use crate::api::{CommitItem, CommitResult, Content, Failure, NoticeCode, Put, Stat, Work};

@@ -12,6 +12,7 @@ mod fetch;
 mod order;
 mod path_queue;
 mod project;
+mod projection;
 mod retry;
 mod scan;
 
@@ -27,7 +28,7 @@ pub use fetch::{Arrival, ChunkWant, ManifestWant, StagedChunk};
 use self::evidence::Evidence;
 use self::fetch::Fetches;
 use self::path_queue::PathQueue;
-use self::project::Projection;
+use self::projection::Projection;
 use self::retry::{Cause, Retry};
 use self::scan::{ListJob, Scan};
 use super::keys;

@@ -3,7 +3,7 @@
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
-use super::project::ReadyChange;
+use super::projection::ReadyChange;
 use super::{Root, RootPurpose};
 use crate::api::{Content, Put, Work};
 use crate::engine::limits::COMMIT_ITEMS_MAX;

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::StagedChunk;
 use crate::api::{Failure, Hash, NoticeCode, Put, StageId, StageResult, Work};
-use crate::engine::root::project::ReadyChange;
+use crate::engine::root::projection::ReadyChange;
 use crate::engine::root::{Root, RootPurpose};
 use crate::engine::shared::Shared;
 use crate::planted::{Planted, planted};
