@@ -154,6 +154,11 @@ pub enum InfoError {
     /// The key is not the session's.
     #[error("the key is not that of the message folder's group")]
     KeyDiffers,
+    /// A key was given, but there is nothing to seal with it.
+    #[error(
+        "the message folder is not sealed: whoever can read it can read its messages; give no key if that is meant"
+    )]
+    NotSealed,
 }
 
 #[cfg(test)]

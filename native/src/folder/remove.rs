@@ -26,6 +26,24 @@ impl SharedFolder {
         }
         results
     }
+
+    /// Removes files of this device, and the directories that are empty then. Those that are not there count as removed.
+    ///
+    /// # Errors
+    /// The first file that cannot be removed; the others are all the same.
+    pub(crate) fn remove_own(&self, paths: &[String]) -> Result<(), Failure> {
+        self.remove(paths).into_iter().collect::<Result<(), _>>()?;
+        let session = self.session()?;
+        let mut directories = Directories::new(&session);
+        for path in paths {
+            let Place { parent, .. } = place(path)?;
+            let Place { parent: around, name } = place(parent)?;
+            let around = directories.directory(around, failure)?;
+            // It is gone already, or others have put something into it.
+            let _ = rustix::fs::unlinkat(&around, name, AtFlags::REMOVEDIR);
+        }
+        Ok(())
+    }
 }
 
 type Changed = BTreeMap<String, std::sync::Arc<rustix::fd::OwnedFd>>;

@@ -15,6 +15,7 @@
 //! # }
 //! ```
 
+mod former;
 mod history;
 pub mod key;
 mod open;
@@ -94,9 +95,10 @@ impl MessageFolder {
     }
 
     /// Waits until the folder was looked through and nothing is left to do; false if the time is over before. A folder that
-    /// cannot be used counts as looked through.
+    /// cannot be used counts as looked through. What could not be written into it is not waited for: see
+    /// [`FolderStatus::unwritten`].
     pub fn settle(&self, timeout: Duration) -> bool {
-        self.wait(timeout, |status, quiet| quiet && status.folders.iter().all(is_settled))
+        self.wait(timeout, |status, quiet| quiet && status.folders.iter().all(is_read))
     }
 
     /// Waits until all that lies in the folder now is held; false if the time is over before.
@@ -195,8 +197,4 @@ impl Drop for MessageFolder {
 
 fn is_read(folder: &FolderStatus) -> bool {
     folder.state == FolderState::Halted || folder.state == FolderState::Following && folder.indexed
-}
-
-fn is_settled(folder: &FolderStatus) -> bool {
-    is_read(folder) && (folder.state == FolderState::Halted || folder.unwritten == 0)
 }

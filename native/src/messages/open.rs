@@ -2,17 +2,19 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crossbeam_channel::unbounded;
 use syncline_core::Engine;
 use syncline_core::api::{
-    Config, DeliveryConfig, FolderConfig, FolderIndexing, GroupConfig, GroupId, Key, LoadQuery, NoticeCode, Seed,
+    Config, DeliveryConfig, FolderConfig, FolderIndexing, FolderState, GroupConfig, GroupId, Key, LoadQuery,
+    NoticeCode, Seed, Status,
 };
 use syncline_core::folder::{Info, InfoError};
 use uuid::Uuid;
 
 use super::key;
-use super::state::{State, default_directory, parse_taken, taken_key};
+use super::state::{State, default_directory, make_private, parse_taken, taken_key};
 use super::stream::Messages;
 use super::{FOLDER, MessageFolder, Order, SIDE};
 use crate::Error;
@@ -25,6 +27,8 @@ use crate::store::{Facts, Store};
 pub(super) const KEY_FILE: &str = "group.key";
 /// How often a folder is looked through where no watcher says anything.
 const POLL_MS: u32 = 5_000;
+/// How long what was said in a session that ended may take into the folder before the rest is left to the next start.
+const FORMER_WAIT: Duration = Duration::from_secs(10);
 
 /// How to take part in a message folder.
 #[derive(Debug, Clone, Default)]
@@ -51,43 +55,66 @@ impl MessageFolder {
         let shared = Arc::new(SharedFolder::open(folder)?);
         let canonical = folder.canonicalize().map_err(|e| Error::io("find", folder, e))?;
         let directory = options.state.clone().map_or_else(|| default_directory(&canonical), Ok)?;
-        let key = options.key.or_else(|| key::read(&directory.join(KEY_FILE)).ok());
-        let options = Options { key, ..options };
-        let infos = infos(&shared, &options)?;
-        let group = group(folder, &infos, &options)?;
+        let infos = infos(&shared, &directory, &options)?;
+        let group = group(folder, &infos, options.key, || key::read(&directory.join(KEY_FILE)).ok())?;
         // Two devices that began at once: all go on with the smaller session, which both now know.
         let is_superseded = |facts: &Facts| infos.iter().flatten().any(|info| info.session == facts.group);
         let name = options.name.as_deref();
-        let (state, unposted) = State::open(&directory, &canonical, &group, name, is_superseded)?;
-        if let Some(key) = options.key.filter(|key| group.key == *key) {
+        let (state, mut former) = State::open(&directory, &canonical, &group, name, is_superseded)?;
+        if let Some(key) = options.key {
             key::write(&directory.join(KEY_FILE), &key)?;
         }
-        let opened = start(shared, group, state, &directory, options.order)?;
-        for payload in unposted {
+        let opened = start(Arc::clone(&shared), group, state, &directory, options.order)?;
+        for payload in former.take_unposted() {
             opened.post(payload)?;
+        }
+        if !former.is_done() && opened.is_written(FORMER_WAIT) {
+            former.end(&shared)?;
         }
         Ok(opened)
     }
+
+    /// Waits until all that this device has said is in the folder; false if the time is over before.
+    fn is_written(&self, timeout: Duration) -> bool {
+        let is_written = |status: &Status| {
+            status.folders.iter().all(|folder| folder.state == FolderState::Following && folder.unwritten == 0)
+        };
+        self.wait(timeout, |status, _| is_written(status));
+        self.status().as_ref().is_some_and(is_written)
+    }
 }
 
-fn infos(shared: &SharedFolder, options: &Options) -> Result<Vec<Result<Info, InfoError>>, Error> {
+fn infos(shared: &SharedFolder, directory: &Path, options: &Options) -> Result<Vec<Result<Info, InfoError>>, Error> {
     let infos = shared.infos()?;
     if !infos.is_empty() || !options.create {
         return Ok(infos);
     }
     let session = GroupId::from_bytes(*Uuid::new_v4().as_bytes());
     let info = options.key.map_or_else(|| Info::open(session), |key| Info::sealed(session, &key));
+    if let Some(key) = options.key {
+        // A session whose key nobody has must not be.
+        make_private(directory)?;
+        key::write(&directory.join(KEY_FILE), &key)?;
+    }
     shared.create_session(&info)?;
     shared.infos()
 }
 
-fn group(folder: &Path, infos: &[Result<Info, InfoError>], options: &Options) -> Result<GroupConfig, Error> {
+fn group(
+    folder: &Path,
+    infos: &[Result<Info, InfoError>],
+    given: Option<[u8; 32]>,
+    remembered: impl FnOnce() -> Option<[u8; 32]>,
+) -> Result<GroupConfig, Error> {
     let path = folder.to_path_buf();
     if infos.is_empty() {
         return Err(Error::NoSession { path });
     }
-    let chosen =
-        Info::choose(infos.iter().copied()).and_then(|info| info.group(options.key.as_ref().map(|key| key.as_slice())));
+    let chosen = Info::choose(infos.iter().copied()).and_then(|info| match (info.key_check, given) {
+        // Who gives a key relies on it that nothing is said in the open.
+        (None, Some(_)) => Err(InfoError::NotSealed),
+        _ => info.group(given.or_else(remembered).as_ref().map(|key| key.as_slice())),
+    });
     chosen.map_err(|error| Error::UnusableSession { path, error })
 }
 

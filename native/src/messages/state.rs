@@ -3,20 +3,23 @@
 
 use std::env;
 use std::fs::{self, DirBuilder};
+use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use syncline_core::api::{GroupConfig, Membership, Pair, RootId, Write};
-use syncline_core::log::{Entry, Message, all_message_keys};
+use syncline_core::api::{GroupConfig, Membership, RootId, Write};
+use syncline_core::folder::Info;
 
+use super::former::Former;
 use crate::Error;
 use crate::root::{Lock, random};
 use crate::store::{Facts, Store};
 
 const STORE: &str = "state.redb";
+/// A store that is being made; it gets its own name when it is whole.
+const NEW_STORE: &str = "state.new.redb";
 const LOCK: &str = "lock";
 const NAME_BYTES_MAX: usize = 256;
-const LOAD_BYTES: u32 = 4 << 20;
 
 /// A device's state, in use.
 pub(super) struct State {
@@ -44,8 +47,8 @@ pub(super) fn default_directory(folder: &Path) -> Result<PathBuf, Error> {
 }
 
 impl State {
-    /// Opens the state, making a new one where there is none. Another session's is set aside, and what this device had
-    /// posted there is given back, to be posted again.
+    /// Opens the state, making a new one where there is none. If it is of another session that ended, it is set aside, and
+    /// what this device had posted there comes back as what is still to be posted here.
     ///
     /// # Errors
     /// It cannot be read or written, is in use, or belongs to a folder that is not this one any more.
@@ -55,38 +58,62 @@ impl State {
         group: &GroupConfig,
         name: Option<&str>,
         is_superseded: impl FnOnce(&Facts) -> bool,
-    ) -> Result<(State, Vec<Vec<u8>>), Error> {
+    ) -> Result<(State, Former), Error> {
         make_private(directory)?;
         let lock = Lock::take(directory, &directory.join(LOCK))?;
         let path = directory.join(STORE);
-        if !path.exists() {
-            let facts = new_facts(directory, folder, group, name)?;
-            let store = Store::create(&path, &facts)?;
-            return Ok((State { store, facts, lock }, Vec::new()));
+        if path.exists() {
+            let store = Store::open(&path)?;
+            let facts = store.facts()?;
+            if facts.group == group.id {
+                let former = Former::of(directory, &store)?;
+                return Ok((State { store, facts, lock }, former));
+            }
+            if !is_superseded(&facts) || !may_move(&facts, group) {
+                return Err(Error::OtherSession {
+                    path: folder.to_path_buf(),
+                    found: group.id,
+                    expected: facts.group,
+                    state: directory.to_path_buf(),
+                });
+            }
+            drop(store);
+            Former::set_aside(directory, &path, facts.group)?;
         }
-        let store = Store::open(&path)?;
-        let facts = store.facts()?;
-        if facts.group == group.id {
-            return Ok((State { store, facts, lock }, Vec::new()));
-        }
-        if !is_superseded(&facts) {
-            let (path, session) = (folder.to_path_buf(), facts.group);
-            return Err(Error::OtherSession {
-                path,
-                found: group.id,
-                expected: session,
-                state: directory.to_path_buf(),
-            });
-        }
-        let posted = own_payloads(&store)?;
-        let session = facts.group;
-        drop(store);
-        let aside = directory.join(format!("state-of-{session}.redb"));
-        fs::rename(&path, &aside).map_err(|e| Error::io("rename", &path, e))?;
-        let facts = Facts { group: group.id, group_key: key_of(group), root: root_of(group), ..facts };
-        let store = Store::create(&path, &facts)?;
-        Ok((State { store, facts, lock }, posted))
+        let facts = match Former::facts(directory)? {
+            Some(facts) => Facts { group: group.id, group_key: key_of(group), root: root_of(group), ..facts },
+            None => new_facts(directory, folder, group, name)?,
+        };
+        let store = create(directory, &facts)?;
+        let former = Former::of(directory, &store)?;
+        Ok((State { store, facts, lock }, former))
     }
+}
+
+/// Makes a store. One that a crash leaves half made is made again.
+fn create(directory: &Path, facts: &Facts) -> Result<Store, Error> {
+    let (new, path) = (directory.join(NEW_STORE), directory.join(STORE));
+    match fs::remove_file(&new) {
+        Err(e) if e.kind() != ErrorKind::NotFound => return Err(Error::io("remove", &new, e)),
+        _ => {}
+    }
+    drop(Store::create(&new, facts)?);
+    rename(directory, &new, &path)?;
+    Store::open(&path)
+}
+
+/// Renames a file; when this returns its new name is on disk.
+pub(super) fn rename(directory: &Path, from: &Path, to: &Path) -> Result<(), Error> {
+    fs::rename(from, to).map_err(|e| Error::io("rename", from, e))?;
+    let synced = fs::File::open(directory).and_then(|directory| directory.sync_all());
+    synced.map_err(|e| Error::io("put on disk", directory, e))
+}
+
+/// Whether what was said in one session may be said again in another: not where that would show what was sealed to those
+/// who have not the key.
+fn may_move(facts: &Facts, group: &GroupConfig) -> bool {
+    let open_key = Info::open(facts.group).group(None).map(|open| open.key).unwrap_or_default();
+    open_key == facts.group_key || group.key == facts.group_key
 }
 
 /// The root that a session's folder carries the files of is named like the session.
@@ -117,43 +144,10 @@ fn new_facts(directory: &Path, folder: &Path, group: &GroupConfig, name: Option<
     })
 }
 
-fn make_private(directory: &Path) -> Result<(), Error> {
+/// Makes the state's directory, which nobody else may read.
+pub(super) fn make_private(directory: &Path) -> Result<(), Error> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
     made.map_err(|e| Error::io("create", directory, e))
-}
-
-/// What this device had posted, under all its incarnations, in order.
-fn own_payloads(store: &Store) -> Result<Vec<Vec<u8>>, Error> {
-    let own = syncline_core::crypto::Identity::from_secret(&store.facts()?.identity)
-        .map_err(|e| Error::Damaged { path: store.path().to_path_buf(), detail: e.to_string() })?
-        .public_key();
-    let (mut start, end) = all_message_keys();
-    let (mut own_feeds, mut posted) = (Vec::new(), Vec::new());
-    loop {
-        let query = syncline_core::api::LoadQuery::Range { start, end: end.clone(), bytes_max: LOAD_BYTES };
-        let (pairs, more) = store.load(&query)?;
-        let last = pairs.last().map(|pair| pair.key.clone());
-        for Pair { value, .. } in pairs {
-            let Ok((message, _)) = Message::decode(&value) else { continue };
-            if let Some(Entry::Introduction(introduction)) = message.entries.first()
-                && introduction.public_key == *own.as_bytes()
-            {
-                own_feeds.push(message.author);
-            }
-            if let Some(payload) = message.payload().filter(|_| own_feeds.contains(&message.author)) {
-                posted.push((message.order(), payload.to_vec()));
-            }
-        }
-        match (more, last) {
-            (true, Some(mut next)) => {
-                next.push(0);
-                start = next;
-            }
-            _ => break,
-        }
-    }
-    posted.sort_unstable_by_key(|(order, _)| *order);
-    Ok(posted.into_iter().map(|(_, payload)| payload).collect())
 }
 
 /// The pair that remembers what an application has taken in an order of delivery, beside the engine's own.

@@ -7,6 +7,7 @@ mod exit_codes;
 mod faults;
 mod kills;
 mod lock;
+mod messages;
 mod names;
 mod state;
 mod status;

@@ -85,9 +85,7 @@ impl Pair {
 
     /// Starts `syncline sync a b --json`, which watches.
     pub fn watch(&self) -> Watching {
-        let mut child = self.command(&["sync", "a", "b", "--json"]).spawn().unwrap();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        Watching { child, lines: stdout }
+        Watching::start(&mut self.command(&["sync", "a", "b", "--json"]))
     }
 
     pub fn command(&self, args: &[&str]) -> Command {
@@ -201,6 +199,13 @@ pub struct Watching {
 }
 
 impl Watching {
+    /// Starts a command that goes on until it is told to end.
+    pub fn start(command: &mut Command) -> Watching {
+        let mut child = command.spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        Watching { child, lines }
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
@@ -220,6 +225,19 @@ impl Watching {
 
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// The lines that are still to come, until the command has ended. One that was killed may have left half a line.
+    pub fn rest(mut self) -> Vec<Value> {
+        let mut lines = Vec::new();
+        let mut line = String::new();
+        while self.lines.read_line(&mut line).unwrap() > 0 {
+            if line.ends_with('\n') {
+                lines.push(serde_json::from_str(&line).unwrap());
+            }
+            line.clear();
+        }
+        lines
     }
 
     /// Waits for the end; the exit code comes back.

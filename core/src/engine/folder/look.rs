@@ -130,7 +130,10 @@ impl Folder {
         match Info::choose(infos) {
             Ok(info) if info.session == self.session || planted(Planted::OtherSessionFollowed) => {
                 self.state = FolderState::Following;
-                for author in core::mem::take(&mut self.look.feeds) {
+                let mut authors = core::mem::take(&mut self.look.feeds);
+                // A directory of this device that is gone counts as one that is empty.
+                authors.extend(self.own.authors());
+                for author in authors {
                     self.meet(author);
                 }
                 // Own directories first: nothing is written before it is known what stands there.
@@ -183,6 +186,9 @@ impl Folder {
 
     pub(super) fn feed_listed(&mut self, shared: &mut Shared, author: ReplicaId, outcome: Outcome) {
         let Outcome::FolderListed { names, next } = outcome else {
+            if outcome == (Outcome::Failed { failure: Failure::Missing }) {
+                self.own.listed(author, &IntervalSet::new());
+            }
             // It is looked at again with the next look.
             return self.next_feed(shared);
         };

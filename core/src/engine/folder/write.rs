@@ -46,6 +46,11 @@ impl OwnFeeds {
         }
     }
 
+    /// Whose messages it has put there.
+    pub fn authors(&self) -> impl Iterator<Item = ReplicaId> + '_ {
+        self.written.keys().copied()
+    }
+
     /// How many own messages are not in the folder.
     pub fn unwritten(&self, log: &Log) -> u64 {
         let own = log.heads().authors().filter(|(author, _)| log.is_by_this_device(*author));

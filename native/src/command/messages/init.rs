@@ -11,16 +11,13 @@ use super::{LOOK_WAIT, options, show};
 
 pub(super) fn run(output: &Output, place: &MessagesPlace, sealed: bool) -> Result<u8, Error> {
     let given = match place.key_file.as_deref() {
-        Some(path) if path.exists() => Some(key::read(path)?),
-        Some(path) if sealed => {
-            let made = key::generate()?;
-            key::write(path, &made)?;
-            Some(made)
-        }
-        Some(path) => Some(key::read(path)?),
-        None => sealed.then(key::generate).transpose()?,
+        Some(path) if path.exists() || !sealed => Some(key::read(path)?),
+        _ => sealed.then(key::generate).transpose()?,
     };
     let folder = MessageFolder::open(&place.folder, Options { key: given, create: true, ..options(place) })?;
+    if let (Some(path), Some(key)) = (place.key_file.as_deref(), given) {
+        key::write(path, &key)?;
+    }
     folder.settle(LOOK_WAIT);
     show::notices(output, &folder);
     let key_file = folder.key_file().map(|path| path.to_string_lossy().into_owned());
@@ -37,5 +34,5 @@ pub(super) fn run(output: &Output, place: &MessagesPlace, sealed: bool) -> Resul
     if let Some(key_file) = key_file {
         output.text(&format!("its key lies in {key_file}; the other members give it with --key-file"));
     }
-    Ok(show::ending(output, &folder, DONE))
+    Ok(show::settled_ending(output, &folder, DONE))
 }

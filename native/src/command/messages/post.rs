@@ -30,7 +30,7 @@ pub(super) fn run(
         "counter": posted.counter,
     }));
     output.text(&format!("{} {}", posted.author, posted.counter));
-    Ok(show::ending(output, &folder, DONE))
+    Ok(show::settled_ending(output, &folder, DONE))
 }
 
 fn payload(text: Option<&str>, file: Option<&Path>) -> Result<Vec<u8>, Error> {

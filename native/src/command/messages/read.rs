@@ -21,5 +21,5 @@ pub(super) fn run(output: &Output, place: &MessagesPlace, after: Option<u64>) ->
     show::gaps(output, &folder);
     // What was received is acknowledged before the end.
     folder.settle(LOOK_WAIT);
-    Ok(show::ending(output, &folder, DONE))
+    Ok(show::settled_ending(output, &folder, DONE))
 }

@@ -74,6 +74,13 @@ pub(super) fn gaps(output: &Output, folder: &MessageFolder) {
     }
 }
 
+/// The summary, and how a command ends that has waited until all is done that can be.
+pub(super) fn settled_ending(output: &Output, folder: &MessageFolder, done: u8) -> u8 {
+    let unwritten = folder.folder().map_or(0, |own| own.unwritten);
+    let ending = ending(output, folder, done);
+    if unwritten > 0 { WAITING } else { ending }
+}
+
 /// The summary, and how the command ends.
 pub(super) fn ending(output: &Output, folder: &MessageFolder, done: u8) -> u8 {
     let status = folder.status();

@@ -34,5 +34,5 @@ pub(super) fn run(output: &Output, place: &MessagesPlace) -> Result<u8, Error> {
         output.text(&format!("{}  {}  {} messages, last at {seen}", member.replica, member.name, member.counter));
     }
     show::gaps(output, &folder);
-    Ok(show::ending(output, &folder, DONE))
+    Ok(show::settled_ending(output, &folder, DONE))
 }
