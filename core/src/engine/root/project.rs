@@ -56,8 +56,10 @@ pub struct ReadyChange {
     pub put: Put,
     /// The manifest of a fetched file, to keep.
     pub manifest: Vec<u8>,
-    /// Where it is to stand in the end, if this is only the place beside it where it waits until it can.
-    pub aside_of: Option<String>,
+    /// This is only a place beside the one where it is to stand in the end.
+    pub is_aside: bool,
+    /// Where it was to be put at first and stepped aside from: nothing else is done there until it stands beside it.
+    pub also_busy: Option<String>,
 }
 
 /// Syncline's own folder: nothing that the log says of it is carried out.
@@ -352,7 +354,8 @@ impl Root {
             wish: wish.clone(),
             put,
             manifest: Vec::new(),
-            aside_of: None,
+            is_aside: false,
+            also_busy: None,
         };
         match (step, &wish) {
             (Step::Rest, _) => {
@@ -379,7 +382,7 @@ impl Root {
                 self.begin_change(full, change(Put::Symlink { target: target.clone() }));
             }
             (Step::PutFile, Some(shown)) => {
-                self.fetch(shared, directory, name, conflict_of.clone(), shown.clone(), None)
+                self.fetch(shared, directory, name, conflict_of.clone(), shown.clone(), false)
             }
             _ => {}
         }
