@@ -222,10 +222,10 @@ impl Root {
         }
     }
 
-    /// A change ended, well or not: its path is free, and so is the one that it stepped aside for.
+    /// A change ended, well or not: its path is free, and so is the one that it stepped aside from.
     fn free_all(&mut self, path: &str, change: &ReadyChange) {
         self.free(path);
-        if let Some(other) = &change.aside_of {
+        if let Some(other) = &change.also_busy {
             self.free(other);
         }
     }
@@ -237,7 +237,7 @@ impl Root {
     }
 
     fn tell_conflict(&self, shared: &mut Shared, change: &ReadyChange) {
-        if let Some(plain) = change.conflict_of.as_ref().filter(|_| change.aside_of.is_none()) {
+        if let Some(plain) = change.conflict_of.as_ref().filter(|_| !change.is_aside) {
             let full = path::join(&change.directory, &change.name);
             let message = alloc::format!("another version of `{plain}` stands beside it");
             shared.notify_about(NoticeCode::Conflict, message, Some(self.id), Some(&full));
@@ -315,7 +315,8 @@ impl Root {
                 wish: None,
                 put,
                 manifest: Vec::new(),
-                aside_of: None,
+                is_aside: false,
+                also_busy: None,
             };
             self.begin_change(path::join(&change.directory, &change.name), change);
         }

@@ -257,7 +257,8 @@ impl Root {
             wish: wish.clone(),
             put,
             manifest: Vec::new(),
-            aside_of: None,
+            is_aside: false,
+            also_busy: None,
         };
         match (step, &wish) {
             (Step::Rest, _) => {
@@ -284,7 +285,7 @@ impl Root {
                 self.begin_change(full, change(Put::Symlink { target: target.clone() }));
             }
             (Step::PutFile, Some(shown)) => {
-                self.fetch(shared, directory, name, conflict_of.clone(), shown.clone(), None)
+                self.fetch(shared, directory, name, conflict_of.clone(), shown.clone(), false)
             }
             _ => {}
         }

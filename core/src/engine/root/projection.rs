@@ -49,8 +49,10 @@ pub struct ReadyChange {
     pub put: Put,
     /// The manifest of a fetched file, to keep.
     pub manifest: Vec<u8>,
-    /// Where it is to stand in the end, if this is only the place beside it where it waits until it can.
-    pub aside_of: Option<String>,
+    /// This is only a place beside the one where it is to stand in the end.
+    pub is_aside: bool,
+    /// Where it was to be put at first and stepped aside from: nothing else is done there until it stands beside it.
+    pub also_busy: Option<String>,
 }
 
 impl Projection {

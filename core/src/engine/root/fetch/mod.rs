@@ -72,8 +72,8 @@ struct Job {
     at_host: usize,
     in_flight_bytes: u64,
     manifest: Vec<u8>,
-    /// The path that it makes way for, where it is only brought beside it.
-    aside_of: Option<String>,
+    /// It is only brought beside the place where it is to stand in the end.
+    is_aside: bool,
 }
 
 struct ChunkTask {
@@ -213,7 +213,7 @@ impl Fetches {
 }
 
 impl Root {
-    /// Begins to bring a file together, maybe only to make way for what is to stand at the path `aside_of`.
+    /// Begins to bring a file together, maybe only beside the place where it is to stand in the end.
     pub(in crate::engine::root) fn fetch(
         &mut self,
         shared: &mut Shared,
@@ -221,7 +221,7 @@ impl Root {
         name: &Name,
         conflict_of: Option<Name>,
         shown: Shown,
-        aside_of: Option<String>,
+        is_aside: bool,
     ) {
         let Content::File { hash: content, size } = shown.content else { return };
         let full = path::join(directory, name);
@@ -252,7 +252,7 @@ impl Root {
             at_host: 0,
             in_flight_bytes: 0,
             manifest: Vec::new(),
-            aside_of,
+            is_aside,
         };
         self.fetches.by_path.insert(full, stage);
         self.fetches.by_content.insert(content, stage);

@@ -93,7 +93,8 @@ impl Root {
             wish: Some(job.shown),
             put,
             manifest: job.manifest,
-            aside_of: job.aside_of,
+            is_aside: job.is_aside,
+            also_busy: None,
         };
         self.begin_change(full, change);
     }
