@@ -17,7 +17,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 #[doc(hidden)]
-pub use self::keys::intended_paths;
+pub use self::keys::intended_path;
 use self::limits::DEVICE_NAME_BYTES_MAX;
 use self::peers::{EarlyLink, Peer};
 use self::random::Random;
