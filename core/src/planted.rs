@@ -163,9 +163,9 @@ faults! {
 
     // One root: from view to disk.
 
-    /// `Root::prepare_commit` does not save the intents.
+    /// `Root::intend` does not save the intents.
     IntentsNotSaved = "intents-not-saved",
-    /// `Root::restore_intents` does not take the intents of before a crash into account.
+    /// `Root::restore_intent` does not take the intents of before a crash into account.
     IntentsIgnored = "intents-ignored",
     /// `Root::commit` removes the intents before the changes are made.
     IntentsRemovedEarly = "intents-removed-early",

@@ -22,7 +22,7 @@ use alloc::vec::Vec;
 use self::deliveries::Deliveries;
 use self::folder::Folder;
 #[doc(hidden)]
-pub use self::keys::intended_paths;
+pub use self::keys::intended_path;
 use self::limits::{DEVICE_NAME_BYTES_MAX, GAPS_SHOWN_MAX};
 use self::peers::{EarlyLink, Peer};
 use self::random::Random;

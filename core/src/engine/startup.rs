@@ -49,8 +49,8 @@ impl Engine {
                 Some(root) => root.restore_base(&path, &value),
                 None => Some(()),
             },
-            keys::Key::Intents => match keys::intents_root(&key).and_then(|root| self.root_of(root)) {
-                Some(root) => root.restore_intents(key, &value),
+            keys::Key::Intent(root, path) => match self.root_of(root) {
+                Some(root) => root.restore_intent(&path, &value),
                 None => Some(()),
             },
             keys::Key::Deliveries => self.deliveries.restore(&value),

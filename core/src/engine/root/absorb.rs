@@ -29,7 +29,7 @@ impl Root {
         if found.as_ref().is_some_and(|found| found.content == Content::Directory)
             && self.stays_retained(directory, name)
         {
-            self.resolve_doubt(shared, &full);
+            self.resolve(shared, directory, name);
             let entry = self.base.entry(directory, name).cloned().unwrap_or_default();
             return self.base.set(directory, name, BaseEntry { stat, intent: None, ..entry });
         }
@@ -45,7 +45,7 @@ impl Root {
         if self.waits_for_another(shared, &full, found.as_ref()) {
             return;
         }
-        self.resolve_doubt(shared, &full);
+        self.resolve(shared, directory, name);
         let entry = self.base.entry(directory, name);
         let view = self.claim_view(directory, name);
         let meaning = meaning(&self.merged, entry, &view, name, found.as_ref(), shared.log.own(), shared.now.unix);
@@ -135,9 +135,7 @@ impl Root {
             let shows =
                 entry.standing.as_ref().is_some_and(|old| old.dots.iter().any(|dot| standing.dots.contains(dot)));
             if shows && entry.intent.is_none() {
-                let gone = Intent { standing: None, conflict_of: None };
-                self.base.set_intent(directory, &name, Some(gone.clone()));
-                self.save_doubt(shared, &other, gone);
+                self.intend(shared, directory, &name, Intent { standing: None, conflict_of: None });
                 self.look(other);
             }
         }

@@ -41,7 +41,8 @@ impl Root {
         let (directory, name) = (&change.directory, &change.name);
         let entry = self.base.entry(directory, name);
         let full = path::join(directory, name);
-        !self.is_needed(directory, name) && !self.holds_the_last(&full, entry, change.wish.as_ref())
+        let is_certain = entry.is_none_or(|entry| entry.intent.is_none());
+        is_certain && !self.is_needed(directory, name) && !self.holds_the_last(&full, entry, change.wish.as_ref())
     }
 
     /// It brings a version that another change waits for, as where two files change places: each waits for the other.

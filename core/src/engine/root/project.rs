@@ -229,8 +229,7 @@ impl Root {
         if too_long || is_reserved(&full) {
             return;
         }
-        // A path that is busy or failed is marked again when it is free.
-        let must_wait = self.busy.contains(&full) || self.is_blocked(&full);
+        let must_wait = self.must_wait(&full);
         let is_put_off = step == Step::PutFile && (must_wait || is_in_the_way || hides_a_write);
         self.note_awaited(&full, conflict_of.as_ref().unwrap_or(name), wish.as_ref().filter(|_| is_put_off));
         if must_wait || matches!(step, Step::PutFile | Step::PutLink) && is_in_the_way {

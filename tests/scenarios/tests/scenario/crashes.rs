@@ -2,7 +2,7 @@
 
 use syncline_core::api::{Command, CommitItem, Work};
 use syncline_scenarios::model::copy_name;
-use syncline_sim::{Crash, Disk, Faults, Order, ROOT, SiteId, Traits, Tree, World, directory, symlink, tree};
+use syncline_sim::{Crash, Disk, Fault, Faults, Order, ROOT, SiteId, Traits, Tree, World, directory, symlink, tree};
 
 #[test]
 fn bits_that_a_crash_left_unset_are_nobodys_wish() {
@@ -136,6 +136,55 @@ fn t32_a_crash_between_a_write_and_its_save_is_no_conflict_on_either_side() {
     world.settle();
     world.meet(a, b);
     world.assert_all(&tree([("a.md", "newer"), ("c.md", "newer")]));
+}
+
+#[test]
+fn t32_what_a_crash_left_in_doubt_is_not_changed_before_it_was_looked_at() {
+    // What cannot be read when the next engine looks through the folder.
+    for unreadable in ["", "d", "d/a.md"] {
+        let (mut world, a, b) = World::pair(1, tree([("d/a.md", "old")]), Tree::default());
+        world.pass(1_000);
+        world[b].hold(|_| false);
+        world[a].disk().write("d/a.md", "new");
+        world.command(a, Command::Rescan { root: ROOT });
+        let commits = world[b].counts().commits;
+        assert!(world.run_until(|world| world[b].counts().commits > commits), "nothing was written");
+        world.crash(b);
+        world[a].disk().remove("d/a.md");
+        world.rescan(a);
+        world.pass(1_000);
+        world[b].disk().fault(unreadable, Some(Fault::Device));
+        world.start(b);
+        world.link(a, b);
+        world.pass(100);
+        world[b].disk().fault(unreadable, None);
+        world.pass(100_000);
+        world.assert_all(&Tree::default().with("d", directory()));
+    }
+}
+
+#[test]
+fn t32_what_a_crash_left_in_doubt_stays_so_until_it_was_looked_at() {
+    let (mut world, a, b) = World::pair(1, tree([("d/a.md", "old")]), Tree::default());
+    world.pass(1_000);
+    world[b].hold(|_| false);
+    world[a].disk().write("d/a.md", "new");
+    world.command(a, Command::Rescan { root: ROOT });
+    let commits = world[b].counts().commits;
+    assert!(world.run_until(|world| world[b].counts().commits > commits), "nothing was written");
+    world.crash(b);
+    // An engine that ends before it could look leaves it in doubt to the next one.
+    world[b].disk().fault("d", Some(Fault::Device));
+    world.start(b);
+    world.pass(10_000);
+    world.crash(b);
+    world[b].disk().fault("d", None);
+    world[a].disk().write("d/a.md", "newer");
+    world.rescan(a);
+    world.start(b);
+    world.link(a, b);
+    world.pass(100_000);
+    world.assert_all(&tree([("d/a.md", "newer")]));
 }
 
 #[test]

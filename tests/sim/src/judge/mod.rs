@@ -18,7 +18,7 @@ use std::{cell::RefCell, fmt, rc::Rc};
 use serde::{Deserialize, Serialize};
 use syncline_core::{
     api::{CommitItem, CommitResult, HashResult, LinkId, Now, Outcome, Put, ReplicaId, Work},
-    engine::intended_paths,
+    engine::intended_path,
     log::Heads,
 };
 
@@ -187,8 +187,9 @@ impl Judge {
             }
             let Work::Save { writes } = work else { return Ok(()) };
             state.versions.doubts.saving(site);
-            let journals = writes.iter().filter_map(|write| intended_paths(&write.key, write.value.as_ref()?));
-            journals.flatten().for_each(|path| state.versions.asked(site, &path));
+            let saved = writes.iter().filter(|write| write.value.is_some());
+            let intended = saved.filter_map(|write| intended_path(&write.key));
+            intended.for_each(|path| state.versions.asked(site, &path));
             let messages = state.ledger.writes(own, writes)?;
             for (path, content) in messages.iter().flat_map(|message| state.ledger.versions_of(message)) {
                 state.versions.loads.telling(site, now, &path, &content);
