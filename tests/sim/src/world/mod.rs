@@ -27,7 +27,7 @@ use syncline_core::api::{
     Command, Config, Event, GroupConfig, GroupId, Hint, LinkId, Membership, RootConfig, RootId, TaskId,
 };
 
-pub(crate) use self::belongings::Loaded;
+pub(crate) use self::{belongings::Loaded, folder::info, site::payload};
 use self::pipe::Pipe;
 pub use self::{
     clock::{Asleep, Clock},
