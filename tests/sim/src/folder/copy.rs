@@ -41,9 +41,17 @@ pub struct FolderCopy {
     /// The service does not reach it.
     pub is_offline: bool,
     /// What stood there before it turned up empty or as another session's.
-    shelf: Option<BTreeMap<String, FolderFile>>,
+    shelf: Option<Shelf>,
     fetched: Vec<String>,
     /// Files that the host created since the service last looked.
+    created: Vec<String>,
+    removed: Vec<String>,
+}
+
+/// A folder in whose place another one stands, and what its service did not see yet.
+#[derive(Debug, Clone)]
+struct Shelf {
+    files: BTreeMap<String, FolderFile>,
     created: Vec<String>,
     removed: Vec<String>,
 }
@@ -56,7 +64,7 @@ impl FolderCopy {
 
     /// What stands at a path, or will when the folder is itself again.
     pub fn at_all(&self, path: &str) -> Option<&FolderFile> {
-        self.shelf.as_ref().unwrap_or(&self.files).get(path)
+        self.shelf.as_ref().map_or(&self.files, |shelf| &shelf.files).get(path)
     }
 
     /// All files.
@@ -100,14 +108,17 @@ impl FolderCopy {
 
     /// It turns up empty; what stood there is not gone.
     pub fn shelve(&mut self) {
-        let files = std::mem::take(&mut self.files);
-        self.shelf.get_or_insert(files);
+        if self.shelf.is_none() {
+            let (created, removed) = self.take_changes();
+            self.shelf = Some(Shelf { files: std::mem::take(&mut self.files), created, removed });
+        }
     }
 
     /// What was put away stands there again, and nothing else.
     pub fn unshelve(&mut self) {
-        if let Some(files) = self.shelf.take() {
-            self.files = files;
+        if let Some(Shelf { files, created, removed }) = self.shelf.take() {
+            self.restore(files);
+            (self.created, self.removed) = (created, removed);
         }
     }
 

@@ -281,9 +281,9 @@ impl Judge {
 
     /// Files of the message folder that nobody has any more, nor will again, never were.
     pub(crate) fn forget_created(&self, is_left: impl Fn(&str) -> bool) {
-        let posts = &mut self.state.borrow_mut().posts;
-        let gone: Vec<String> = posts.paths().filter(|path| !is_left(path)).map(String::from).collect();
-        gone.iter().for_each(|path| posts.forget(path));
+        let paths: Vec<String> = self.state.borrow().posts.paths().map(String::from).collect();
+        let gone: Vec<String> = paths.into_iter().filter(|path| !is_left(path)).collect();
+        gone.iter().for_each(|path| self.state.borrow_mut().posts.forget(path));
     }
 
     /// A device lost what it knew of others and what it had told them.

@@ -21,7 +21,7 @@ const RELIST_MS: u64 = 3_900_000;
 const SILENCE_MS: u64 = 3_600_000;
 
 /// The most often that a file is read in that time which is no message.
-const READS_MAX: u64 = 16;
+const READS_MAX: u64 = 24;
 
 impl Scene {
     /// The troubles end, and the world comes to rest.

@@ -104,7 +104,7 @@ impl Scene {
                 scene.apart.insert(number);
                 scene.all_known = false;
             } else {
-                scene.service.meet(copy);
+                scene.service.meet(number, copy);
             }
             scene.coverage.count(format!("member {indexing:?}"));
             scene.coverage.count(format!("member {order:?}"));
@@ -212,7 +212,7 @@ impl Scene {
             let copy = &mut self.world[self.sites[device]].host().folder;
             copy.is_offline = false;
             if copy.is_there && !copy.is_shelved() {
-                self.service.meet(copy);
+                self.service.meet(device, copy);
             }
         }
     }

@@ -130,13 +130,13 @@ impl Scene {
         let own = self.world[site].incarnations().clone();
         let paths: Vec<String> = self.world[site].message_folder().files().map(|(path, _)| path.to_owned()).collect();
         for path in paths {
-            let Some((author, _)) = parse_message_path(&path).filter(|(author, _)| own.contains(author)) else {
+            if parse_message_path(&path).is_none_or(|(author, _)| !own.contains(&author)) {
                 continue;
-            };
+            }
             let copy = &mut self.world[site].host().folder;
             let Some(mut file) = copy.take(&path) else { continue };
             file.is_local = true;
-            if let Some(bytes) = self.service.cloud().get(&path).filter(|_| own.contains(&author)) {
+            if let Some(bytes) = self.service.cloud().get(&path) {
                 file.bytes.clone_from(bytes);
             }
             if self.judge.was_created(&path, &file.bytes) {
@@ -145,10 +145,26 @@ impl Scene {
         }
     }
 
+    /// What was put under names of messages that a device will write is taken away: an engine that writes its messages into
+    /// another folder, which took this one's place a moment ago, would take them for written here.
+    pub(super) fn free_names(&mut self, site: SiteId) {
+        let own = self.world[site].incarnations();
+        let is_own = |path: &str| parse_message_path(path).is_some_and(|(author, _)| own.contains(&author));
+        let is_junk = |(path, file): &(&str, &FolderFile)| is_own(path) && !self.judge.was_created(path, &file.bytes);
+        let junk = self.world[site].message_folder().files().filter(is_junk);
+        let junk: Vec<String> = junk.map(|(path, _)| path.to_owned()).collect();
+        for path in junk.iter().filter(|path| !self.service.cloud().contains_key(*path)) {
+            self.world[site].host().folder.take(path);
+        }
+    }
+
     /// All that others may have of what the device wrote under its id stands in its own directory or in its store.
     fn shows_all(&self, site: SiteId) -> bool {
         let Some(own) = self.stored_id(site) else { return true };
-        let known = self.highest(own, |place| self.is_known(place));
+        let others = self.sites.iter().filter(|other| **other != site && self.world[**other].is_running());
+        let held = others.flat_map(|other| self.world[*other].status().members);
+        let held = held.filter(|member| member.replica == own).map(|member| member.counter).max();
+        let known = self.highest(own, |place| self.is_known(place)).max(held.unwrap_or_default());
         known <= self.highest(own, |place| self.stands_on(site, place) || self.is_saved_on(site, place))
     }
 

@@ -60,12 +60,12 @@ impl Service {
         self.cloud.entry(path).or_insert(bytes);
     }
 
-    /// Reaches a copy for the first time: what stands there under a name that is taken is taken for a conflict.
-    pub fn meet(&mut self, copy: &FolderCopy) {
-        for (path, file) in copy.files() {
+    /// Reaches a device's copy for the first time: what stands there under a name that is taken is taken for a conflict.
+    pub fn meet(&mut self, device: usize, copy: &FolderCopy) {
+        for (path, file) in copy.files().filter(|(path, _)| path.contains('/') || *path == "info") {
             match self.cloud.get(path) {
                 Some(known) if *known != file.bytes => {
-                    self.put(format!("{path} (conflicted copy)"), file.bytes.clone());
+                    self.put(format!("{path} (conflicted copy of device {device})"), file.bytes.clone());
                 }
                 _ => self.put(path.to_owned(), file.bytes.clone()),
             }

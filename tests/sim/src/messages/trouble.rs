@@ -330,6 +330,9 @@ impl Trouble {
 
     fn strike_copy(&self, scene: &mut Scene, device: usize) -> Option<String> {
         let (site, is_apart) = (scene.sites[device], scene.is_apart(device));
+        if matches!(self.kind, TroubleKind::Emptied | TroubleKind::OtherSession) {
+            scene.free_names(site);
+        }
         let copy = &mut scene.world[site].host().folder;
         let is_itself = copy.is_there && !copy.is_shelved();
         match self.kind {
@@ -380,12 +383,15 @@ impl Trouble {
             let share = [2, 4, 20][chance.pick(3)];
             all.iter().filter(fits).filter(|_| chance.u8(..share) == 0).cloned().collect()
         };
-        let host = scene.world[site].host();
+        let (host, cloud) = (scene.world[site].host(), scene.service.cloud());
         match self.kind {
+            TroubleKind::EvictInfo if !cloud.contains_key("info") => None,
             TroubleKind::Evict | TroubleKind::TakeBack | TroubleKind::Tear => {
                 let evicts = self.kind == TroubleKind::Evict;
                 let takes = self.kind == TroubleKind::TakeBack;
-                let chosen = some(&mut chance, &|path| evicts || takes || !is_own(path));
+                // A service keeps elsewhere only what it has.
+                let is_kept = |path: &str| cloud.contains_key(path);
+                let chosen = some(&mut chance, &|path| if evicts { is_kept(path) } else { takes || !is_own(path) });
                 for path in &chosen {
                     let length = host.folder.at(path).map_or(0, |file| file.bytes.len());
                     match () {
