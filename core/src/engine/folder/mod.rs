@@ -33,7 +33,10 @@ pub enum FolderPurpose {
     /// A page of the session's directory.
     Session,
     /// The files that may be its `info`.
-    Infos,
+    Infos {
+        /// Their names.
+        paths: Vec<String>,
+    },
     /// A page of a feed's directory.
     Feed {
         /// Whose.
@@ -106,6 +109,8 @@ pub struct Folder {
     state: FolderState,
     /// Other sessions were begun in it, too.
     has_other_sessions: bool,
+    /// What people were told last when it could not be used.
+    halted_for: Option<NoticeCode>,
     /// The directory of the session is due to be looked through, and these feeds'.
     due: bool,
     due_feeds: BTreeSet<ReplicaId>,
@@ -139,6 +144,7 @@ impl Folder {
             key: config.sealed.then(|| FileKey::new(key)),
             state: FolderState::Starting,
             has_other_sessions: false,
+            halted_for: None,
             due: true,
             due_feeds: BTreeSet::new(),
             next: Monotonic::default(),
@@ -226,7 +232,8 @@ impl Folder {
         let retries = self.feeds.values().filter_map(|feed| feed.index.deadline());
         let retries = retries.filter(|_| self.state == FolderState::Following && self.reads == 0);
         let look = Some(look).filter(|_| self.look.is_idle());
-        retries.chain(self.own.deadline()).chain(self.blobs.deadline()).chain(look).min()
+        let writing = self.own.deadline().filter(|_| self.state == FolderState::Following && self.look.was_whole());
+        retries.chain(writing).chain(self.blobs.deadline()).chain(look).min()
     }
 
     fn is_indexed(&self, log: &Log) -> bool {
@@ -246,10 +253,14 @@ impl Folder {
         shared.perform(Purpose::Folder { folder: self.index, purpose }, work)
     }
 
-    /// Nothing is written any more until it is this group's folder again.
+    /// Nothing is written any more until it is this group's folder again. People are told when that begins, and when it has
+    /// another cause than before: some call for an act of theirs.
     fn halt(&mut self, shared: &mut Shared, code: NoticeCode, message: impl Into<String>) {
-        if self.state != FolderState::Halted {
-            self.state = FolderState::Halted;
+        self.state = FolderState::Halted;
+        // When it is there again it may be another one than before.
+        self.feeds.values_mut().for_each(|feed| feed.listed = None);
+        if self.halted_for != Some(code) {
+            self.halted_for = Some(code);
             shared.notify(code, message);
         }
     }
@@ -285,7 +296,7 @@ impl Engine {
         let Some(folder) = self.folders.get_mut(index) else { return };
         match purpose {
             FolderPurpose::Session => folder.session_listed(&mut self.shared, outcome),
-            FolderPurpose::Infos => folder.infos_read(&mut self.shared, outcome),
+            FolderPurpose::Infos { paths } => folder.infos_read(&mut self.shared, &paths, outcome),
             FolderPurpose::Feed { author } => folder.feed_listed(&mut self.shared, author, outcome),
             FolderPurpose::Probe { author, counters } => folder.probed(&mut self.shared, author, &counters, outcome),
             FolderPurpose::Own { author } => folder.own_loaded(&mut self.shared, author, outcome),

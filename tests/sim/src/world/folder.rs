@@ -1,7 +1,8 @@
 //! Groups that speak through a message folder.
 
 use syncline_core::api::{
-    Command, DeliveryConfig, DeliveryOrder, Event, FolderConfig, FolderId, FolderIndexing, Membership, RootConfig,
+    Command, DeliveryConfig, DeliveryOrder, Event, FolderConfig, FolderId, FolderIndexing, GroupId, Membership,
+    RootConfig,
 };
 use syncline_core::folder::Info;
 
@@ -12,6 +13,13 @@ use crate::folder::{FolderCopy, FolderFile, Trouble};
 pub const FOLDER: FolderId = FolderId(1);
 /// How often a folder is looked through where nothing is heard of changes.
 const POLL_MS: u32 = 60_000;
+/// The key of sealed sessions.
+const KEY: [u8; 32] = [5; 32];
+
+/// What `info` says of a session.
+pub(crate) fn info(session: GroupId, sealed: bool) -> Info {
+    if sealed { Info::sealed(session, &KEY) } else { Info::open(session) }
+}
 
 impl World {
     /// So many devices that speak through an open message folder and have no root; all start.
@@ -29,14 +37,12 @@ impl World {
     /// Adds a device that speaks through the message folder; its engine is not started.
     pub fn add_to_folder(&mut self, sealed: bool, indexing: FolderIndexing) -> SiteId {
         let site = self.add(Membership::Founder);
-        let key = [5; 32];
-        let info = if sealed { Info::sealed(GROUP, &key) } else { Info::open(GROUP) };
+        self.open_folder(site, GROUP, sealed);
         let config = self[site].config();
-        config.group = info.group(Some(&key)).expect("the key is the session's");
-        config.roots = Vec::new();
         config.folders = vec![FolderConfig { id: FOLDER, sealed, indexing, poll_ms: POLL_MS }];
         config.delivery = Some(DeliveryConfig { order: DeliveryOrder::Arrival, delivered: 0 });
-        self[site].host().folder.put("info", FolderFile::new(info.to_json()));
+        let info = info(GROUP, sealed).to_json();
+        self[site].host().folder.put("info", FolderFile::new(info));
         site
     }
 
@@ -47,6 +53,13 @@ impl World {
         config.roots = vec![RootConfig { id: ROOT, membership: Membership::Joiner, allow_deletions: false }];
         config.delivery = None;
         site
+    }
+
+    /// The next engine of a device takes part in this session of the message folder.
+    pub(crate) fn open_folder(&mut self, site: SiteId, session: GroupId, sealed: bool) {
+        let config = self[site].config();
+        config.group = info(session, sealed).group(Some(&KEY)).expect("the key is the session's");
+        config.roots = Vec::new();
     }
 
     /// Someone posts a text.

@@ -17,6 +17,13 @@ const ACTIONS_MAX: usize = 1_024;
 const ACTION_BYTES_MAX: usize = 32 << 20;
 
 impl Site {
+    /// The files that stand where work puts other things.
+    pub(super) fn about_to_change(&mut self, work: &Work) -> Vec<Option<Vec<u8>>> {
+        self.check_removal(work);
+        let Work::Commit { items, .. } = work else { return Vec::new() };
+        items.iter().map(|item| self.host.disk.read(&item.path).map(<[u8]>::to_vec)).collect()
+    }
+
     /// Each path holds the old bytes or the new, whole.
     pub(super) fn check_committed(&self, work: &Work, outcome: &Outcome) {
         let (Work::Commit { items, .. }, Outcome::Committed { results }) = (work, outcome) else { return };
