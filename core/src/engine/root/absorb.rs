@@ -166,6 +166,8 @@ impl Root {
             return true;
         }
         match self.base.entry(parent, &name) {
+            // It is being taken away, which fails or takes along what was found in it.
+            Some(entry) if entry.retained && self.busy.contains(directory) => return false,
             Some(entry) if entry.retained => {
                 let entry = BaseEntry { retained: false, ..entry.clone() };
                 self.base.set(parent, &name, entry);
