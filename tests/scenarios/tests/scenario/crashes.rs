@@ -188,6 +188,40 @@ fn t32_what_a_crash_left_in_doubt_stays_so_until_it_was_looked_at() {
 }
 
 #[test]
+fn t32_a_copy_moved_back_over_what_a_crash_left_in_its_place_lives_on() {
+    // Also where its place cannot be read for a moment.
+    for unreadable in [None, Some("c.md")] {
+        let (mut world, a, b) = World::pair(1, Tree::default(), Tree::default());
+        world.unlink(a, b);
+        world.settle();
+        world[a].disk().write("c.md", "one");
+        world.rescan(a);
+        world.pass(1_000);
+        world[b].disk().write("c.md", "two");
+        world.rescan(b);
+        world.pass(1_000);
+        world[a].hold(|_| false);
+        world.link(a, b);
+        assert!(world.run_until(|world| world[a].tree().at("c.md") == Some(&"two".into())), "nothing was written");
+        world.crash(a);
+        let copy = copy_name("c.md", "one");
+        world[a].disk().rename(&copy, "c.md");
+        if let Some(path) = unreadable {
+            world[a].disk().fault(path, Some(Fault::Device));
+        }
+        world.start(a);
+        world.link(a, b);
+        world.pass(5_000);
+        if let Some(path) = unreadable {
+            world[a].disk().fault(path, None);
+        }
+        world.pass(700_000);
+        world.assert_equal();
+        assert!(world[a].tree().contents().contains(&b"one".as_slice()), "{:?}", world[a].tree());
+    }
+}
+
+#[test]
 fn both_devices_may_crash_again_and_again() {
     for seed in 0..30 {
         let (mut world, a, b, expected) = busy(seed, Order::Drawn);
