@@ -7,7 +7,7 @@ use syncline_core::{
         Event, Failure, FolderEntryKind, FolderProbeResult, FolderResult, GroupId, Outcome, ReadResult, ReplicaId,
         Work, listing,
     },
-    folder::{Info, is_info, message_path, parse_message_path},
+    folder::{Info, blob_path, is_info, message_path, parse_blob_path, parse_message_path},
     log::{Message, parse_message_key},
 };
 
@@ -18,7 +18,10 @@ use crate::{Invariant, folder::FolderCopy};
 const READ_ITEMS_MAX: usize = 64;
 const CREATE_ITEMS_MAX: usize = 64;
 const CREATE_BYTES_MAX: usize = (2 << 20) + (1 << 20) + 64 * 40;
-const PROBE_ITEMS_MAX: usize = 256 + 64;
+/// Contents of files, of which one more than the bytes may go at once.
+const BLOB_ITEMS_MAX: usize = 128;
+const BLOB_BYTES_MAX: usize = (4 << 20) + (4 << 20) + 128 * 40;
+const PROBE_ITEMS_MAX: usize = 1_024;
 const READS_MAX: usize = 2;
 const DELIVER_ITEMS_MAX: usize = 256;
 const DELIVER_BYTES_MAX: usize = 2 << 20;
@@ -131,7 +134,12 @@ impl Site {
             }
             Work::FolderCreate { files, .. } => {
                 let bytes: usize = files.iter().map(|file| file.bytes.len()).sum();
-                let is_small = files.len() <= CREATE_ITEMS_MAX && bytes <= CREATE_BYTES_MAX;
+                let are_blobs = files.iter().all(|file| parse_blob_path(&file.path).is_some());
+                let (items_max, bytes_max) = match are_blobs {
+                    true => (BLOB_ITEMS_MAX, BLOB_BYTES_MAX),
+                    false => (CREATE_ITEMS_MAX, CREATE_BYTES_MAX),
+                };
+                let is_small = files.len() <= items_max && bytes <= bytes_max;
                 self.must(Invariant::Bounds, is_small, || format!("creates {} files of {bytes} bytes", files.len()));
                 self.must(Invariant::Containment, !self.folder.knows_foreign, || {
                     "writes into a folder of which it knows that it is not its session's".into()
@@ -148,9 +156,11 @@ impl Site {
                 let under_way = self.pending.iter().map(|pending| &pending.work);
                 let reads = under_way.filter(|work| matches!(work, Work::FolderRead { .. })).count();
                 // One more compares an own file, and one reads the `info`s.
-                let is_bounded = paths.len() <= READ_ITEMS_MAX && reads < READS_MAX + 2;
+                // As many again read contents of files.
+                let is_bounded = paths.len() <= READ_ITEMS_MAX && reads < 2 * READS_MAX + 2;
                 self.must(Invariant::Bounds, is_bounded, || format!("reads {} files, {reads} times", paths.len()));
-                let is_told = |path: &&String| is_info(path) || self.folder.named.contains(*path);
+                let is_blob = |path: &str| parse_blob_path(path).is_some();
+                let is_told = |path: &&String| is_info(path) || is_blob(path) || self.folder.named.contains(*path);
                 let untold = paths.iter().find(|path| !is_told(path));
                 self.must(Invariant::Containment, untold.is_none(), || format!("reads {untold:?}, which nobody named"));
                 for path in paths {
@@ -193,6 +203,10 @@ impl Site {
     }
 
     fn check_created(&self, path: &str) {
+        if let Some(hash) = parse_blob_path(path) {
+            let is_own = self.folder.own.iter().any(|own| blob_path(*own, &hash) == path);
+            return self.must(Invariant::Containment, is_own, || format!("creates the blob `{path}` of another"));
+        }
         let place = parse_message_path(path).filter(|(author, counter)| message_path(*author, *counter) == path);
         let is_own = place.is_some_and(|(author, _)| self.is_own(author));
         self.must(Invariant::Containment, is_own, || format!("creates `{path}`, which is not in its own directory"));
