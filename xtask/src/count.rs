@@ -59,6 +59,14 @@ pub fn surefire(output: &str) -> Count {
     Count { passed: all.saturating_sub(failed).saturating_sub(skipped), failed }
 }
 
+/// Of Python's `unittest`.
+pub fn unittest(output: &str) -> Count {
+    let all = sum(output, r"(?m)^Ran (\d+) tests? in ");
+    let failed = sum(output, r"(?m)^FAILED \(.*?failures=(\d+)") + sum(output, r"(?m)^FAILED \(.*?errors=(\d+)");
+    let skipped = sum(output, r"(?m)^(?:OK|FAILED) \(.*?skipped=(\d+)");
+    Count { passed: all.saturating_sub(failed).saturating_sub(skipped), failed }
+}
+
 /// Adds up a pattern's first group over all places; an empty group counts one.
 fn sum(output: &str, pattern: &str) -> u64 {
     // The patterns are constants of this file, each held by a test below.
@@ -101,8 +109,15 @@ mod tests {
     }
 
     #[test]
+    fn unittest_counts_failures_and_errors_and_no_skipped_ones() {
+        assert_eq!(unittest("Ran 59 tests in 34.741s\n\nOK\n"), Count { passed: 59, failed: 0 });
+        let failed = "Ran 9 tests in 1.000s\n\nFAILED (failures=2, errors=1, skipped=3)\n";
+        assert_eq!(unittest(failed), Count { passed: 3, failed: 3 });
+    }
+
+    #[test]
     fn output_without_tests_counts_none() {
-        for count in [cargo, node, swift, surefire] {
+        for count in [cargo, node, swift, surefire, unittest] {
             assert_eq!(count("nothing to see"), Count::default());
         }
     }

@@ -1,10 +1,12 @@
-//! The workspace's own commands: `cargo xtask test`, `sim`, `fuzz`, `tidy`, `wasm`, `js`, `swift`, `kotlin`, `bench`.
+//! The workspace's own commands: `cargo xtask test`, `sim`, `fuzz`, `tidy`, `wasm`, `js`, `swift`, `kotlin`, `interop`,
+//! `bench`.
 //!
 //! Each toolchain is taken in the ordinary way first and by a fallback second; one that cannot be had is a failure.
 
 mod bench;
 mod count;
 mod fuzz;
+mod interop;
 mod js;
 mod kotlin;
 mod report;
@@ -66,6 +68,8 @@ enum Command {
     },
     /// Generates the Kotlin bindings and runs the Kotlin tests.
     Kotlin,
+    /// Exchanges messages between the command and an independent program in Python.
+    Interop,
     /// Measures speed against peers.
     Bench {
         /// Which rows; all if none is named.
@@ -97,6 +101,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Js => test::test(&[test::Language::Js])?,
         Command::Swift { debian } => test::swift(debian)?,
         Command::Kotlin => test::test(&[test::Language::Kotlin])?,
+        Command::Interop => test::interop()?,
         Command::Bench { rows, json } => bench::bench(&rows, json)?,
         Command::Fuzz(options) => fuzz::fuzz(&options)?,
     }

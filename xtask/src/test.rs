@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::report::Report;
-use crate::{js, kotlin, rust, sim, swift, tidy, traces, wasm};
+use crate::{interop, js, kotlin, rust, sim, swift, tidy, traces, wasm};
 
 /// A language that has tests of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -60,14 +60,30 @@ pub fn swift(debian: bool) -> Result<()> {
     report.finish()
 }
 
+/// Tests the command against the independent program in Python.
+///
+/// # Errors
+/// As [`test`].
+pub fn interop() -> Result<()> {
+    let mut report = Report::default();
+    test_interop(&mut report);
+    report.finish()
+}
+
 fn test_rust(report: &mut Report) {
     for (name, check) in rust::CHECKS {
         report.phase(name, check);
     }
     let count = report.phase("rust: test", rust::test);
     report.count(Language::Rust, count);
+    test_interop(report);
     report.phase("rust: simulator", sim::test);
     report.phase("rust: tidy", tidy::tidy);
+}
+
+fn test_interop(report: &mut Report) {
+    let count = report.phase("rust: an independent program", interop::test);
+    report.count("python", count);
 }
 
 fn test_js(report: &mut Report) {

@@ -64,6 +64,7 @@ impl Member {
                 messages.into_iter().for_each(|message| to.send(message).unwrap());
                 reply.send(Outcome::Delivered);
             })),
+            published: None,
             vault: Vault::new(Store::in_memory(&facts).unwrap()).unwrap(),
             pool: Arc::clone(pool),
             board: Arc::new(Board::default()),
