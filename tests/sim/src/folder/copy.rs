@@ -135,6 +135,11 @@ impl FolderCopy {
         self.fetched.clear();
     }
 
+    /// The service sees a file that it does not have as one that the host created.
+    pub(crate) fn note_created(&mut self, path: &str) {
+        self.created.push(path.into());
+    }
+
     /// A loss of power took a file away that had just been created, or a part of it.
     pub(crate) fn lose(&mut self, path: &str, length: Option<usize>) {
         match (self.files.get_mut(path), length) {
@@ -196,14 +201,23 @@ impl FolderCopy {
         Outcome::FolderListed { names, next: (next < entries.len()).then_some(next as u64) }
     }
 
+    /// The names in a directory: what lies below another one is stepped over.
     fn entries(&self, directory: &str) -> BTreeMap<String, FolderEntryKind> {
         let prefix = if directory.is_empty() { String::new() } else { format!("{directory}/") };
-        let below = self.files.iter().filter_map(|(path, file)| Some((path.strip_prefix(&prefix)?, file)));
-        let entries = below.map(|(path, file)| match path.split_once('/') {
-            Some((name, _)) => (name.to_string(), FolderEntryKind::Directory),
-            None => (path.to_string(), kind(file)),
-        });
-        entries.collect()
+        let mut entries = BTreeMap::new();
+        let mut next = prefix.clone();
+        while let Some((path, file)) = self.files.range(next.clone()..).next() {
+            let Some(name) = path.strip_prefix(&prefix) else { break };
+            if let Some((name, _)) = name.split_once('/') {
+                entries.insert(name.to_string(), FolderEntryKind::Directory);
+                // Behind all that begins with its name and a slash.
+                next = format!("{prefix}{name}0");
+            } else {
+                entries.insert(name.to_string(), kind(file));
+                next = format!("{path}\0");
+            }
+        }
+        entries
     }
 
     fn count(&self, directory: &str) -> u64 {

@@ -10,7 +10,7 @@ use crate::{
 const DEVICES: [(u8, usize); 5] = [(2, 6), (3, 6), (4, 4), (5, 2), (6, 2)];
 
 /// The posts that stories may have at most, whatever their kinds: a group costs by the square of what it says.
-const POSTS_MAX: u32 = 400;
+const POSTS_MAX: u32 = 250;
 
 /// A story of so many acts: what applications do comes from `workload`, everything else from `schedule`.
 pub fn draw_from(swarm: Swarm, workload: u64, schedule: u64, acts: u16) -> Story {

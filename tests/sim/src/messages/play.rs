@@ -46,6 +46,7 @@ pub(super) struct Scene {
     pub world: World,
     pub judge: Judge,
     pub sites: Vec<SiteId>,
+    pub seed: u64,
     pub sealed: bool,
     pub links: Vec<(u8, u8)>,
     /// Who lost each other and did not find each other again.
@@ -73,6 +74,7 @@ impl Scene {
             world,
             judge,
             sites: Vec::new(),
+            seed: story.seed,
             sealed: story.sealed,
             links: Vec::new(),
             parted: BTreeSet::new(),

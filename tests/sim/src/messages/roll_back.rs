@@ -53,6 +53,7 @@ impl Scene {
             return None;
         }
         copy.restore(image.files);
+        self.note_restored(self.sites[device]);
         self.reckon();
         Some("the folder is put back to what it was".into())
     }
@@ -61,7 +62,7 @@ impl Scene {
     pub(super) fn roll_back(&mut self, device: usize, amount: u16, with_folder: bool) -> Option<String> {
         let image = self.image(device, amount)?;
         let site = self.sites[device];
-        if self.world[site].is_asleep() {
+        if self.world[site].is_asleep() || Some(&self.sessions[device]) != self.sessions.iter().min() {
             return None;
         }
         self.collect();
@@ -83,6 +84,7 @@ impl Scene {
         }
         self.mend_copy(site);
         self.clear_own_files(site);
+        self.note_restored(site);
         self.reckon();
         let what = if with_folder { "store and folder are" } else { "the store is" };
         let and = if with_application { " with the application" } else { "" };
@@ -118,6 +120,14 @@ impl Scene {
         self.reckon();
         self.start(site);
         Some(if with_application { "all is forgotten" } else { "all but what the application has is forgotten" }.into())
+    }
+
+    /// What the service does not have of a folder that was put back is new to it.
+    fn note_restored(&mut self, site: SiteId) {
+        let is_whole = |(path, file): &(&str, &FolderFile)| self.judge.was_created(path, &file.bytes);
+        let whole = self.world[site].message_folder().files().filter(is_whole);
+        let whole: Vec<String> = whole.map(|(path, _)| path.to_owned()).collect();
+        whole.iter().for_each(|path| self.world[site].host().folder.note_created(path));
     }
 
     fn image(&self, device: usize, amount: u16) -> Option<Image> {
@@ -203,7 +213,8 @@ impl Scene {
     /// Something was lost: what nobody has any more need not come to anyone.
     pub(super) fn reckon(&mut self) {
         let mut model = std::mem::take(&mut self.model);
-        model.lost(|place| self.is_known(place));
+        // Nobody can read a feed whose first message is lost.
+        model.lost(|place| self.is_known(place) && self.is_known((place.0, 1)));
         self.model = model;
         let is_left = |path: &str| parse_message_path(path).is_some_and(|place| self.is_known(place));
         self.judge.forget_created(is_left);
