@@ -59,7 +59,6 @@ impl Member {
             engine: Engine::new(config, Seed { bytes: random().unwrap().to_vec() }).unwrap(),
             disk: None,
             folder: Some((FOLDER, Arc::clone(shared))),
-            published: None,
             deliver: Some(Box::new(move |messages, reply| {
                 messages.into_iter().for_each(|message| to.send(message).unwrap());
                 reply.send(Outcome::Delivered);
