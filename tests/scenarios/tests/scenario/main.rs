@@ -6,6 +6,7 @@ mod content;
 mod crashes;
 mod deletions;
 mod devices;
+mod doubts;
 mod faults;
 mod folders;
 mod greetings;
