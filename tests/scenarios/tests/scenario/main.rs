@@ -7,6 +7,7 @@ mod crashes;
 mod deletions;
 mod devices;
 mod faults;
+mod folder_stories;
 mod folders;
 mod greetings;
 mod hostile;
