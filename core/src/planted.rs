@@ -71,6 +71,12 @@ faults! {
     FailedDeliveryCounts = "failed-delivery-counts",
     /// `Stability::bound` waits for one member only.
     StableTooEarly = "stable-too-early",
+    /// `Engine::answer_what_was_restored` acknowledges nothing that an engine before left unanswered.
+    AcknowledgementForgotten = "acknowledgement-forgotten",
+    /// `Folder::infos_read` does not ask for an `info` whose bytes are elsewhere.
+    InfoNotFetched = "info-not-fetched",
+    /// `Deliveries::start` gives numbers again that the application has had from a store that is lost.
+    NumbersGivenAgain = "numbers-given-again",
 
     // The log: what is held, of whom, and whether it may be believed.
 

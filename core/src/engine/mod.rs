@@ -55,6 +55,8 @@ pub struct Engine {
     has_begun: bool,
     /// What another member may want to hear of is held and does not stand on this disk or with the application yet.
     holds_unapplied: bool,
+    /// Of each author the highest lamport in the store, of all messages and of those that call for an acknowledgement.
+    restored: BTreeMap<ReplicaId, (u64, u64)>,
     /// The last acknowledgement was written before it did.
     says_less_than_applied: bool,
     peers: BTreeMap<LinkId, Peer>,
@@ -129,6 +131,7 @@ impl Engine {
             unpublished: Vec::new(),
             has_begun: false,
             holds_unapplied: false,
+            restored: BTreeMap::new(),
             says_less_than_applied: false,
             peers: BTreeMap::new(),
             early_links: BTreeMap::new(),
@@ -215,7 +218,7 @@ impl Engine {
         let wanted = self.roots.iter().any(Root::has_wants);
         let asks = self.peers.values().filter(|_| wanted).filter_map(|peer| peer.asks_again(now));
         let folders = self.folders.iter().filter_map(|folder| folder.deadline(now));
-        let rest = folders.chain(self.deliveries.deadline()).chain(self.shared.acknowledge);
+        let rest = folders.chain(self.deliveries.deadline()).chain(self.shared.acknowledge.filter(|_| self.has_begun));
         self.roots.iter().filter_map(Root::deadline).chain(asks).chain(rest).min()
     }
 

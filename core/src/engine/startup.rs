@@ -68,6 +68,7 @@ impl Engine {
             }
             keys::Key::Message => {
                 let message = self.shared.log.restore(&value).ok()?;
+                self.note_restored(&message);
                 self.apply_message(&message);
                 self.deliveries.restore_message(&self.shared, &message);
                 Some(())
@@ -84,6 +85,7 @@ impl Engine {
             self.begin_incarnation();
         }
         self.deliveries.start(&mut self.shared);
+        self.answer_what_was_restored();
         if self.folders.is_empty() {
             self.begin();
         }

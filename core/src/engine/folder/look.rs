@@ -123,7 +123,7 @@ impl Folder {
         let elsewhere = paths.iter().zip(&results).filter(|(_, result)| is_elsewhere(result));
         let elsewhere: Vec<String> = elsewhere.map(|(path, _)| path.clone()).collect();
         let is_elsewhere = !elsewhere.is_empty();
-        if is_elsewhere {
+        if is_elsewhere && !planted(Planted::InfoNotFetched) {
             let work = Work::FolderFetch { folder: self.config.id, paths: elsewhere };
             self.perform(shared, FolderPurpose::Fetch, work);
         }

@@ -127,7 +127,8 @@ impl Folder {
             let (author, counter) = parse_message_key(&key).filter(|(_, counter)| !is_written(*counter))?;
             Some((author, counter, value))
         });
-        let messages: Vec<(ReplicaId, u64, Vec<u8>)> = unwritten.collect();
+        // More may have been saved between them meanwhile, where an earlier incarnation's messages come back.
+        let messages: Vec<(ReplicaId, u64, Vec<u8>)> = unwritten.take(FOLDER_WRITE_ITEMS_MAX).collect();
         if messages.is_empty() || self.state != FolderState::Following {
             self.own.busy = false;
             return;

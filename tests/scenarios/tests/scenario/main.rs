@@ -8,6 +8,7 @@ mod deletions;
 mod devices;
 mod doubts;
 mod faults;
+mod folder_stories;
 mod folders;
 mod greetings;
 mod hostile;

@@ -20,7 +20,7 @@ const WATCHED_TIMES: u64 = 3;
 const WATCHED_RUNS_MIN: u64 = 20;
 
 /// The faults of message folders.
-const FOLDER_FAULTS: [Planted; 11] = [
+const FOLDER_FAULTS: [Planted; 14] = [
     Planted::SealedForAnyPlace,
     Planted::OtherSessionFollowed,
     Planted::AnyPlaceRead,
@@ -32,6 +32,9 @@ const FOLDER_FAULTS: [Planted; 11] = [
     Planted::TornFileGivenUp,
     Planted::FailedDeliveryCounts,
     Planted::StableTooEarly,
+    Planted::AcknowledgementForgotten,
+    Planted::InfoNotFetched,
+    Planted::NumbersGivenAgain,
 ];
 
 /// How a fault was found, or was not.

@@ -6,7 +6,7 @@ use syncline_core::{
 };
 
 use super::play::Scene;
-use crate::{Invariant, Order};
+use crate::{Invariant, Order, SiteId};
 
 /// How often a world is looked after before it must be at rest.
 const ROUNDS_MAX: u32 = 12;
@@ -85,11 +85,18 @@ impl Scene {
                 (status.undelivered > 0, "has not given its application all"),
                 (folder.unwritten > 0, "has not written all"),
                 (folder.placeholders > 0, "has not had all brought"),
-                (!status.gaps.is_empty(), "has gaps"),
+                (self.has_gaps(*site), "lacks messages that others have"),
             ];
             let what = what.into_iter().find(|(is, _)| *is).map(|(_, what)| what);
             what.map(|what| format!("device {number} {what}: {folder:?}, gaps {:?}", status.gaps))
         })
+    }
+
+    /// A message is missing below others, and someone has it. (Where a device forgot what it had not written into the
+    /// folder yet, nobody has.)
+    fn has_gaps(&self, site: SiteId) -> bool {
+        let mut missing = self.world[site].status().gaps.into_iter();
+        missing.any(|gap| (gap.from..=gap.to).any(|counter| self.is_known((gap.author, counter))))
     }
 
     /// A world at rest stays so, and says nothing.

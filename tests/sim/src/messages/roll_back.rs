@@ -200,7 +200,7 @@ impl Scene {
     }
 
     /// Someone has it: the cloud, a copy of the folder, a store.
-    fn is_known(&self, place: Place) -> bool {
+    pub(super) fn is_known(&self, place: Place) -> bool {
         let path = message_path(place.0, place.1);
         let has = |site: &SiteId| self.stands_on(*site, place) || self.is_saved_on(*site, place);
         let is_in_cloud = || {
