@@ -133,7 +133,8 @@ impl Engine {
             restored.into_iter().partition(|(author, _)| self.shared.log.is_by_this_device(*author));
         let said = own.into_iter().map(|(_, (spoken, _))| spoken).max();
         let heard = others.into_iter().map(|(_, (_, wanting))| wanting).max();
-        if heard > said && !self.folders.is_empty() && !planted(Planted::AcknowledgementForgotten) {
+        // Of equal lamports neither had seen the other, and either may come first.
+        if heard.is_some() && heard >= said && !self.folders.is_empty() && !planted(Planted::AcknowledgementForgotten) {
             self.holds_unapplied = true;
             self.acknowledge_soon();
         }

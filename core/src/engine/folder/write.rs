@@ -123,11 +123,14 @@ impl Folder {
             return shared.notify(NoticeCode::StoreCorrupt, message);
         };
         let is_written = |counter| self.own.written.get(&author).is_some_and(|written| written.contains(counter));
+        let (saved, unsaved) = (shared.saver.saved_heads(), planted(Planted::UnsavedWritten));
         let unwritten = pairs.into_iter().filter_map(|Pair { key, value }| {
-            let (author, counter) = parse_message_key(&key).filter(|(_, counter)| !is_written(*counter))?;
-            Some((author, counter, value))
+            let (author, counter) = parse_message_key(&key)?;
+            let is_due = !is_written(counter) && (unsaved || saved.contains(author, counter));
+            is_due.then_some((author, counter, value))
         });
-        // More may have been saved between them meanwhile, where an earlier incarnation's messages come back.
+        // Where an earlier incarnation's messages come back, more of them may stand there by now than are known to be saved,
+        // and more than are written at once.
         let messages: Vec<(ReplicaId, u64, Vec<u8>)> = unwritten.take(FOLDER_WRITE_ITEMS_MAX).collect();
         if messages.is_empty() || self.state != FolderState::Following {
             self.own.busy = false;

@@ -208,10 +208,9 @@ impl Scene {
         for device in std::mem::take(&mut self.apart) {
             self.tell(&format!("the service meets device {device}"));
             let copy = &mut self.world[self.sites[device]].host().folder;
-            copy.is_offline = false;
-            if copy.is_there && !copy.is_shelved() {
-                self.service.meet(device, copy);
-            }
+            copy.unshelve();
+            (copy.is_there, copy.is_offline) = (true, false);
+            self.service.meet(device, copy);
         }
     }
 
@@ -297,7 +296,8 @@ impl Scene {
         copy.unshelve();
         copy.is_there = true;
         let info = self.service.cloud().get("info").cloned().filter(|_| !self.apart.contains(&device));
-        copy.put("info", FolderFile::new(info.unwrap_or(own)));
+        copy.put("info", FolderFile::new(info.unwrap_or_else(|| own.clone())));
+        copy.put(&format!("info (conflicted copy of device {device})"), FolderFile::new(own));
     }
 
     /// Devices that run find each other again, as hosts let them, unless they were parted.
