@@ -223,13 +223,13 @@ mod tests {
         let (merged, view) = births(&[(1, 10)]);
         let mut base = based_on(1, 10);
         let new = based_on(2, 20).standing;
-        base.intent = Some(Box::new(Intent { standing: new.clone(), conflict_of: None }));
+        base.intent = Some(Box::new(Intent { standing: new.clone(), conflict_of: None, is_move: false }));
         let look = |base: &BaseEntry, found: Option<&Found>| meaning(&merged, Some(base), &view, "a", found, None, NOW);
         assert_eq!(look(&base, Some(&found(20))), Meaning::Known(new.unwrap()));
         assert_eq!(look(&base, Some(&found(10))), Meaning::Known(base.standing.clone().unwrap()));
         let Meaning::Edited { past, .. } = look(&base, Some(&found(30))) else { panic!("an edit was expected") };
         assert!(past.is_empty(), "what was written over is not known: {past:?}");
-        base.intent = Some(Box::new(Intent { standing: None, conflict_of: None }));
+        base.intent = Some(Box::new(Intent { standing: None, conflict_of: None, is_move: false }));
         assert_eq!(look(&base, None), Meaning::Forgotten);
     }
 

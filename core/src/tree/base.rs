@@ -92,6 +92,15 @@ pub struct Intent {
     pub standing: Option<Standing>,
     /// The plain name, for a conflict copy.
     pub conflict_of: Option<Name>,
+    /// It is someone else's change: what stands there was found at another path, and may have been moved away.
+    pub is_move: bool,
+}
+
+impl Intent {
+    /// Someone may have moved away what stands there.
+    pub fn moved_away() -> Intent {
+        Intent { standing: None, conflict_of: None, is_move: true }
+    }
 }
 
 /// How much stands.
@@ -366,12 +375,12 @@ mod tests {
             dots: Vec::from([dot]),
             shown: DotSet::from(dot),
         };
-        let intent = |byte| Some(Intent { standing: Some(standing(byte)), conflict_of: None });
+        let intent = |byte| Some(Intent { standing: Some(standing(byte)), conflict_of: None, is_move: false });
         let mut base = Base::default();
         base.set("d", &name("stands"), BaseEntry { standing: Some(standing(1)), ..BaseEntry::default() });
         base.set_intent("d", &name("stands"), intent(2));
         base.set_intent("d", &name("new"), intent(2));
-        base.set_intent("d", &name("goes"), Some(Intent { standing: None, conflict_of: None }));
+        base.set_intent("d", &name("goes"), Some(Intent::moved_away()));
         let paths = |base: &Base, byte| base.intending(&standing(byte).content).cloned().collect::<Vec<_>>();
         assert_eq!(paths(&base, 2), ["d/new", "d/stands"]);
         assert_eq!(paths(&base, 1), [""; 0]);

@@ -53,7 +53,7 @@ impl Root {
         let stood = next.standing.as_ref().map(|standing| standing.content == Content::Directory);
         let kept_grace =
             next.grace_until.filter(|_| planted(Planted::GraceKept) || matches!(meaning, Meaning::Known(_)));
-        let was_put_over = next.intent.as_ref().is_some_and(|intent| intent.standing.is_some());
+        let was_changing = next.intent.as_ref().is_some_and(|intent| !intent.is_move);
         if let Some(intent) = next.intent.take()
             && intent.standing.is_some()
             && matches!(&meaning, Meaning::Known(standing) if Some(standing) == intent.standing.as_ref())
@@ -62,7 +62,7 @@ impl Root {
         }
         let is_adopted = matches!(meaning, Meaning::Adopted(_));
         let is_other = |known: &Standing| next.standing.as_ref().is_none_or(|old| old.content != known.content);
-        let is_new_here = is_adopted || matches!(&meaning, Meaning::Known(known) if is_other(known) || was_put_over);
+        let is_new_here = is_adopted || matches!(&meaning, Meaning::Known(known) if is_other(known) || was_changing);
         if is_adopted {
             next.conflict_of =
                 view.iter().find(|entry| entry.name == *name).and_then(|entry| entry.conflict_of.clone());
@@ -98,8 +98,9 @@ impl Root {
     }
 
     /// What base shows here was on its way to another path when an engine ended, or a host failed, or stood there when that
-    /// path was to change: it may stand there, put there by the engine or by someone who moved it. That is looked at first. (Where a change is under way
-    /// here, too, only what both of its sides show is replaced anyway, so that no two paths wait for each other.)
+    /// path was to change: it may stand there, put there by the engine or by someone who moved it. That is looked at first.
+    /// (Where a change is under way here, too, only what both of its sides show is replaced anyway, so that no two paths
+    /// wait for each other.)
     fn waits_for_another(&mut self, shared: &Shared, path: &str, found: Option<&Found>) -> bool {
         let entry = path::split(path).and_then(|(directory, name)| self.base.entry(directory, &name));
         let Some(old) = entry.filter(|entry| entry.intent.is_none()).and_then(|entry| entry.standing.as_ref()) else {
@@ -115,15 +116,14 @@ impl Root {
             !self.fetches.is_fetching(other)
                 && intended.is_some_and(|intended| intended.dots.iter().any(|dot| old.dots.contains(dot)))
         };
-        let is_put_over = |other: &&String| {
+        let is_changing = |other: &&String| {
             let entry = path::split(other).and_then(|(directory, name)| self.base.entry(directory, &name));
-            let is_in_doubt =
-                |entry: &&BaseEntry| entry.intent.as_ref().is_some_and(|intent| intent.standing.is_some());
+            let is_in_doubt = |entry: &&BaseEntry| entry.intent.as_ref().is_some_and(|intent| !intent.is_move);
             let stood = entry.filter(is_in_doubt).and_then(|entry| entry.standing.as_ref());
             stood.is_some_and(|stood| stood.dots.iter().any(|dot| old.dots.contains(dot)))
         };
         let coming = self.base.intending(&old.content).filter(brings);
-        let staying = self.base.showing(&old.content).filter(is_put_over);
+        let staying = self.base.showing(&old.content).filter(is_changing);
         let Some(other) = coming.chain(staying).next().cloned() else { return false };
         if !self.busy.contains(&other) && !self.is_blocked(&other) {
             self.look(other);
@@ -132,10 +132,11 @@ impl Root {
         true
     }
 
-    /// What another path shows was found here, where the view has it, or a change under way was to bring it or to put something
-    /// else in its place: someone may have moved it. That it is gone from there then is no deletion, and what stands in its place replaces nothing. That is
-    /// saved with what was found here, for an engine that starts again finds the other path as this one leaves it; and it
-    /// is looked at, for if it stands there still, it is no longer expected gone.
+    /// What another path shows was found here, where the view has it, or a change under way was to bring it, to put something
+    /// else in its place or to take it away: someone may have moved it. That it is gone from there then is no deletion, and
+    /// what stands in its place replaces nothing. That is saved with what was found here, for an engine that starts again
+    /// finds the other path as this one leaves it; and it is looked at, for if it stands there still, it is no longer
+    /// expected gone.
     fn expect_gone_elsewhere(&mut self, shared: &mut Shared, path: &str, standing: &Standing) {
         let others: Vec<String> =
             self.base.showing(&standing.content).filter(|other| *other != path).cloned().collect();
@@ -145,7 +146,7 @@ impl Root {
             let shows =
                 entry.standing.as_ref().is_some_and(|old| old.dots.iter().any(|dot| standing.dots.contains(dot)));
             if shows && entry.intent.is_none() {
-                self.intend(shared, directory, &name, Intent { standing: None, conflict_of: None });
+                self.intend(shared, directory, &name, Intent::moved_away());
                 self.look(other);
             }
         }

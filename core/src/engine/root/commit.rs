@@ -40,7 +40,7 @@ impl Root {
                 }
                 standing
             });
-            let intent = Intent { standing, conflict_of: change.conflict_of.clone() };
+            let intent = Intent { standing, conflict_of: change.conflict_of.clone(), is_move: false };
             self.intend(shared, &change.directory, &change.name, intent);
             changes.push(change);
         }

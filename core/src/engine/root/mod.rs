@@ -494,7 +494,7 @@ mod tests {
     #[test]
     fn a_store_that_names_places_outside_the_root_is_refused() {
         let entry = postcard::to_allocvec(&BaseEntry { retained: true, ..BaseEntry::default() }).unwrap();
-        let intent = postcard::to_allocvec(&Intent { standing: None, conflict_of: None }).unwrap();
+        let intent = postcard::to_allocvec(&Intent::moved_away()).unwrap();
         let long = "x/".repeat(DEPTH_MAX) + "x";
         for path in ["..", "../x", "/etc", "a//b", "a/../b", ".syncline", ".SYNCLINE/store", "a\0b", "a/", &long] {
             assert_eq!(root().restore_base(path, &entry), None, "{path:?}");

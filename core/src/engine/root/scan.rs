@@ -327,7 +327,8 @@ impl Root {
                 self.absorb(shared, directory, &name, Some(Found { content, mode }), Some(stat));
             }
             HashResult::Hashed { .. } => self.unreadable(shared, path, &Failure::Unrepresentable),
-            HashResult::Failed { failure: Failure::Missing } => self.look(path.to_string()),
+            // It is looked at as soon as it is free: a look that began before would not keep it busy.
+            HashResult::Failed { failure: Failure::Missing } => drop(self.again.insert(path.to_string())),
             HashResult::Failed { failure } => self.unreadable(shared, path, &failure),
         }
         self.free(path);

@@ -113,6 +113,38 @@ fn a_copy_moved_to_where_a_change_brought_its_text_before_a_crash_is_not_deleted
     world.assert_all(&tree([("f.md", "edited"), (&copy_name("f.md", "of b"), "of b")]));
 }
 
+#[test]
+fn a_text_moved_to_where_a_change_removed_it_before_a_crash_is_not_deleted() {
+    let (mut world, a, b) = World::pair(1, tree([("f.md", "old")]), Tree::default());
+    world.unlink(a, b);
+    world.settle();
+    for (site, text) in [(a, "of a"), (b, "of b")] {
+        world.pass(1_000);
+        world[site].disk().write("f.md", text);
+        world.rescan(site);
+    }
+    world.link(a, b);
+    world.settle();
+    // What came over another version has its grace first.
+    world.pass(700_000);
+    // The plain name is given up, and the copy takes it; the engine ends when the copy has just gone.
+    let copy = copy_name("f.md", "of a");
+    world[a].disk().remove("f.md");
+    world.command(a, Command::Rescan { root: ROOT });
+    let is_moved = |world: &World| {
+        let folder = world[b].folder().tree();
+        folder.at("f.md") == Some(&"of a".into()) && folder.at(&copy).is_none()
+    };
+    assert!(world.run_until(is_moved), "the copy takes the plain name");
+    world.crash(b);
+    world[b].disk().rename("f.md", &copy);
+    world.start(b);
+    world.link(a, b);
+    world.pass(700_000);
+    world.assert_equal();
+    assert!(world[b].tree().contents().contains(&b"of a".as_slice()), "{:?}", world[b].tree());
+}
+
 /// Where files change places each waits for the other; whatever happens on the way, each stands somewhere.
 #[test]
 fn files_that_change_places_stand_somewhere_at_every_moment() {
