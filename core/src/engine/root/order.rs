@@ -113,7 +113,7 @@ impl Root {
     /// what stands beside it stays.
     pub(super) fn has_made_way(&mut self, shared: &mut Shared, path: &str, step: Step) {
         if let Some(aside) = self.projection.making_way.get(path).cloned() {
-            self.cancel_fetch_of_other(shared, &aside, None);
+            self.cancel_fetch_aside(shared, &aside);
             if step != Step::Remove {
                 self.projection.making_way.remove(path);
             }

@@ -3,7 +3,7 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::StagedChunk;
+use super::{Job, StagedChunk};
 use crate::api::{Failure, Hash, NoticeCode, Put, StageId, StageResult, Work};
 use crate::engine::root::projection::ReadyChange;
 use crate::engine::root::{Root, RootPurpose};
@@ -126,10 +126,17 @@ impl Root {
         full: &str,
         wish: Option<&Shown>,
     ) {
+        self.cancel_fetch_if(shared, full, |job| wish.is_none_or(|wish| wish.content != job.shown.content));
+    }
+
+    /// What is being fetched to stand aside at a path, whatever else the view has there, is given up.
+    pub(in crate::engine::root) fn cancel_fetch_aside(&mut self, shared: &mut Shared, full: &str) {
+        self.cancel_fetch_if(shared, full, |job| job.is_aside);
+    }
+
+    fn cancel_fetch_if(&mut self, shared: &mut Shared, full: &str, is_vain: impl FnOnce(&Job) -> bool) {
         let Some(stage) = self.fetches.by_path.get(full).copied() else { return };
-        let is_other =
-            self.fetches.jobs.get(&stage).is_some_and(|job| wish.is_none_or(|wish| wish.content != job.shown.content));
-        if is_other {
+        if self.fetches.jobs.get(&stage).is_some_and(is_vain) {
             self.cancel_fetch(shared, stage);
             if !planted(Planted::CancelledFetchStaysBusy) {
                 self.busy.remove(full);
