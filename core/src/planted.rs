@@ -59,6 +59,12 @@ faults! {
     OwnFileNotCompared = "own-file-not-compared",
     /// `Folder::write_turn` writes own messages that are not saved yet.
     UnsavedWritten = "unsaved-written",
+    /// `Compaction::applied_by_all` does not ask who has a message.
+    ClearedUnapplied = "cleared-unapplied",
+    /// `Folder::next_cleared` removes own files before the checkpoint that voids them stands in the folder.
+    ClearedBeforeCheckpoint = "cleared-before-checkpoint",
+    /// `Engine::forget_voided` forgets messages that the application does not have yet.
+    VoidedUndelivered = "voided-undelivered",
     /// `Folder::write_turn` never writes the last own message.
     LastOwnUnwritten = "last-own-unwritten",
     /// `Info::choose` takes the largest session.

@@ -8,7 +8,7 @@ from blake3 import blake3
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from syncline_wire import MESSAGE, Acknowledgement, Application, Introduction, Message, Refused
+from syncline_wire import MESSAGE, Acknowledgement, Application, Checkpoint, Introduction, Message, Refused, Stale
 
 MESSAGE_MAX_BYTES = 1 << 20
 
@@ -105,10 +105,20 @@ def parse_message(data: bytes) -> Message:
     introductions = [place for place, entry in enumerate(message.entries) if isinstance(entry, Introduction)]
     if introductions != ([0] if message.counter == 1 else []):
         raise Refused("an introduction is the first entry of the message with counter 1, and nowhere else")
-    for kind in (Application, Acknowledgement):
+    for entry in message.entries:
+        if isinstance(entry, Checkpoint) and not is_sound(entry, message.counter):
+            raise Refused("a checkpoint names nothing, its first message, or one that is not before it")
+    for kind in (Application, Acknowledgement, Checkpoint, Stale):
         if sum(isinstance(entry, kind) for entry in message.entries) > 1:
             raise Refused(f"it has more than one entry {kind.__name__}")
     return message
+
+
+def is_sound(checkpoint: Checkpoint, counter: int) -> bool:
+    """§10.8.1: what a checkpoint may name."""
+    voided, cleared = checkpoint
+    is_within = all(any(a <= first and last <= b for a, b in voided) for first, last in cleared)
+    return bool(voided) and voided[0].first > 1 and voided[-1].last < counter and is_within
 
 
 def seal(group: Group, key: Ed25519PrivateKey, message: Message) -> bytes:

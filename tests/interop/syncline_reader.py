@@ -16,7 +16,7 @@ from typing import Any
 from blake3 import blake3
 
 from syncline_message import MESSAGE_MAX_BYTES, Group, parse_message
-from syncline_wire import Application, Message, Refused
+from syncline_wire import Application, Checkpoint, Interval, Message, Refused
 
 SESSION_DIR = "tempo-fs-session"
 INFO_MAX_BYTES = 64 << 10
@@ -188,6 +188,21 @@ def without_leaps(feeds: list[list[Held]], reading: Reading) -> list[list[Held]]
     return [[held for held in feed if held.message.lamport <= highest] for feed in feeds]
 
 
+def voided_in(feed: list[Held]) -> list[Interval]:
+    """What the checkpoints of a feed void (§10.8): the last one names what those before it do."""
+    checkpoints = [entry for held in feed for entry in held.message.entries if isinstance(entry, Checkpoint)]
+    return [interval for checkpoint in checkpoints for interval in checkpoint.voided]
+
+
+def is_in(counter: int, intervals: list[Interval]) -> bool:
+    return any(first <= counter <= last for first, last in intervals)
+
+
+def without_void(feed: list[Held]) -> list[Held]:
+    voided = voided_in(feed)
+    return [held for held in feed if not is_in(held.message.counter, voided)]
+
+
 def without_forks(feed: list[Held], reading: Reading) -> list[Held]:
     """Drops messages that contradict those before them (§3.7)."""
     chain: list[Held] = []
@@ -204,21 +219,23 @@ def without_forks(feed: list[Held], reading: Reading) -> list[Held]:
 
 
 def gaps_of(feed: list[Held]) -> Iterator[dict]:
-    """Counters below the last one held that are neither held nor proven empty."""
-    following = 1
+    """Counters below the last one held that are neither held nor void nor proven empty."""
+    known = voided_in(feed)
     for held in feed:
-        known_from = held.message.previous.counter + 1 if held.message.previous else 1
-        if known_from > following:
-            author = str(uuid.UUID(bytes=held.message.author))
-            yield {"type": "gap", "author": author, "from": following, "to": known_from - 1}
-        following = held.message.counter + 1
+        known.append(Interval(held.message.previous.counter + 1 if held.message.previous else 1, held.message.counter))
+    following = 1
+    for first, last in sorted(known):
+        if first > following:
+            author = str(uuid.UUID(bytes=feed[0].message.author))
+            yield {"type": "gap", "author": author, "from": following, "to": first - 1}
+        following = max(following, last + 1)
 
 
 def read_folder(folder: Path) -> tuple[Group, Reading]:
     group = open_group(folder)
     reading = Reading()
     feeds = [read_feed(folder, directory, group, author, reading) for author, directory in feed_directories(folder)]
-    feeds = [without_forks(feed, reading) for feed in without_leaps(feeds, reading)]
+    feeds = [without_forks(without_void(feed), reading) for feed in without_leaps(feeds, reading)]
     reading.gaps = [gap for feed in feeds for gap in gaps_of(feed)]
     reading.messages = sorted((held for feed in feeds for held in feed), key=lambda held: held.message.order)
     return group, reading

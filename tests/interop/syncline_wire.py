@@ -309,6 +309,20 @@ class Acknowledgement(NamedTuple):
     applied: list[AuthorSet]
 
 
+class Checkpoint(NamedTuple):
+    voided: list[Interval]
+    cleared: list[Interval]
+
+
+class StaleMember(NamedTuple):
+    author: bytes
+    counter: int
+
+
+class Stale(NamedTuple):
+    members: list[StaleMember]
+
+
 class Previous(NamedTuple):
     counter: int
     hash: bytes
@@ -321,7 +335,7 @@ class Message(NamedTuple):
     lamport: int
     unix_ms: int
     previous: Previous | None
-    entries: list[Introduction | Tree | Application | Acknowledgement]
+    entries: list[Introduction | Tree | Application | Acknowledgement | Checkpoint | Stale]
     signature: bytes
 
     @property
@@ -369,6 +383,12 @@ def is_entry_name(name: str) -> bool:
 PLACE = Struct(Place, U64, U32)
 DOT = Struct(Dot, ID, PLACE)
 HEADS = sets_of(U64, counters_ascend)
+COUNTERS = Checked(List(Struct(Interval, U64, U64)), counters_ascend, "the intervals of a set are not in order")
+STALE_MEMBERS = Checked(
+    List(Struct(StaleMember, ID, U64)),
+    lambda members: all(a.author < b.author for a, b in pairwise(members)),
+    "the members of a declaration are not in order",
+)
 DOT_SET = sets_of(PLACE, places_ascend)
 ENTRY_NAME = Checked(TEXT, is_entry_name, "a name of a tree is none that a file can have")
 LINK_TARGET = Checked(
@@ -391,6 +411,8 @@ ENTRY = Enum(
     Struct(Tree, ID, List(CHANGE)),
     Struct(Application, BYTES),
     Struct(Acknowledgement, HEADS, HEADS),
+    Struct(Checkpoint, COUNTERS, COUNTERS),
+    Struct(Stale, STALE_MEMBERS),
 )
 PREVIOUS = Option(Struct(Previous, U64, HASH))
 MESSAGE = Struct(Message, Byte(), ID, U64, U64, U64, PREVIOUS, List(ENTRY), Array(64))

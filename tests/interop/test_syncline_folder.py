@@ -50,6 +50,7 @@ from syncline_wire import (
     Application,
     AuthorSet,
     Birth,
+    Checkpoint,
     ContentBody,
     DeletedBody,
     Directory,
@@ -63,6 +64,8 @@ from syncline_wire import (
     Place,
     Previous,
     Refused,
+    Stale,
+    StaleMember,
     Struct,
     Symlink,
     Tree,
@@ -197,6 +200,8 @@ class Encoding(unittest.TestCase):
                 "00" + "01" * 32 + "02" + "6d65" + "40" + "02" * 64 + "03" * 32,
             ),
             (Tree(B, []), "01" + B.hex() + "00"),
+            (Checkpoint([Interval(2, 4), Interval(6, 6)], [Interval(3, 3)]), "04" + "02" + "0204" + "0606" + "01" + "0303"),
+            (Stale([StaleMember(A, 300), StaleMember(B, 0)]), "05" + "02" + A.hex() + "ac02" + B.hex() + "00"),
             (
                 Tree(B, [Birth(None, "a", [], file, 0o644, -1), Birth(dot, "b", past, Symlink(b"x"), 0o777, 1)]),
                 f"01{B.hex()}02" + f"0000016100{file_bytes}a40301" + f"0001{dot_bytes}0162{past_bytes}010178ff0302",
@@ -260,6 +265,12 @@ class MessageRules(unittest.TestCase):
             ("introduction later", {"entries": [self.introduction]}),
             ("two applications", {"entries": [text, heads, text]}),
             ("two acknowledgements", {"entries": [heads, heads]}),
+            ("two declarations", {"entries": [Stale([]), Stale([])]}),
+            ("two checkpoints", {"counter": 9, "entries": [Checkpoint([Interval(2, 3)], [])] * 2}),
+            ("a checkpoint of nothing", {"counter": 9, "entries": [Checkpoint([], [])]}),
+            ("a checkpoint of the first message", {"counter": 9, "entries": [Checkpoint([Interval(1, 3)], [])]}),
+            ("a checkpoint of itself", {"counter": 9, "entries": [Checkpoint([Interval(2, 9)], [])]}),
+            ("cleared and not void", {"counter": 9, "entries": [Checkpoint([Interval(2, 3)], [Interval(3, 4)])]}),
         ):
             with self.subTest(what=what), self.assertRaises(Refused):
                 self.parse(**arguments)
@@ -421,9 +432,11 @@ class Author:
         self.directory = session / str(uuid.UUID(bytes=replica))
         self.directory.mkdir()
 
-    def message(self, counter: int, lamport: int, previous: Previous | None, text: str = "", unix_ms: int = 1) -> bytes:
+    def message(
+        self, counter: int, lamport: int, previous: Previous | None, text: str = "", unix_ms: int = 1, entry=None
+    ) -> bytes:
         entries = [] if previous else [self.group.introduce(self.key, self.replica, "by hand")]
-        entries.append(Application(text.encode()))
+        entries.append(entry or Application(text.encode()))
         message = Message(1, self.replica, counter, lamport, unix_ms, previous, entries, b"")
         return seal(self.group, self.key, message)
 
@@ -614,6 +627,19 @@ class Reading(InFolder):
         author = Author(self.group, self.session)
         author.write(LAST_COUNTER, 2, author.write(1, 1, None, "one"), "last")
         self.assertEqual([line["type"] for line in self.lines()], ["message", "message"])
+
+    def test_what_a_checkpoint_voids_is_neither_read_nor_missed(self):
+        author = Author(self.group, self.session)
+        last = author.write(1, 1, None, "one")
+        for counter in range(2, 6):
+            last = author.write(counter, counter, last, f"text {counter}")
+        last = author.write(6, 6, last, entry=Checkpoint([Interval(2, 3), Interval(5, 5)], [Interval(2, 2)]))
+        author.write(7, 7, last, "seven")
+        self.assertEqual(self.texts(), ["one", "text 4", "seven"])
+        for name in "2", "5":
+            (author.directory / name).unlink()
+        self.assertEqual(self.texts(), ["one", "text 4", "seven"])
+        self.assertEqual(self.of("gap"), [])
 
     def test_a_previous_hash_that_is_not_that_of_the_held_message_is_a_fork(self):
         author = Author(self.group, self.session)

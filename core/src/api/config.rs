@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::{FolderId, GroupId, RootId};
+use crate::engine::limits::STALE_AFTER_MS;
 
 /// 32 fresh random bytes for each engine, also after a restart: the engine's only source of chance.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +39,8 @@ pub struct Config {
     pub folders: Vec<FolderConfig>,
     /// How application messages come to the application; none where it wants none.
     pub delivery: Option<DeliveryConfig>,
+    /// Which own messages are made void once nobody needs them.
+    pub compaction: CompactionConfig,
     /// How long a path must stay as it is before a vanished one counts as deleted, in milliseconds.
     pub debounce_ms: u32,
     /// Plan only: commits are asked for without their bytes being fetched or staged, so that a host can show what would
@@ -112,6 +115,27 @@ pub enum FolderIndexing {
     /// By asking for the next names and the missing ones, where a directory is long and its entries are counted for free.
     /// It is listed at the start, when probes find nothing though the count grew, and hourly.
     Probing,
+}
+
+/// Which of its own messages a replica makes void, by a checkpoint, and removes from the message folders (§5.5).
+///
+/// Superseded acknowledgements always go. Messages that say something of a tree stay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
+pub struct CompactionConfig {
+    /// Application messages go once every member has applied them, as it said itself. Who joins later never gets them.
+    pub clear_applied: bool,
+    /// After how long a member that nothing is heard of counts as stale and holds nobody back, in milliseconds; it is
+    /// declared so only where `clear_applied` is set. 30 days is usual.
+    #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
+    pub stale_after_ms: u64,
+}
+
+impl Default for CompactionConfig {
+    fn default() -> CompactionConfig {
+        CompactionConfig { clear_applied: false, stale_after_ms: STALE_AFTER_MS }
+    }
 }
 
 /// How application messages come to the application.

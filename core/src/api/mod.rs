@@ -24,8 +24,8 @@ mod work;
 pub use action::Action;
 pub use command::Command;
 pub use config::{
-    Config, ConfigError, DeliveryConfig, DeliveryOrder, FolderConfig, FolderIndexing, GroupConfig, Membership,
-    RootConfig, Seed,
+    CompactionConfig, Config, ConfigError, DeliveryConfig, DeliveryOrder, FolderConfig, FolderIndexing, GroupConfig,
+    Membership, RootConfig, Seed,
 };
 pub use disk::{Content, EntryKind, Stat};
 pub use event::{Event, Hint};

@@ -75,6 +75,8 @@ pub enum NoticeCode {
     /// Another device made a session in the same message folder at the same time, and all go on with that one: open the
     /// folder again.
     SessionSuperseded,
+    /// Application messages were cleared before they came to this device, as where it was away for long.
+    MessagesMissed,
     /// A file in a message folder is no message of its author.
     MessageUnverifiable,
     /// A directory that is deleted elsewhere stays, for it holds entries that are not kept.

@@ -128,6 +128,8 @@ pub struct MemberStatus {
     /// application; 0 if it has said nothing, as members that are only spoken with on links do.
     #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
     pub applied: u64,
+    /// Nobody had heard of it for long, someone declared, and it has not written since: it holds nobody back.
+    pub stale: bool,
 }
 
 /// One open link.

@@ -194,6 +194,11 @@ impl Deliveries {
         self.config.is_none() || self.delivered >= self.numbers()
     }
 
+    /// Nothing that is held will be given to the application any more.
+    pub fn has_all(&self) -> bool {
+        self.is_done() && self.unstable.is_empty()
+    }
+
     /// Nothing is under way, and nothing could be.
     pub fn is_idle(&self) -> bool {
         !self.busy && (self.config.is_none() || self.delivered >= self.saved)

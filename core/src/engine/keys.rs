@@ -11,6 +11,7 @@ const BASE: u8 = b'b';
 const INCARNATION: u8 = b'i';
 const DELIVERIES: u8 = b'd';
 const WRITTEN: u8 = b'f';
+const HEARD: u8 = b'h';
 const INTENT: u8 = b't';
 const MANIFEST: u8 = b'x';
 const CHUNK: u8 = b'y';
@@ -29,6 +30,8 @@ pub enum Key {
     Deliveries,
     /// Which messages of a feed of this device are in a message folder.
     Written(FolderId, ReplicaId),
+    /// When a member was heard last.
+    Heard(ReplicaId),
     /// The replica's own id.
     Incarnation,
     /// A message.
@@ -44,6 +47,9 @@ pub fn parse(key: &[u8]) -> Key {
     match key.split_first() {
         Some((&BASE, rest)) => path_key(rest).map_or(Key::Unknown, |(root, path)| Key::Base(root, path)),
         Some((&WRITTEN, rest)) => written_key(rest).unwrap_or(Key::Unknown),
+        Some((&HEARD, rest)) => {
+            rest.try_into().map_or(Key::Unknown, |replica| Key::Heard(ReplicaId::from_bytes(replica)))
+        }
         Some((&DELIVERIES, [])) => Key::Deliveries,
         Some((&INCARNATION, [])) => Key::Incarnation,
         Some(_) if parse_message_key(key).is_some() => Key::Message,
@@ -60,6 +66,11 @@ pub fn incarnation() -> Vec<u8> {
 /// Where it stands which messages of a feed of this device are in a message folder.
 pub fn written(folder: FolderId, author: ReplicaId) -> Vec<u8> {
     [&[WRITTEN], folder.0.to_be_bytes().as_slice(), author.as_bytes().as_slice()].concat()
+}
+
+/// Where it stands when a member was heard last.
+pub fn heard(replica: ReplicaId) -> Vec<u8> {
+    [&[HEARD], replica.as_bytes().as_slice()].concat()
 }
 
 /// Where it stands how far application messages are numbered.
@@ -122,6 +133,8 @@ mod tests {
         assert_eq!(parse(&deliveries()), Key::Deliveries);
         let author = ReplicaId::from_bytes([3; 16]);
         assert_eq!(parse(&written(FolderId(5), author)), Key::Written(FolderId(5), author));
+        assert_eq!(parse(&heard(author)), Key::Heard(author));
+        assert_eq!(parse(&heard(author)[..16]), Key::Unknown);
         assert_eq!(parse(&intent(root, "a/b")), Key::Intent(root, "a/b".into()));
         assert_eq!(intended_path(&intent(root, "a/b")), Some("a/b".into()));
         assert_eq!(intended_path(&base(root, "a/b")), None);

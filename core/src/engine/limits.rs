@@ -199,6 +199,13 @@ pub const FOLDER_RETRY_MS_MAX: u64 = 300_000;
 /// How long after a message came over a folder its receipt is acknowledged, in milliseconds, so that one acknowledgement
 /// serves for many.
 pub const ACKNOWLEDGE_MS: u64 = 1_000;
+/// After how long a member that nothing is heard of counts as stale where nothing else is asked for, in milliseconds: 30
+/// days.
+pub const STALE_AFTER_MS: u64 = 30 * 24 * 3_600_000;
+/// By how much what is remembered of when a member was heard may lag behind, in milliseconds.
+pub const HEARD_STEP_MS: u64 = 3_600_000;
+/// A checkpoint voids so many messages at least that are not void yet: it is a message itself.
+pub const CHECKPOINT_ITEMS_MIN: u64 = 64;
 /// Application messages of one delivery.
 pub const DELIVER_ITEMS_MAX: usize = 256;
 /// Bytes of one delivery; one message may pass it.

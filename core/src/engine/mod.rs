@@ -1,6 +1,7 @@
 //! The state machine itself: takes events, hands them to the part they concern, lets every part do a bounded share of
 //! what is due, and returns what the host is to do.
 
+mod compaction;
 mod deliveries;
 mod draft;
 mod folder;
@@ -19,6 +20,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
+use self::compaction::Compaction;
 use self::deliveries::Deliveries;
 use self::folder::Folder;
 #[doc(hidden)]
@@ -50,6 +52,7 @@ pub struct Engine {
     roots: Vec<Root>,
     folders: Vec<Folder>,
     deliveries: Deliveries,
+    compaction: Compaction,
     /// What applications said before it was known what this device has said before.
     unpublished: Vec<Vec<u8>>,
     has_begun: bool,
@@ -128,6 +131,7 @@ impl Engine {
             roots,
             folders,
             deliveries: Deliveries::new(config.delivery),
+            compaction: Compaction::new(config.compaction),
             unpublished: Vec::new(),
             has_begun: false,
             holds_unapplied: false,
@@ -187,6 +191,7 @@ impl Engine {
             self.begin();
         }
         self.acknowledge_over_folders();
+        self.compaction_turn();
         let indexed_before = self.is_indexed();
         for root in &mut self.roots {
             root.turn(&mut self.shared);

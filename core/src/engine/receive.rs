@@ -57,6 +57,7 @@ impl Engine {
                     let message = &sealed.message;
                     self.apply_message(message);
                     self.deliveries.accept(&mut self.shared, message);
+                    self.compaction.hear(&mut self.shared, message);
                     if message.wants_acknowledgement() && !self.folders.is_empty() {
                         self.holds_unapplied = true;
                         self.acknowledge_soon();
@@ -140,9 +141,10 @@ impl Engine {
         }
     }
 
-    fn write(&mut self, entry: Entry) -> Option<(ReplicaId, u64)> {
+    pub(super) fn write(&mut self, entry: Entry) -> Option<(ReplicaId, u64)> {
         let message = self.shared.write(Vec::from([entry]))?;
         self.deliveries.accept(&mut self.shared, &message);
+        self.compaction.note(&message, self.shared.log.own());
         Some((message.author, message.counter))
     }
 }

@@ -54,6 +54,10 @@ impl Engine {
                 None => Some(()),
             },
             keys::Key::Deliveries => self.deliveries.restore(&value),
+            keys::Key::Heard(replica) => {
+                self.compaction.restore_heard(replica, postcard::from_bytes(&value).ok()?);
+                Some(())
+            }
             keys::Key::Written(id, author) => {
                 let written = postcard::from_bytes(&value).ok()?;
                 if let Some(folder) = self.folders.iter_mut().find(|folder| folder.id() == id) {
@@ -71,6 +75,7 @@ impl Engine {
                 self.note_restored(&message);
                 self.apply_message(&message);
                 self.deliveries.restore_message(&self.shared, &message);
+                self.compaction.note(&message, self.shared.log.own());
                 Some(())
             }
             keys::Key::Unknown => None,
@@ -116,6 +121,7 @@ impl Engine {
             uuid::Builder::from_random_bytes(self.shared.random.bytes()).into_uuid().into_bytes(),
         );
         self.shared.log.begin(replica);
+        self.compaction.begin();
         if let Ok(value) = postcard::to_allocvec(&replica) {
             self.shared.saver.put(keys::incarnation(), value);
         }

@@ -1,12 +1,13 @@
 //! What messages say.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use super::Heads;
-use crate::api::{Content, RootId};
+use super::{Heads, IntervalSet};
+use crate::api::{Content, ReplicaId, RootId};
 use crate::crypto::Introduction;
 use crate::engine::limits::SYMLINK_TARGET_BYTES_MAX;
 use crate::planted::{Planted, planted};
@@ -36,6 +37,20 @@ pub enum Entry {
         /// Of those the ones that stand on its disk and are with its application.
         applied: Heads,
     },
+    /// Messages of the author that nobody needs any more: they are void, whether or when they arrive. At most one in a
+    /// message; of an author's checkpoints the last one counts, so that each names what those before it do.
+    Checkpoint {
+        /// All of them, from the second message on and below this one.
+        voided: IntervalSet<u64>,
+        /// Of those the application messages, which every member had.
+        cleared: IntervalSet<u64>,
+    },
+    /// Members that the author has not heard of for long (§5.6): they hold nobody back until they write again. At most one
+    /// in a message; of an author's declarations the last one counts.
+    Stale {
+        /// Each with the highest number that the author has of it.
+        members: BTreeMap<ReplicaId, u64>,
+    },
 }
 
 impl Entry {
@@ -45,10 +60,17 @@ impl Entry {
         encoded_size(self)
     }
 
+    /// It says how its author stands, and nothing that lasts: of each such kind only an author's last one counts.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Entry::Acknowledgement { .. } | Entry::Checkpoint { .. } | Entry::Stale { .. })
+    }
+
     /// Refuses what the types allow and no honest replica writes.
     pub(super) fn check(&self) -> Result<(), InvalidEntry> {
         match self {
             Entry::Introduction(_) | Entry::Application { .. } | Entry::Acknowledgement { .. } => Ok(()),
+            Entry::Checkpoint { voided, cleared } => check_checkpoint(voided, cleared),
+            Entry::Stale { .. } => Ok(()),
             Entry::Tree { changes, .. } => changes.iter().try_for_each(check_change),
         }
     }
@@ -58,6 +80,12 @@ impl Entry {
 pub fn encoded_size<T: Serialize>(part: &T) -> usize {
     // Counting bytes cannot fail; what could not be encoded must not pass for small.
     postcard::experimental::serialized_size(part).unwrap_or(usize::MAX)
+}
+
+/// The first message, which introduces the author, is never void.
+fn check_checkpoint(voided: &IntervalSet<u64>, cleared: &IntervalSet<u64>) -> Result<(), InvalidEntry> {
+    let is_sound = voided.first().is_some_and(|first| first > 1) && voided.contains_all(cleared);
+    if is_sound { Ok(()) } else { Err(InvalidEntry::Checkpoint) }
 }
 
 fn check_change(change: &Change) -> Result<(), InvalidEntry> {
@@ -88,4 +116,7 @@ pub enum InvalidEntry {
     /// A target that no link can have.
     #[error("expected a link's target without NUL and of at most {SYMLINK_TARGET_BYTES_MAX} bytes")]
     SymlinkTarget,
+    /// A checkpoint that voids nothing, its author's first message or one that is not before it.
+    #[error("expected a checkpoint of messages from the second one to the one before it")]
+    Checkpoint,
 }

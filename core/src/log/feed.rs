@@ -2,10 +2,11 @@
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::ops::Bound;
 
-use super::{Heads, Message, Previous};
-use crate::api::{Hash, UnixMs};
+use super::{Heads, IntervalSet, Message, Previous};
+use crate::api::{Hash, ReplicaId, UnixMs};
 use crate::crypto::PublicKey;
 
 /// One author's feed: a chain of messages, of which any may be missing.
@@ -18,6 +19,12 @@ pub(super) struct Feed {
     /// What the last acknowledgement held says that the author has applied.
     pub acknowledged: Option<Heads>,
     acknowledgement: u64,
+    /// What its checkpoints void, and the highest of them.
+    pub voided: IntervalSet<u64>,
+    pub checkpoint: u64,
+    /// Whom its last declaration held calls stale.
+    pub stale: BTreeMap<ReplicaId, u64>,
+    declaration: u64,
     /// The hashes of the messages held: 45 bytes each, far less than what any message says.
     messages: BTreeMap<u64, Hash>,
     /// The messages that held ones name as their previous and that are missing: at most one in each gap.
@@ -29,6 +36,8 @@ pub(super) struct Feed {
 pub(super) struct Introduced {
     pub public_key: PublicKey,
     pub name: String,
+    /// That message's lamport: of a device's incarnations the latest has the highest.
+    pub lamport: u64,
 }
 
 /// How a message stands to those held.
@@ -53,6 +62,14 @@ impl Feed {
             self.acknowledgement = message.counter;
             self.acknowledged = Some(applied.clone());
         }
+        if let Some((voided, _)) = message.checkpoint() {
+            self.checkpoint = self.checkpoint.max(message.counter);
+            self.voided.union(voided);
+        }
+        if let Some(members) = message.stale().filter(|_| self.declaration < message.counter) {
+            self.declaration = message.counter;
+            self.stale = members.clone();
+        }
         self.messages.insert(message.counter, hash);
         self.expected.remove(&message.counter);
         let Some(previous) = message.previous else { return 1 };
@@ -66,20 +83,30 @@ impl Feed {
     /// How a message stands to those held.
     pub fn fit(&self, message: &Message, hash: Hash) -> Fit {
         let counter = message.counter;
+        if self.voided.contains(counter) {
+            return Fit::Known;
+        }
         if let Some(held) = self.messages.get(&counter) {
             return if *held == hash { Fit::Known } else { Fit::Fork };
         }
         if self.fits_behind(message) && self.fits_before_next(counter, hash) { Fit::New } else { Fit::Fork }
     }
 
-    /// The hash of a message held.
+    /// The hash of a message held; none of one that is void, which others need not hold.
     pub fn hash(&self, counter: u64) -> Option<Hash> {
-        self.messages.get(&counter).copied()
+        self.messages.get(&counter).copied().filter(|_| !self.voided.contains(counter))
     }
 
-    /// The numbers of the messages held from `first` to `last`.
+    /// The numbers of the messages held from `first` to `last`, but for void ones.
     pub fn numbers(&self, first: u64, last: u64) -> impl Iterator<Item = u64> + '_ {
-        self.messages.range(first..=last).map(|(counter, _)| *counter)
+        let held = self.messages.range(first..=last).map(|(counter, _)| *counter);
+        held.filter(|counter| !self.voided.contains(*counter))
+    }
+
+    /// The numbers of the messages held that are to become void.
+    pub fn held_among(&self, voided: &IntervalSet<u64>) -> Vec<u64> {
+        let intervals = voided.intervals();
+        intervals.flat_map(|(first, last)| self.numbers(first, last)).collect()
     }
 
     /// The highest message held.

@@ -29,6 +29,10 @@ pub struct Log {
     heads: Heads,
     lamport: Lamport,
     waiting: Waiting,
+    /// Messages that were held and have become void since that was last asked.
+    voided: Vec<(ReplicaId, u64)>,
+    /// How many application messages of whom had become void before they came here, since that was last asked.
+    missed: Vec<(ReplicaId, u64)>,
 }
 
 impl Log {
@@ -45,6 +49,8 @@ impl Log {
             heads: Heads::new(),
             lamport: Lamport::default(),
             waiting: Waiting::default(),
+            voided: Vec::new(),
+            missed: Vec::new(),
         })
     }
 
@@ -66,6 +72,8 @@ impl Log {
             Fit::New => {
                 let introduced = introduction(&message).map(Introduction::public_key).transpose()?;
                 self.admit(&message, hash, introduced);
+                // What was void when it was saved is not missed now.
+                self.missed.clear();
                 if planted(Planted::LamportForgotten) {
                     self.lamport = Lamport::default();
                 }
@@ -169,7 +177,7 @@ impl Log {
     /// The incarnations whose introductions are held, ascending.
     pub fn members(&self) -> impl Iterator<Item = MemberStatus> + '_ {
         self.feeds.iter().filter_map(|(replica, feed)| {
-            let Introduced { public_key, name } = feed.introduced.as_ref()?;
+            let Introduced { public_key, name, .. } = feed.introduced.as_ref()?;
             Some(MemberStatus {
                 replica: *replica,
                 name: name.clone(),
@@ -177,6 +185,7 @@ impl Log {
                 counter: self.heads.highest(*replica),
                 last_written: feed.last_written,
                 applied: feed.acknowledged.as_ref().zip(self.own).map_or(0, |(heads, own)| heads.complete_until(own)),
+                stale: self.is_stale(*replica),
             })
         })
     }
@@ -272,8 +281,18 @@ impl Log {
     fn admit(&mut self, message: &Message, hash: Hash, introduced: Option<PublicKey>) {
         let feed = self.feeds.entry(message.author).or_default();
         if let (Some(public_key), Some(introduction)) = (introduced, introduction(message)) {
-            feed.introduced = Some(Introduced { public_key, name: introduction.name.to_string() });
+            let (name, lamport) = (introduction.name.to_string(), message.lamport);
+            feed.introduced = Some(Introduced { public_key, name, lamport });
         }
+        if let Some((voided, cleared)) = message.checkpoint() {
+            let held = feed.held_among(voided);
+            self.voided.extend(held.into_iter().map(|counter| (message.author, counter)));
+            self.note_missed(message, cleared);
+            for (first, last) in voided.intervals() {
+                self.heads.insert_range(message.author, first, last);
+            }
+        }
+        let Some(feed) = self.feeds.get_mut(&message.author) else { return };
         let first = feed.admit(message, hash);
         self.heads.insert_range(message.author, first, message.counter);
         if !(planted(Planted::LamportNotRaised) && self.own != Some(message.author)) {
@@ -286,6 +305,73 @@ fn introduction(message: &Message) -> Option<&Introduction> {
     match message.entries.first() {
         Some(Entry::Introduction(introduction)) => Some(introduction),
         _ => None,
+    }
+}
+
+impl Log {
+    /// The messages that were held and have become void since this was last asked: nobody needs them any more.
+    pub fn take_voided(&mut self) -> Vec<(ReplicaId, u64)> {
+        core::mem::take(&mut self.voided)
+    }
+
+    /// They are asked for again: something here needs them still.
+    pub fn put_back_voided(&mut self, messages: Vec<(ReplicaId, u64)>) {
+        self.voided.extend(messages);
+    }
+
+    /// How many application messages, and whose, became void before they came to this device, which was a member
+    /// already, since this was last asked.
+    pub fn take_missed(&mut self) -> Vec<(ReplicaId, u64)> {
+        core::mem::take(&mut self.missed)
+    }
+
+    /// What an author's checkpoints void, and the number of the last one; none if there is no checkpoint of it.
+    pub fn voided(&self, author: ReplicaId) -> Option<(&IntervalSet<u64>, u64)> {
+        let feed = self.feeds.get(&author)?;
+        (feed.checkpoint > 0).then_some((&feed.voided, feed.checkpoint))
+    }
+
+    /// What a member said last that it has applied.
+    pub fn acknowledged(&self, replica: ReplicaId) -> Option<&Heads> {
+        self.feeds.get(&replica)?.acknowledged.as_ref()
+    }
+
+    /// The latest incarnation of every other device.
+    pub fn others(&self) -> Vec<ReplicaId> {
+        let mut latest: BTreeMap<PublicKey, (u64, ReplicaId)> = BTreeMap::new();
+        for (replica, feed) in &self.feeds {
+            let Some(introduced) = &feed.introduced else { continue };
+            let this = (introduced.lamport, *replica);
+            let known = latest.entry(introduced.public_key).or_insert(this);
+            *known = (*known).max(this);
+        }
+        latest.remove(&self.identity.public_key());
+        latest.into_values().map(|(_, replica)| replica).collect()
+    }
+
+    /// A member was declared stale, and has not written since (§5.6).
+    pub fn is_stale(&self, replica: ReplicaId) -> bool {
+        let highest = self.heads.highest(replica);
+        self.feeds.values().any(|feed| feed.stale.get(&replica).is_some_and(|known| *known >= highest))
+    }
+
+    /// Application messages that a checkpoint clears and that never came here are missed only by who took part when they
+    /// were written.
+    fn note_missed(&mut self, checkpoint: &Message, cleared: &IntervalSet<u64>) {
+        let own = self.feeds.values().filter_map(|feed| feed.introduced.as_ref());
+        let own = own.filter(|introduced| introduced.public_key == self.identity.public_key());
+        if own.map(|introduced| introduced.lamport).min().is_none_or(|joined| joined > checkpoint.lamport) {
+            return;
+        }
+        let missing = match self.heads.of(checkpoint.author) {
+            Some(held) => cleared.difference(held),
+            None => cleared.clone(),
+        };
+        let count = missing.intervals().map(|(first, last)| last.saturating_sub(first).saturating_add(1));
+        let count = count.fold(0, u64::saturating_add);
+        if count > 0 {
+            self.missed.push((checkpoint.author, count));
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! Signed messages.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Dot, Entry, Heads, InvalidEntry};
+use super::{Dot, Entry, Heads, IntervalSet, InvalidEntry};
 use crate::api::{GroupId, Hash, ReplicaId, RootId, UnixMs};
 use crate::clock::MessageOrder;
 use crate::crypto::{Identity, IntroductionError, PublicKey, Signature};
@@ -163,9 +164,25 @@ impl Message {
         })
     }
 
+    /// Which messages of its author it voids, and which of those were application messages, if it is a checkpoint.
+    pub fn checkpoint(&self) -> Option<(&IntervalSet<u64>, &IntervalSet<u64>)> {
+        self.entries.iter().find_map(|entry| match entry {
+            Entry::Checkpoint { voided, cleared } => Some((voided, cleared)),
+            _ => None,
+        })
+    }
+
+    /// The members that it declares stale, each with the highest number known of it, if it declares any.
+    pub fn stale(&self) -> Option<&BTreeMap<ReplicaId, u64>> {
+        self.entries.iter().find_map(|entry| match entry {
+            Entry::Stale { members } => Some(members),
+            _ => None,
+        })
+    }
+
     /// It says anything that another member may want to know was received.
     pub fn wants_acknowledgement(&self) -> bool {
-        self.entries.iter().any(|entry| !matches!(entry, Entry::Acknowledgement { .. }))
+        !self.entries.iter().all(Entry::is_passing)
     }
 
     fn encode_unsigned(&self) -> Result<Vec<u8>, MessageError> {
@@ -188,10 +205,19 @@ impl Message {
             }
             entry.check()?;
         }
-        let count = |is: fn(&Entry) -> bool| self.entries.iter().filter(|entry| is(entry)).count();
-        if count(|entry| matches!(entry, Entry::Application { .. })) > 1
-            || count(|entry| matches!(entry, Entry::Acknowledgement { .. })) > 1
+        if let Some((voided, _)) = self.checkpoint()
+            && voided.last().is_some_and(|last| last >= self.counter)
         {
+            return Err(InvalidEntry::Checkpoint.into());
+        }
+        let count = |is: fn(&Entry) -> bool| self.entries.iter().filter(|entry| is(entry)).count();
+        let once: [fn(&Entry) -> bool; 4] = [
+            |entry| matches!(entry, Entry::Application { .. }),
+            |entry| matches!(entry, Entry::Acknowledgement { .. }),
+            |entry| matches!(entry, Entry::Checkpoint { .. }),
+            |entry| matches!(entry, Entry::Stale { .. }),
+        ];
+        if once.into_iter().any(|is| count(is) > 1) {
             return Err(MessageError::EntryTwice);
         }
         if first && self.entries.is_empty() { Err(MessageError::IntroductionPlace) } else { Ok(()) }
@@ -242,8 +268,8 @@ pub enum MessageError {
     /// It has no introduction and is the first, or one elsewhere.
     #[error("expected an introduction as the first entry of a feed, and nowhere else")]
     IntroductionPlace,
-    /// It has two application messages, or two acknowledgements.
-    #[error("expected at most one application message and one acknowledgement")]
+    /// It has two application messages, acknowledgements, checkpoints or declarations.
+    #[error("expected at most one entry of each kind but changes of trees")]
     EntryTwice,
     /// Its introduction does not hold.
     #[error(transparent)]

@@ -7,8 +7,8 @@ use std::time::Duration;
 use crossbeam_channel::unbounded;
 use syncline_core::Engine;
 use syncline_core::api::{
-    Config, DeliveryConfig, FolderConfig, FolderIndexing, FolderState, GroupConfig, GroupId, Key, LoadQuery,
-    NoticeCode, Seed, Status,
+    CompactionConfig, Config, DeliveryConfig, FolderConfig, FolderIndexing, FolderState, GroupConfig, GroupId, Key,
+    LoadQuery, NoticeCode, Seed, Status,
 };
 use syncline_core::folder::{Info, InfoError};
 use uuid::Uuid;
@@ -44,6 +44,9 @@ pub struct Options {
     pub name: Option<String>,
     /// Whether and in which order messages are given to [`MessageFolder::messages`].
     pub order: Option<Order>,
+    /// Remove own messages from the folder once every member has them. Who joins later never gets those; else everyone gets
+    /// all that was ever said.
+    pub clear: bool,
 }
 
 impl MessageFolder {
@@ -64,7 +67,7 @@ impl MessageFolder {
         if let Some(key) = options.key {
             key::write(&directory.join(KEY_FILE), &key)?;
         }
-        let opened = start(Arc::clone(&shared), group, state, &directory, options.order)?;
+        let opened = start(Arc::clone(&shared), group, state, &directory, &options)?;
         for payload in former.take_unposted() {
             opened.post(payload)?;
         }
@@ -119,8 +122,9 @@ fn group(
 }
 
 /// The engine of a session, as far as its application has taken its messages.
-fn engine(store: &Store, facts: &Facts, group: GroupConfig, order: Option<Order>) -> Result<Engine, Error> {
+fn engine(store: &Store, facts: &Facts, group: GroupConfig, options: &Options) -> Result<Engine, Error> {
     let sealed = Info::open(group.id).group(None).is_ok_and(|open| open.key != group.key);
+    let order = options.order;
     let taken = match order {
         None => 0,
         Some(order) => {
@@ -137,6 +141,7 @@ fn engine(store: &Store, facts: &Facts, group: GroupConfig, order: Option<Order>
         folders: vec![FolderConfig { id: FOLDER, sealed, indexing: FolderIndexing::Listing, poll_ms: POLL_MS }],
         delivery: order.map(|order| DeliveryConfig { order, delivered: taken }),
         debounce_ms: 0,
+        compaction: CompactionConfig { clear_applied: options.clear, ..CompactionConfig::default() },
         dry_run: false,
     };
     Engine::new(config, Seed { bytes: random()?.to_vec() })
@@ -148,11 +153,11 @@ fn start(
     group: GroupConfig,
     state: State,
     directory: &Path,
-    order: Option<Order>,
+    options: &Options,
 ) -> Result<MessageFolder, Error> {
     let State { store, facts, lock } = state;
-    let session = group.id;
-    let engine = engine(&store, &facts, group, order)?;
+    let (session, order) = (group.id, options.order);
+    let engine = engine(&store, &facts, group, options)?;
     let (board, inbox) = (Arc::new(Board::default()), unbounded());
     let vault = Vault::new(store)?;
     let access = vault.access();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use syncline_core::Engine;
 use syncline_core::api::{
-    Command, Config, Delivery, DeliveryConfig, DeliveryOrder, Event, FolderConfig, FolderId, FolderIndexing,
+    Command, CompactionConfig, Config, Delivery, DeliveryConfig, DeliveryOrder, Event, FolderConfig, FolderId, FolderIndexing,
     GroupConfig, GroupId, Membership, Outcome, RootId, Seed,
 };
 use syncline_core::folder::Info;
@@ -37,6 +37,7 @@ impl Member {
             folders: vec![folder],
             delivery: Some(DeliveryConfig { order: DeliveryOrder::Arrival, delivered: 0 }),
             debounce_ms: 20,
+            compaction: CompactionConfig::default(),
             dry_run: false,
         };
         let facts = Facts {

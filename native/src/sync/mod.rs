@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Sender, unbounded};
 use syncline_core::Engine;
 use syncline_core::api::{
-    Command, CommitResult, Config, Event, FolderConfig, GroupConfig, Notice, NoticeCode, Outcome, RootConfig,
-    RootState, RootStatus, Seed, Work,
+    Command, CommitResult, CompactionConfig, Config, Event, FolderConfig, GroupConfig, Notice, NoticeCode, Outcome,
+    RootConfig, RootState, RootStatus, Seed, Work,
 };
 
 pub use observer::{Observer, Progress};
@@ -444,6 +444,7 @@ fn configured(root: &Root, options: Options, folders: Vec<FolderConfig>) -> Resu
         debounce_ms: if options.once { DEBOUNCE_ONCE_MS } else { DEBOUNCE_WATCHING_MS },
         folders,
         delivery: None,
+        compaction: CompactionConfig::default(),
         dry_run: options.dry_run,
     };
     Engine::new(config, Seed { bytes: random()?.to_vec() })

@@ -179,6 +179,7 @@ impl Folder {
     fn next_feed(&mut self, shared: &mut Shared) {
         let Some(author) = self.look.queue.pop_front() else {
             self.look.was_whole |= self.look.is_whole;
+            self.has_looked |= self.look.is_whole;
             self.blobs.hint();
             return self.end_look(shared);
         };
@@ -199,7 +200,7 @@ impl Folder {
     pub(super) fn feed_listed(&mut self, shared: &mut Shared, author: ReplicaId, outcome: Outcome) {
         let Outcome::FolderListed { names, next } = outcome else {
             if outcome == (Outcome::Failed { failure: Failure::Missing }) {
-                self.own.listed(author, &IntervalSet::new());
+                self.own.listed(&shared.log, author, &IntervalSet::new());
             }
             // It is looked at again with the next look.
             return self.next_feed(shared);
@@ -222,7 +223,7 @@ impl Folder {
         }
         feed.listed = Some(shared.now.monotonic);
         if is_own {
-            self.own.listed(author, &core::mem::take(&mut self.look.own));
+            self.own.listed(&shared.log, author, &core::mem::take(&mut self.look.own));
         }
         self.next_feed(shared);
     }

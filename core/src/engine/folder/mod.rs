@@ -4,6 +4,7 @@
 //! (`f07_a_folder_that_turns_up_empty_or_as_another_sessions_is_left_alone`).
 
 mod blobs;
+mod clear;
 mod look;
 mod read;
 mod upload;
@@ -73,6 +74,13 @@ pub enum FolderPurpose {
     },
     /// An own file that holds nothing, out of the way.
     Remove,
+    /// Own files whose messages are void, out of the folder.
+    Clear {
+        /// Whose.
+        author: ReplicaId,
+        /// Which.
+        counters: Vec<u64>,
+    },
     /// Own messages whose numbers were taken, to be said again.
     Reissue,
     /// A chunk or a manifest that a root wants.
@@ -117,6 +125,8 @@ pub struct Folder {
     /// When all of it is looked through again.
     next: Monotonic,
     look: Look,
+    /// A look through all of it ended since that was last asked.
+    has_looked: bool,
     feeds: BTreeMap<ReplicaId, Feed>,
     reads: usize,
     own: OwnFeeds,
@@ -149,6 +159,7 @@ impl Folder {
             due_feeds: BTreeSet::new(),
             next: Monotonic::default(),
             look: Look::default(),
+            has_looked: false,
             feeds: BTreeMap::new(),
             reads: 0,
             own: OwnFeeds::default(),
@@ -198,6 +209,11 @@ impl Folder {
                 _ => self.due = true,
             }
         }
+    }
+
+    /// Whether it was looked through whole since this was last asked.
+    pub fn takes_look(&mut self) -> bool {
+        core::mem::take(&mut self.has_looked)
     }
 
     /// How it stands.
@@ -273,6 +289,10 @@ impl Engine {
             folder.look_turn(&mut self.shared);
             folder.read_turn(&mut self.shared);
             folder.write_turn(&mut self.shared);
+            folder.clear_turn(&mut self.shared);
+            if folder.takes_look() {
+                self.compaction.look();
+            }
         }
         for folder in 0..self.folders.len() {
             self.upload_turn(folder);
@@ -302,6 +322,7 @@ impl Engine {
             FolderPurpose::Own { author } => folder.own_loaded(&mut self.shared, author, outcome),
             FolderPurpose::Create { messages } => folder.created(&mut self.shared, messages, outcome),
             FolderPurpose::Remove => folder.removed(&self.shared, outcome),
+            FolderPurpose::Clear { author, counters } => folder.cleared(&mut self.shared, author, counters, outcome),
             FolderPurpose::UploadManifest => folder.upload_manifest_loaded(outcome),
             FolderPurpose::UploadProbe { chunks } => folder.uploads_probed(chunks, outcome),
             FolderPurpose::UploadCreate => folder.upload_created(&mut self.shared, outcome),

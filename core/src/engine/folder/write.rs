@@ -38,12 +38,39 @@ impl OwnFeeds {
         self.written.insert(author, written);
     }
 
-    /// A directory of this device was listed whole: what is not there any more is written again.
-    pub fn listed(&mut self, author: ReplicaId, counters: &IntervalSet<u64>) {
+    /// A directory of this device was listed whole: what is not there any more is written again, and what is void and there
+    /// again is removed again.
+    pub fn listed(&mut self, log: &Log, author: ReplicaId, counters: &IntervalSet<u64>) {
         if let Some(written) = self.written.get_mut(&author) {
             let gone = written.difference(counters);
             written.subtract(&gone);
+            if let Some((voided, _)) = log.voided(author) {
+                let alone = counters.difference(voided);
+                written.union(&counters.difference(&alone));
+            }
         }
+    }
+
+    /// Something is done with the own files.
+    pub fn begin(&mut self) {
+        self.busy = true;
+    }
+
+    /// An own file is not there any more.
+    pub fn note_cleared(&mut self, author: ReplicaId, counter: u64) {
+        if let Some(written) = self.written.get_mut(&author) {
+            written.remove(counter);
+        }
+    }
+
+    /// Something is being done with the own files.
+    pub fn is_busy(&self) -> bool {
+        self.busy
+    }
+
+    /// Which messages of a feed are there.
+    pub fn written(&self, author: ReplicaId) -> Option<&IntervalSet<u64>> {
+        self.written.get(&author)
     }
 
     /// Whose messages it has put there.
@@ -82,7 +109,7 @@ impl OwnFeeds {
         self.again.filter(|_| !self.busy)
     }
 
-    fn retry_later(&mut self, now: Monotonic) {
+    pub fn retry_later(&mut self, now: Monotonic) {
         self.tries = self.tries.saturating_add(1);
         let wait = RETRY_MS.saturating_mul(1u64.checked_shl(self.tries.saturating_sub(1)).unwrap_or(u64::MAX));
         self.again = Some(now.plus(wait.min(RETRY_MS_MAX)));
@@ -179,8 +206,12 @@ impl Folder {
 
     fn note_written(&mut self, shared: &mut Shared, (author, counter): (ReplicaId, u64)) {
         self.own.tries = 0;
-        let written = self.own.written.entry(author).or_default();
-        written.insert(counter);
+        self.own.written.entry(author).or_default().insert(counter);
+        self.save_written(shared, author);
+    }
+
+    pub(super) fn save_written(&mut self, shared: &mut Shared, author: ReplicaId) {
+        let Some(written) = self.own.written.get(&author) else { return };
         match postcard::to_allocvec(written) {
             Ok(value) => shared.saver.put(keys::written(self.config.id, author), value),
             Err(_) => shared.saver.fail(),

@@ -20,7 +20,11 @@ pub(super) fn run(output: &Output, place: &MessagesPlace) -> Result<u8, Error> {
         own.map_or("-".into(), |own| own.to_string())
     ));
     for member in status.iter().flat_map(|status| &status.members) {
-        let state = if Some(member.replica) == own { "self" } else { "current" };
+        let state = match member {
+            _ if Some(member.replica) == own => "self",
+            member if member.stale => "stale",
+            _ => "current",
+        };
         output.value(&json!({
             "type": "member",
             "id": member.replica.to_string(),

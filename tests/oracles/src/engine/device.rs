@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use syncline_core::{
     Engine,
     api::{
-        Action, CommitResult, Config, Content, EntryKind, Event, Failure, FolderProbeResult, FolderResult, HashResult,
-        LinkId, Membership, Now, Outcome, ProbeResult, Put, ReadResult, RootConfig, Seed, StageResult, Stat, TaskId,
-        Work,
+        Action, CommitResult, CompactionConfig, Config, Content, EntryKind, Event, Failure, FolderProbeResult,
+        FolderResult, HashResult, LinkId, Membership, Now, Outcome, ProbeResult, Put, ReadResult, RootConfig, Seed,
+        StageResult, Stat, TaskId, Work,
     },
 };
 use syncline_sim::{Clock, Disk, Host, Item, ROOT};
@@ -78,6 +78,7 @@ pub(crate) fn config(number: u8, membership: Membership) -> Config {
         debounce_ms: 200,
         folders: Vec::new(),
         delivery: None,
+        compaction: CompactionConfig::default(),
         dry_run: false,
     }
 }

@@ -24,7 +24,8 @@ use std::{
 };
 
 use syncline_core::api::{
-    Command, Config, Event, GroupConfig, GroupId, Hint, LinkId, Membership, RootConfig, RootId, TaskId,
+    Command, CompactionConfig, Config, Event, GroupConfig, GroupId, Hint, LinkId, Membership, RootConfig, RootId,
+    TaskId,
 };
 
 use self::pipe::Pipe;
@@ -178,6 +179,7 @@ impl World {
             debounce_ms: DEBOUNCE_MS,
             folders: Vec::new(),
             delivery: None,
+            compaction: CompactionConfig::default(),
             dry_run: false,
         };
         let host = Host::new(ROOT, Disk::new(clock.clone()));

@@ -1,5 +1,6 @@
 //! Message folders: what a service may do to them, and what comes through all the same.
 
+mod clearing;
 mod hostile;
 mod messages;
 mod trees;
@@ -9,7 +10,7 @@ use syncline_core::api::{
 };
 use syncline_core::crypto::{Identity, Signature};
 use syncline_core::folder::{Info, message_path};
-use syncline_core::log::{Entry, Log, Message, Previous, Sealed};
+use syncline_core::log::{Entry, Log, Message, Previous, Sealed, parse_message_key};
 use syncline_sim::folder::{FolderFile, Trouble};
 use syncline_sim::{FOLDER, GROUP, SiteId, Tree, World, tree};
 

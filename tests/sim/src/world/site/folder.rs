@@ -8,7 +8,7 @@ use syncline_core::{
         Work, listing,
     },
     folder::{Info, blob_path, is_info, message_path, parse_blob_path, parse_message_path},
-    log::{Message, parse_message_key},
+    log::{IntervalSet, Message, parse_message_key},
 };
 
 use super::{Host, Site};
@@ -127,7 +127,8 @@ impl Site {
         self.folder.own.extend(self.engine.as_ref().and_then(syncline_core::Engine::replica));
         match work {
             Work::Save { writes } => {
-                let brought = writes.iter().filter_map(|write| parse_message_key(&write.key));
+                let written = writes.iter().filter(|write| write.value.is_some());
+                let brought = written.filter_map(|write| parse_message_key(&write.key));
                 let unread = brought.filter(|place| !self.folder.is_linked && !self.folder.read.contains(place));
                 let unread = unread.filter(|(author, _)| !self.folder.own.contains(author)).collect::<Vec<_>>();
                 self.must(Invariant::Authority, unread.is_empty(), || format!("saves {unread:?}, which it never read"));
@@ -184,13 +185,19 @@ impl Site {
         }
     }
 
-    /// The device is about to remove files of the message folder: none is a message that was written there.
+    /// The device is about to remove files of the message folder: none is a message that was written there, but for those
+    /// that a checkpoint of it voids which stands there, too.
     pub(super) fn check_removal(&mut self, work: &Work) {
         match work {
             Work::FolderRemove { paths, .. } => {
+                let voided = self.voided();
                 for path in paths {
                     let bytes = self.host.folder.at(path).map(|file| file.bytes.as_slice());
                     let is_whole = bytes.is_some_and(|bytes| self.judge.was_created(path, bytes));
+                    let is_void = parse_message_path(path).is_some_and(|(author, counter)| {
+                        voided.get(&author).is_some_and(|voided| voided.contains(counter))
+                    });
+                    let is_whole = is_whole && !is_void;
                     self.must(Invariant::NoLoss, !is_whole, || format!("removes `{path}`, which is a whole message"));
                 }
             }
@@ -200,6 +207,19 @@ impl Site {
             }
             _ => {}
         }
+    }
+
+    /// Which messages are void by checkpoints that the device has saved and that stand in its copy of the folder.
+    fn voided(&self) -> BTreeMap<ReplicaId, IntervalSet<u64>> {
+        let mut all: BTreeMap<ReplicaId, IntervalSet<u64>> = BTreeMap::new();
+        for (_, bytes) in self.host.store.pairs().filter(|(key, _)| parse_message_key(key).is_some()) {
+            let Ok((message, _)) = Message::decode(bytes) else { continue };
+            let path = message_path(message.author, message.counter);
+            if let Some((voided, _)) = message.checkpoint().filter(|_| self.host.folder.at(&path).is_some()) {
+                all.entry(message.author).or_default().union(voided);
+            }
+        }
+        all
     }
 
     fn check_created(&self, path: &str) {

@@ -1,6 +1,7 @@
 package dev.syncline
 
 import dev.syncline.api.Action
+import dev.syncline.api.CompactionConfig
 import dev.syncline.api.Config
 import dev.syncline.api.Event
 import dev.syncline.api.Failure
@@ -29,6 +30,7 @@ val config = Config(
     roots = listOf(RootConfig(id = ROOT, membership = Membership.FOUNDER, allowDeletions = false)),
     folders = listOf(),
     delivery = null,
+    compaction = CompactionConfig(clearApplied = false, staleAfterMs = 2_592_000_000uL),
     debounceMs = 100u,
     dryRun = false,
 )

@@ -1,0 +1,197 @@
+//! Own messages that nobody needs any more become void, by a checkpoint (§5.5), and members that nobody hears of hold
+//! nobody back (§5.6).
+//!
+//! Invariant: an application message is cleared only when every member that is not stale has said that it has it
+//! (`a_message_is_cleared_only_when_every_member_has_it`).
+
+use alloc::collections::BTreeMap;
+
+use super::limits::{CHECKPOINT_ITEMS_MIN, HEARD_STEP_MS};
+use super::shared::Shared;
+use super::{Engine, keys};
+use crate::api::{CompactionConfig, NoticeCode, ReplicaId, UnixMs};
+use crate::log::{Entry, IntervalSet, Log, Message, message_key};
+use crate::planted::{Planted, planted};
+
+/// What is known of own messages and of when others were heard.
+pub struct Compaction {
+    config: CompactionConfig,
+    /// Own messages that say how this replica stands, and no more: of acknowledgements and of declarations only the last
+    /// one counts.
+    passing: IntervalSet<u64>,
+    acknowledgement: u64,
+    declaration: u64,
+    /// Own application messages.
+    payloads: IntervalSet<u64>,
+    /// When each member was heard last, as it is saved.
+    heard: BTreeMap<ReplicaId, UnixMs>,
+    /// Something was said that may make an own message void.
+    is_due: bool,
+    /// A folder was looked through: whoever wrote anything was heard.
+    looked: bool,
+}
+
+impl Compaction {
+    /// Nothing is known yet.
+    pub fn new(config: CompactionConfig) -> Compaction {
+        Compaction {
+            config,
+            passing: IntervalSet::new(),
+            acknowledgement: 0,
+            declaration: 0,
+            payloads: IntervalSet::new(),
+            heard: BTreeMap::new(),
+            is_due: false,
+            looked: false,
+        }
+    }
+
+    /// Own messages are those of a new incarnation from now on.
+    pub fn begin(&mut self) {
+        *self = Compaction { heard: core::mem::take(&mut self.heard), ..Compaction::new(self.config.clone()) };
+    }
+
+    /// When a member was heard last, as an earlier engine saved it.
+    pub fn restore_heard(&mut self, replica: ReplicaId, at: UnixMs) {
+        self.heard.insert(replica, at);
+    }
+
+    /// An own message, or another's that says what its author has applied.
+    pub fn note(&mut self, message: &Message, own: Option<ReplicaId>) {
+        self.is_due |= message.acknowledged().is_some() || message.stale().is_some();
+        if own != Some(message.author) {
+            return;
+        }
+        let counter = message.counter;
+        match message.entries.as_slice() {
+            [entry] if entry.is_passing() => drop(self.passing.insert(counter)),
+            [Entry::Application { .. }] => drop(self.payloads.insert(counter)),
+            _ => {}
+        }
+        if message.acknowledged().is_some() {
+            self.acknowledgement = counter;
+        }
+        if message.stale().is_some() {
+            self.declaration = counter;
+        }
+    }
+
+    /// A message came: its author is heard.
+    pub fn hear(&mut self, shared: &mut Shared, message: &Message) {
+        self.note(message, shared.log.own());
+        self.meet(shared, message.author);
+    }
+
+    /// A folder was looked through whole.
+    pub fn look(&mut self) {
+        self.looked = true;
+    }
+
+    /// A member is there.
+    fn meet(&mut self, shared: &mut Shared, replica: ReplicaId) {
+        let now = shared.now.unix;
+        if self.heard.get(&replica).is_some_and(|heard| now < heard.plus(HEARD_STEP_MS)) {
+            return;
+        }
+        self.heard.insert(replica, now);
+        match postcard::to_allocvec(&now) {
+            Ok(value) => shared.saver.put(keys::heard(replica), value),
+            Err(_) => shared.saver.fail(),
+        }
+    }
+
+    /// Members that are to be declared stale, if there are any that are not yet. A member whose time was never noted is
+    /// counted from now on.
+    fn silent(&mut self, shared: &mut Shared) -> Option<BTreeMap<ReplicaId, u64>> {
+        let (now, others) = (shared.now.unix, shared.log.others());
+        for replica in &others {
+            if !self.heard.contains_key(replica) {
+                self.meet(shared, *replica);
+            }
+        }
+        let is_silent = |replica: &ReplicaId| {
+            self.heard.get(replica).is_some_and(|heard| heard.plus(self.config.stale_after_ms) < now)
+        };
+        let silent = others.into_iter().filter(|replica| is_silent(replica) || shared.log.is_stale(*replica));
+        let silent: BTreeMap<ReplicaId, u64> =
+            silent.map(|replica| (replica, shared.log.heads().highest(replica))).collect();
+        silent.keys().any(|replica| !shared.log.is_stale(*replica)).then_some(silent)
+    }
+
+    /// What a checkpoint of own messages would name, and the application messages of that; none where it is not worth one.
+    fn checkpoint(&self, log: &Log) -> Option<(IntervalSet<u64>, IntervalSet<u64>)> {
+        let own = log.own()?;
+        let already = log.voided(own).map(|(voided, _)| voided.clone()).unwrap_or_default();
+        let mut voided = self.passing.clone();
+        voided.remove(self.acknowledgement);
+        voided.remove(self.declaration);
+        let mut cleared = already.clone();
+        cleared.subtract(&self.passing);
+        if self.config.clear_applied {
+            cleared.union(&self.applied_by_all(log, own));
+        }
+        voided.union(&cleared);
+        let gained = voided.difference(&already);
+        let count = gained.intervals().map(|(first, last)| last.saturating_sub(first).saturating_add(1));
+        (count.fold(0, u64::saturating_add) >= CHECKPOINT_ITEMS_MIN).then_some((voided, cleared))
+    }
+
+    /// The own application messages that every member which is not stale has said to have.
+    fn applied_by_all(&self, log: &Log, own: ReplicaId) -> IntervalSet<u64> {
+        let mut applied = self.payloads.clone();
+        for other in log.others().into_iter().filter(|other| !log.is_stale(*other)) {
+            if planted(Planted::ClearedUnapplied) {
+                break;
+            }
+            let theirs = log.acknowledged(other).and_then(|heads| heads.of(own));
+            let lacking = theirs.map_or_else(|| applied.clone(), |theirs| applied.difference(theirs));
+            applied.subtract(&lacking);
+        }
+        applied
+    }
+}
+
+impl Engine {
+    /// Writes a checkpoint where one is due, declares who is stale, and removes what is void from the store.
+    pub(super) fn compaction_turn(&mut self) {
+        self.forget_voided();
+        if !self.has_begun {
+            return;
+        }
+        if core::mem::take(&mut self.compaction.looked) && self.compaction.config.clear_applied {
+            let linked: alloc::vec::Vec<ReplicaId> = self.peers.values().filter_map(super::Peer::replica).collect();
+            for replica in linked {
+                self.compaction.meet(&mut self.shared, replica);
+            }
+            if let Some(members) = self.compaction.silent(&mut self.shared) {
+                self.write(Entry::Stale { members });
+            }
+        }
+        if core::mem::take(&mut self.compaction.is_due)
+            && let Some((voided, cleared)) = self.compaction.checkpoint(&self.shared.log)
+        {
+            self.write(Entry::Checkpoint { voided, cleared });
+            self.forget_voided();
+        }
+    }
+
+    /// What is void leaves the store, once the application has all that it is to be given.
+    fn forget_voided(&mut self) {
+        for (author, count) in self.shared.log.take_missed() {
+            let message = alloc::format!(
+                "{count} messages of replica {author} were cleared before they came to this device: every member that was heard of had them"
+            );
+            self.shared.notify(NoticeCode::MessagesMissed, message);
+        }
+        let voided = self.shared.log.take_voided();
+        if voided.is_empty() {
+            return;
+        }
+        if !self.deliveries.has_all() && !planted(Planted::VoidedUndelivered) {
+            return self.shared.log.put_back_voided(voided);
+        }
+        for (author, counter) in voided {
+            self.shared.saver.remove(message_key(author, counter));
+        }
+    }
+}
