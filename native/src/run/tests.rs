@@ -6,8 +6,8 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use syncline_core::Engine;
 use syncline_core::api::{
-    Command, CompactionConfig, Config, Delivery, DeliveryConfig, DeliveryOrder, Event, FolderConfig, FolderId, FolderIndexing,
-    GroupConfig, GroupId, Membership, Outcome, RootId, Seed,
+    Command, CompactionConfig, Config, Delivery, DeliveryConfig, DeliveryOrder, Event, FolderConfig, FolderId,
+    FolderIndexing, GroupConfig, GroupId, Membership, Outcome, RootId, Seed,
 };
 use syncline_core::folder::Info;
 

@@ -145,10 +145,18 @@ impl Versions {
         }
     }
 
-    /// A device's wall clock was moved.
+    /// A device's wall clock was moved: what was done there before anyone looked may be taken for done in a grace that was
+    /// over.
     pub fn clock_moved(&mut self, site: usize) {
         self.unsure_clocks.insert(site);
         self.loads.unsettled(site);
+        let Versions { pasts, seen, grace_until, .. } = self;
+        for ending in pasts.values_mut().flat_map(|past| &mut past.endings).filter(|ending| ending.site == site) {
+            let place = (site, ending.path.clone());
+            if grace_until.contains_key(&place) && seen.get(&place).is_none_or(|seen| *seen < ending.at) {
+                ending.is_certain = false;
+            }
+        }
     }
 
     /// Someone saved a text from an editor that had loaded the one before it: if something else took its place a moment
@@ -644,6 +652,22 @@ mod tests {
             versions.synced(1, "a", NOW, stood.as_ref(), Some(&digest::content(b"two").0));
             versions.changed(1, NOW, &folder("two"), &folder("three"));
             let both = folder("three").with("a (conflict 00000000)", "two");
+            assert_eq!(verdict(&versions, &both), ends.then_some(Invariant::NoFalseConflict));
+        }
+    }
+
+    #[test]
+    fn what_was_done_before_a_clock_moved_may_be_taken_for_done_in_grace() {
+        let folder = |text: &str| tree([("a", text)]);
+        for (moved, ends) in [(false, true), (true, false)] {
+            let mut versions = after(&[(0, Tree::default(), folder("one"))]);
+            versions.synced(1, "a", NOW, Some(&b"other".to_vec()), Some(&digest::content(b"one").0));
+            let later = Now { unix: NOW.unix.plus(GRACE_MS), ..NOW };
+            versions.changed(1, later, &folder("one"), &folder("two"));
+            if moved {
+                versions.clock_moved(1);
+            }
+            let both = folder("two").with("a (conflict 00000000)", "one");
             assert_eq!(verdict(&versions, &both), ends.then_some(Invariant::NoFalseConflict));
         }
     }
