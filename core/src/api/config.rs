@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::{FolderId, GroupId, RootId};
-use crate::engine::limits::STALE_AFTER_MS;
+use crate::engine::limits::{CHECKPOINT_ITEMS_MIN, STALE_AFTER_MS};
 
 /// 32 fresh random bytes for each engine, also after a restart: the engine's only source of chance.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,11 +130,17 @@ pub struct CompactionConfig {
     /// declared so only where `clear_applied` is set. 30 days is usual.
     #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
     pub stale_after_ms: u64,
+    /// How many more messages than the one before a checkpoint voids at least: it is a message itself. 64 is usual.
+    pub checkpoint_items_min: u32,
 }
 
 impl Default for CompactionConfig {
     fn default() -> CompactionConfig {
-        CompactionConfig { clear_applied: false, stale_after_ms: STALE_AFTER_MS }
+        CompactionConfig {
+            clear_applied: false,
+            stale_after_ms: STALE_AFTER_MS,
+            checkpoint_items_min: CHECKPOINT_ITEMS_MIN,
+        }
     }
 }
 

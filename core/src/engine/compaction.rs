@@ -4,12 +4,12 @@
 //! Invariant: an application message is cleared only when every member that is not stale has said that it has it
 //! (`a_message_is_cleared_only_when_every_member_has_it`).
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 
-use super::limits::{CHECKPOINT_ITEMS_MIN, HEARD_STEP_MS};
+use super::limits::{HEARD_STEP_MS, LISTEN_MS};
 use super::shared::Shared;
 use super::{Engine, keys};
-use crate::api::{CompactionConfig, NoticeCode, ReplicaId, UnixMs};
+use crate::api::{CompactionConfig, Monotonic, NoticeCode, ReplicaId, UnixMs};
 use crate::log::{Entry, IntervalSet, Log, Message, message_key};
 use crate::planted::{Planted, planted};
 
@@ -25,6 +25,10 @@ pub struct Compaction {
     payloads: IntervalSet<u64>,
     /// When each member was heard last, as it is saved.
     heard: BTreeMap<ReplicaId, UnixMs>,
+    /// Who was linked at the last look.
+    linked: BTreeSet<ReplicaId>,
+    /// When this engine began to listen.
+    began: Option<Monotonic>,
     /// Something was said that may make an own message void.
     is_due: bool,
     /// A folder was looked through: whoever wrote anything was heard.
@@ -41,6 +45,8 @@ impl Compaction {
             declaration: 0,
             payloads: IntervalSet::new(),
             heard: BTreeMap::new(),
+            linked: BTreeSet::new(),
+            began: None,
             is_due: false,
             looked: false,
         }
@@ -48,7 +54,8 @@ impl Compaction {
 
     /// Own messages are those of a new incarnation from now on.
     pub fn begin(&mut self) {
-        *self = Compaction { heard: core::mem::take(&mut self.heard), ..Compaction::new(self.config.clone()) };
+        let (heard, linked) = (core::mem::take(&mut self.heard), core::mem::take(&mut self.linked));
+        *self = Compaction { heard, linked, began: self.began, ..Compaction::new(self.config.clone()) };
     }
 
     /// When a member was heard last, as an earlier engine saved it.
@@ -100,17 +107,30 @@ impl Compaction {
         }
     }
 
+    /// These members are linked now: nothing is saved of that while they stay so.
+    fn meet_linked(&mut self, shared: &mut Shared, linked: BTreeSet<ReplicaId>) {
+        for replica in linked.symmetric_difference(&core::mem::take(&mut self.linked)) {
+            self.meet(shared, *replica);
+        }
+        self.linked = linked;
+    }
+
     /// Members that are to be declared stale, if there are any that are not yet. A member whose time was never noted is
     /// counted from now on.
     fn silent(&mut self, shared: &mut Shared) -> Option<BTreeMap<ReplicaId, u64>> {
+        let began = *self.began.get_or_insert(shared.now.monotonic);
         let (now, others) = (shared.now.unix, shared.log.others());
         for replica in &others {
             if !self.heard.contains_key(replica) {
                 self.meet(shared, *replica);
             }
         }
+        if shared.now.monotonic < began.plus(LISTEN_MS) {
+            return None;
+        }
         let is_silent = |replica: &ReplicaId| {
-            self.heard.get(replica).is_some_and(|heard| heard.plus(self.config.stale_after_ms) < now)
+            !self.linked.contains(replica)
+                && self.heard.get(replica).is_some_and(|heard| heard.plus(self.config.stale_after_ms) < now)
         };
         let silent = others.into_iter().filter(|replica| is_silent(replica) || shared.log.is_stale(*replica));
         let silent: BTreeMap<ReplicaId, u64> =
@@ -125,24 +145,28 @@ impl Compaction {
         let mut voided = self.passing.clone();
         voided.remove(self.acknowledgement);
         voided.remove(self.declaration);
-        let mut cleared = already.clone();
-        cleared.subtract(&self.passing);
+        let mut cleared = log.cleared(own).cloned().unwrap_or_default();
         if self.config.clear_applied {
             cleared.union(&self.applied_by_all(log, own));
         }
         voided.union(&cleared);
+        voided.union(&already);
         let gained = voided.difference(&already);
         let count = gained.intervals().map(|(first, last)| last.saturating_sub(first).saturating_add(1));
-        (count.fold(0, u64::saturating_add) >= CHECKPOINT_ITEMS_MIN).then_some((voided, cleared))
+        (count.fold(0, u64::saturating_add) >= self.config.checkpoint_items_min.max(2).into())
+            .then_some((voided, cleared))
     }
 
-    /// The own application messages that every member which is not stale has said to have.
+    /// The own application messages that every member which is not stale has said to have. Alone nobody clears anything:
+    /// others are still to come.
     fn applied_by_all(&self, log: &Log, own: ReplicaId) -> IntervalSet<u64> {
+        let mut others = log.others();
+        others.retain(|other| !log.is_stale(*other));
+        if others.is_empty() {
+            return IntervalSet::new();
+        }
         let mut applied = self.payloads.clone();
-        for other in log.others().into_iter().filter(|other| !log.is_stale(*other)) {
-            if planted(Planted::ClearedUnapplied) {
-                break;
-            }
+        for other in others.into_iter().filter(|_| !planted(Planted::ClearedUnapplied)) {
             let theirs = log.acknowledged(other).and_then(|heads| heads.of(own));
             let lacking = theirs.map_or_else(|| applied.clone(), |theirs| applied.difference(theirs));
             applied.subtract(&lacking);
@@ -159,10 +183,8 @@ impl Engine {
             return;
         }
         if core::mem::take(&mut self.compaction.looked) && self.compaction.config.clear_applied {
-            let linked: alloc::vec::Vec<ReplicaId> = self.peers.values().filter_map(super::Peer::replica).collect();
-            for replica in linked {
-                self.compaction.meet(&mut self.shared, replica);
-            }
+            let linked = self.peers.values().filter_map(super::Peer::replica).collect();
+            self.compaction.meet_linked(&mut self.shared, linked);
             if let Some(members) = self.compaction.silent(&mut self.shared) {
                 self.write(Entry::Stale { members });
             }

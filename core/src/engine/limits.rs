@@ -204,8 +204,10 @@ pub const ACKNOWLEDGE_MS: u64 = 1_000;
 pub const STALE_AFTER_MS: u64 = 30 * 24 * 3_600_000;
 /// By how much what is remembered of when a member was heard may lag behind, in milliseconds.
 pub const HEARD_STEP_MS: u64 = 3_600_000;
-/// A checkpoint voids so many messages at least that are not void yet: it is a message itself.
-pub const CHECKPOINT_ITEMS_MIN: u64 = 64;
+/// So long an engine listens before it declares anyone stale, in milliseconds: who can be heard is heard by then.
+pub const LISTEN_MS: u64 = 3_600_000;
+/// How many messages a checkpoint voids at least that are not void yet, where nothing else is asked for.
+pub const CHECKPOINT_ITEMS_MIN: u32 = 64;
 /// Application messages of one delivery.
 pub const DELIVER_ITEMS_MAX: usize = 256;
 /// Bytes of one delivery; one message may pass it.

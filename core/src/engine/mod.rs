@@ -321,7 +321,11 @@ impl Engine {
                     self.folder_completed(folder, purpose, outcome);
                 }
             }
-            Purpose::Deliver { purpose } => self.deliveries.completed(&mut self.shared, &purpose, outcome),
+            Purpose::Deliver { purpose } => {
+                if self.phase == Phase::Running {
+                    self.deliveries.completed(&mut self.shared, &purpose, outcome);
+                }
+            }
             Purpose::Feed { link, author, first, last } => self.feed_loaded(link, (author, first, last), outcome),
             Purpose::Serve { link, purpose } => self.served(link, purpose, outcome),
         }

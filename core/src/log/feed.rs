@@ -19,8 +19,9 @@ pub(super) struct Feed {
     /// What the last acknowledgement held says that the author has applied.
     pub acknowledged: Option<Heads>,
     acknowledgement: u64,
-    /// What its checkpoints void, and the highest of them.
+    /// What its checkpoints void, of that what was cleared, and the highest of them.
     pub voided: IntervalSet<u64>,
+    pub cleared: IntervalSet<u64>,
     pub checkpoint: u64,
     /// Whom its last declaration held calls stale.
     pub stale: BTreeMap<ReplicaId, u64>,
@@ -62,9 +63,10 @@ impl Feed {
             self.acknowledgement = message.counter;
             self.acknowledged = Some(applied.clone());
         }
-        if let Some((voided, _)) = message.checkpoint() {
+        if let Some((voided, cleared)) = message.checkpoint() {
             self.checkpoint = self.checkpoint.max(message.counter);
             self.voided.union(voided);
+            self.cleared.union(cleared);
         }
         if let Some(members) = message.stale().filter(|_| self.declaration < message.counter) {
             self.declaration = message.counter;

@@ -331,6 +331,11 @@ impl Log {
         (feed.checkpoint > 0).then_some((&feed.voided, feed.checkpoint))
     }
 
+    /// Of what an author's checkpoints void the application messages.
+    pub fn cleared(&self, author: ReplicaId) -> Option<&IntervalSet<u64>> {
+        self.feeds.get(&author).map(|feed| &feed.cleared)
+    }
+
     /// What a member said last that it has applied.
     pub fn acknowledged(&self, replica: ReplicaId) -> Option<&Heads> {
         self.feeds.get(&replica)?.acknowledged.as_ref()

@@ -12,7 +12,7 @@ final class MemoryHost {
         roots: [RootConfig(id: root, membership: .founder, allowDeletions: false)],
         folders: [],
         delivery: nil,
-        compaction: CompactionConfig(clearApplied: false, staleAfterMs: 2_592_000_000),
+        compaction: CompactionConfig(clearApplied: false, staleAfterMs: 2_592_000_000, checkpointItemsMin: 64),
         debounceMs: 100,
         dryRun: false
     )

@@ -275,6 +275,11 @@ impl Judge {
         }
     }
 
+    /// A device once created a file of this name in the message folder.
+    pub(crate) fn has_created(&self, path: &str) -> bool {
+        self.state.borrow().posts.has_created(path)
+    }
+
     /// A device once created a file with these bytes in the message folder.
     pub(crate) fn was_created(&self, path: &str, bytes: &[u8]) -> bool {
         self.state.borrow().posts.was_created(path, bytes)

@@ -32,6 +32,11 @@ impl Posts {
         self.created.get(path).is_some_and(|hash| *hash == digest::chunk(bytes))
     }
 
+    /// A file of this name was created.
+    pub fn has_created(&self, path: &str) -> bool {
+        self.created.contains_key(path)
+    }
+
     /// Nobody has or will ever see this file again.
     pub fn forget(&mut self, path: &str) {
         self.created.remove(path);

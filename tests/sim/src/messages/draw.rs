@@ -32,6 +32,7 @@ pub fn draw_from(swarm: Swarm, workload: u64, schedule: u64, acts: u16) -> Story
     let pairs = (0..devices).flat_map(|a| (a + 1..devices).map(move |b| (a, b)));
     let links = pairs.filter(|_| !is_rivalry && fate.f32() < linked).collect();
     let (seed, sealed, introduced) = (fate.u64(..), fate.bool(), fate.bool());
+    let clears = fate.u8(..3) > 0;
     let mut posts = 0;
     let turns = (0..acts).map(|number| Turn {
         trouble: climate.trouble(&mut fate, devices),
@@ -40,7 +41,7 @@ pub fn draw_from(swarm: Swarm, workload: u64, schedule: u64, acts: u16) -> Story
         run: climate.run(&mut fate),
     });
     let turns = turns.collect();
-    swarm.of_messages(Story { seed, sealed, introduced, members, links, turns })
+    swarm.of_messages(Story { seed, sealed, introduced, clears, members, links, turns })
 }
 
 /// What applications of one story tend to do.

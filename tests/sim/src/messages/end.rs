@@ -48,15 +48,20 @@ impl Scene {
             self.mend_disk(site);
             self.world.wake(site);
         }
+        let mut lists = 0;
         for round in 0..ROUNDS_MAX {
             self.look_after();
             self.world.settle();
             self.carry_all();
             self.collect();
-            if round > 0 && self.unrest().is_none() {
+            // What is void and came again is found when its directory is listed.
+            let is_listed = !self.clears || lists > 0;
+            if round > 0 && is_listed && self.unrest().is_none() {
                 return;
             }
-            self.world.pass(if round + 2 == ROUNDS_MAX { RELIST_MS } else { ROUND_MS });
+            let lists_now = round + 2 == ROUNDS_MAX || self.clears && self.unrest().is_none();
+            lists += u32::from(lists_now);
+            self.world.pass(if lists_now { RELIST_MS } else { ROUND_MS });
         }
         let unrest = self.unrest().unwrap_or_default();
         self.judge.must(Invariant::Convergence, false, || unrest);
@@ -133,7 +138,13 @@ impl Scene {
         let mut streams: Vec<(usize, Vec<Delivery>)> = Vec::new();
         for (device, site) in self.sites.clone().into_iter().enumerate() {
             let stored = self.world[site].host().application.stored().to_vec();
-            self.model.check(&self.judge, device, &stored);
+            let missed = self.missed.contains(&device);
+            self.model.check(&self.judge, device, &stored, missed || self.clears && !self.all_known);
+            // Who never forgot anything was there whenever all had something.
+            let is_sure = self.all_known && self.model.nobody_forgot();
+            self.judge.must(Invariant::NoLoss, !(missed && is_sure), || {
+                format!("device {device} never got what was cleared because everyone had it")
+            });
             self.check_store(device);
             let order = self.world[site].config().delivery.as_ref().map(|delivery| delivery.order);
             if order == Some(DeliveryOrder::Total) {
@@ -173,7 +184,9 @@ impl Scene {
         let messages = site.store().pairs().filter(is_message).count() as u64;
         let others = site.store().pairs().count() as u64 - messages;
         let authors = site.status().members.len() as u64;
-        self.judge.must(Invariant::Bounds, others <= 2 * messages + 2 * authors + 4, || {
+        // What was delivered has its numbers still when it is cleared, and of each author it is known when it was heard.
+        let messages = messages + if self.clears { 2 * self.model.posted_count() } else { 0 };
+        self.judge.must(Invariant::Bounds, others <= 2 * messages + 3 * authors + 4, || {
             format!("device {device} keeps {others} pairs beside {messages} messages of {authors} authors")
         });
     }

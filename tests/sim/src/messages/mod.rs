@@ -35,6 +35,9 @@ pub struct Story {
     pub sealed: bool,
     /// All devices know each other before anything happens.
     pub introduced: bool,
+    /// Messages are cleared once all members have them, and before that whatever is superseded.
+    #[serde(default)]
+    pub clears: bool,
     /// The devices, in order; there are always two at least.
     pub members: Vec<Member>,
     /// The pairs that are linked beside the folder, by their numbers.

@@ -16,6 +16,8 @@ pub(super) struct Model {
     published: BTreeMap<Place, Published>,
     /// How much more often than once a device's application may get a message, for the device forgot that it had.
     again: BTreeMap<(usize, Place), usize>,
+    /// Some device's store or folder was put back.
+    has_lost: bool,
 }
 
 /// A message of which an application was told that it is published.
@@ -45,6 +47,7 @@ impl Model {
 
     /// Nobody has what these messages of a device say, or nobody will ever see it.
     pub fn lost(&mut self, is_left: impl Fn(Place) -> bool) {
+        self.has_lost = true;
         self.published.iter_mut().for_each(|(place, published)| published.lives &= is_left(*place));
     }
 
@@ -55,8 +58,19 @@ impl Model {
         }
     }
 
-    /// The world is at rest: what a device's application was given, in order.
-    pub fn check(&self, judge: &Judge, device: usize, stored: &[Delivery]) {
+    /// No device ever forgot anything.
+    pub fn nobody_forgot(&self) -> bool {
+        self.again.is_empty() && !self.has_lost
+    }
+
+    /// How many texts were posted, whatever became of them.
+    pub fn posted_count(&self) -> u64 {
+        self.posted.len() as u64
+    }
+
+    /// The world is at rest: what a device's application was given, in order; where it may miss some, those that were
+    /// cleared are not asked for.
+    pub fn check(&self, judge: &Judge, device: usize, stored: &[Delivery], misses: bool) {
         let mut counts: BTreeMap<Place, usize> = BTreeMap::new();
         let mut texts: BTreeSet<(Place, Hash)> = BTreeSet::new();
         for (index, message) in stored.iter().enumerate() {
@@ -83,7 +97,7 @@ impl Model {
                 format!("device {device} was given {} {count} times", show(*place))
             });
         }
-        for (place, published) in self.published.iter().filter(|(_, published)| published.lives) {
+        for (place, published) in self.published.iter().filter(|(_, published)| published.lives && !misses) {
             judge.must(Invariant::NoLoss, texts.contains(&(*place, published.payload)), || {
                 format!(
                     "{}, which was published on device {}, was never given to the application of device {device}",

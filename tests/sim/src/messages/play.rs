@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use syncline_core::{
-    api::{DeliveryConfig, DeliveryOrder, FolderIndexing, GroupId, NoticeCode},
+    api::{CompactionConfig, DeliveryConfig, DeliveryOrder, FolderIndexing, GroupId, NoticeCode},
     log::message_key,
 };
 
@@ -17,6 +17,9 @@ use crate::{
 
 /// The most steps between two turns: far more than any honest work takes.
 const STEPS_MAX: u64 = 300_000;
+
+/// Few enough that stories, which are short, see many checkpoints.
+const CHECKPOINT_ITEMS_MIN: u32 = 4;
 
 /// The sessions that rivals begin: one that is smaller than the group's, one that is larger.
 const RIVALS: [GroupId; 2] = [GroupId::from_bytes([3; 16]), GroupId::from_bytes([0xc0; 16])];
@@ -62,6 +65,10 @@ pub(super) struct Scene {
     apart: BTreeSet<usize>,
     /// No device was ever new to the others since they all knew each other.
     pub all_known: bool,
+    /// Devices that were told that they missed something.
+    pub missed: BTreeSet<usize>,
+    /// Members clear what all have.
+    pub clears: bool,
     /// What waits for its moment.
     awaited: Option<Trouble>,
 }
@@ -85,12 +92,23 @@ impl Scene {
             sessions: Vec::new(),
             apart: BTreeSet::new(),
             all_known: story.introduced,
+            missed: BTreeSet::new(),
+            clears: story.clears,
             awaited: None,
         };
         for (number, member) in story.members.iter().enumerate() {
             let indexing = if member.probes { FolderIndexing::Probing } else { FolderIndexing::Listing };
             let site = scene.world.add_to_folder(story.sealed, indexing);
             let order = if member.total { DeliveryOrder::Total } else { DeliveryOrder::Arrival };
+            if story.clears {
+                scene.world[site].config().compaction = CompactionConfig {
+                    clear_applied: true,
+                    // A clock may jump by years.
+                    stale_after_ms: u64::MAX,
+                    checkpoint_items_min: CHECKPOINT_ITEMS_MIN,
+                    ..CompactionConfig::default()
+                };
+            }
             scene.world[site].config().delivery = Some(DeliveryConfig { order, delivered: 0 });
             let rival = member.rival.filter(|_| number > 0 && story.links.is_empty());
             let session = rival.map_or(GROUP, |is_larger| RIVALS[usize::from(is_larger)]);
@@ -112,6 +130,7 @@ impl Scene {
         let count = story.members.len();
         let exists = |link: &&(u8, u8)| usize::from(link.0) < usize::from(link.1) && usize::from(link.1) < count;
         scene.links = story.links.iter().filter(exists).copied().collect();
+        scene.coverage.count(if story.clears { "session cleared" } else { "session kept" });
         scene.coverage.count(if story.sealed { "session sealed" } else { "session open" });
         scene.coverage.count_many("member linked", scene.links.len() as u64 * 2);
         scene.begin(story, options);
@@ -225,7 +244,11 @@ impl Scene {
             let site = self.sites[device];
             for place in self.world[site].host().application.take_published() {
                 let message = self.world[site].store().value(&message_key(place.0, place.1));
-                let payload = message.and_then(payload);
+                let saved = message.and_then(payload);
+                let stored = self.world[site].host().application.stored();
+                let given = stored.iter().find(|message| (message.author, message.counter) == place);
+                // What all had by then is cleared already.
+                let payload = saved.or_else(|| given.map(|message| message.payload.clone()));
                 self.judge.must(Invariant::CrashSafety, payload.is_some(), || {
                     format!("device {device} says that message {} is published, which is not saved", place.1)
                 });
@@ -233,7 +256,11 @@ impl Scene {
                 self.model.published(device, place, &payload.unwrap_or_default());
             }
             let is_superseded = |notice: &syncline_core::api::Notice| notice.code == NoticeCode::SessionSuperseded;
-            if self.world[site].take_notices().iter().any(is_superseded) {
+            let notices = self.world[site].take_notices();
+            if notices.iter().any(|notice| notice.code == NoticeCode::MessagesMissed) {
+                self.missed.insert(device);
+            }
+            if notices.iter().any(is_superseded) {
                 self.go_over(device);
             }
         }

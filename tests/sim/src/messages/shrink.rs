@@ -53,6 +53,7 @@ impl<F: FnMut() -> bool> Shrinker<F> {
         }
         self.attempt(Story { links: Vec::new(), ..self.best.clone() });
         self.attempt(Story { sealed: false, ..self.best.clone() });
+        self.attempt(Story { clears: false, ..self.best.clone() });
         self.attempt(Story { introduced: true, ..self.best.clone() });
         for index in 0..self.best.members.len() {
             let simpler: [fn(&mut super::Member); 3] =

@@ -201,6 +201,8 @@ impl Trouble {
             RollBackStore => scene.roll_back(device, self.amount, false),
             RollBackBoth => scene.roll_back(device, self.amount, true),
             Forget => scene.forget(device, self.amount),
+            // What a service does to files it does not do where it does not reach.
+            _ if scene.is_apart(device) => None,
             _ => self.strike_files(scene, site),
         };
         told.map(|told| format!("on device {device} {told}"))

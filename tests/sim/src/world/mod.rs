@@ -16,6 +16,7 @@ mod site;
 mod store;
 mod stranger;
 mod tap;
+mod voided;
 mod watcher;
 
 use std::{

@@ -8,7 +8,7 @@ use syncline_core::{
     log::{Heads, Message, message_key},
 };
 
-use super::Store;
+use super::{Store, voided::is_void};
 use crate::{Invariant, Judge};
 
 /// The bit of a packet's header that ends a frame; the others are the lane (`docs/protocol.md` §7.1).
@@ -69,7 +69,8 @@ impl Saved {
                 // Those of devices were read when they were saved: here it counts which ones they are.
                 let (author, counter) = Message::place_in(bytes).expect("an engine sends messages");
                 let saved = store.value(&message_key(author, counter));
-                (saved != Some(bytes.as_slice())).then(|| format!("message {counter} of {author}"))
+                let is_saved = saved == Some(bytes.as_slice()) || is_void(store, author, counter);
+                (!is_saved).then(|| format!("message {counter} of {author}"))
             }),
             Frame::Heads { heads, .. } | Frame::Acknowledge { heads, .. } => self.unsaved_head(heads, store),
             _ => None,
@@ -85,7 +86,7 @@ impl Saved {
             let unseen = counters.intervals().filter(|(_, last)| last > until).collect::<Vec<_>>();
             for (first, last) in unseen {
                 for counter in first.max(*until + 1)..=last {
-                    if store.value(&message_key(author, counter)).is_none() {
+                    if store.value(&message_key(author, counter)).is_none() && !is_void(store, author, counter) {
                         return Some(format!("message {counter} of {author}"));
                     }
                     if counter == *until + 1 {

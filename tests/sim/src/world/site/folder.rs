@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use syncline_core::{
     api::{
         Event, Failure, FolderEntryKind, FolderProbeResult, FolderResult, GroupId, Outcome, ReadResult, ReplicaId,
-        Work, listing,
+        Work, Write, listing,
     },
     folder::{Info, blob_path, is_info, message_path, parse_blob_path, parse_message_path},
     log::{IntervalSet, Message, parse_message_key},
@@ -33,6 +33,8 @@ pub(super) struct FolderWatch {
     own: BTreeSet<ReplicaId>,
     /// The messages that the engine knows to be saved.
     saved: BTreeSet<(ReplicaId, u64)>,
+    /// What checkpoints void that the device saved.
+    checkpoints: BTreeMap<(ReplicaId, u64), IntervalSet<u64>>,
     /// The files that the engine was told of.
     named: BTreeSet<String>,
     /// The messages that the engine read under their own names.
@@ -127,6 +129,11 @@ impl Site {
         self.folder.own.extend(self.engine.as_ref().and_then(syncline_core::Engine::replica));
         match work {
             Work::Save { writes } => {
+                for message in writes.iter().filter_map(saved_message) {
+                    if let Some((voided, _)) = message.checkpoint() {
+                        self.folder.checkpoints.insert((message.author, message.counter), voided.clone());
+                    }
+                }
                 let written = writes.iter().filter(|write| write.value.is_some());
                 let brought = written.filter_map(|write| parse_message_key(&write.key));
                 let unread = brought.filter(|place| !self.folder.is_linked && !self.folder.read.contains(place));
@@ -190,14 +197,10 @@ impl Site {
     pub(super) fn check_removal(&mut self, work: &Work) {
         match work {
             Work::FolderRemove { paths, .. } => {
-                let voided = self.voided();
                 for path in paths {
                     let bytes = self.host.folder.at(path).map(|file| file.bytes.as_slice());
                     let is_whole = bytes.is_some_and(|bytes| self.judge.was_created(path, bytes));
-                    let is_void = parse_message_path(path).is_some_and(|(author, counter)| {
-                        voided.get(&author).is_some_and(|voided| voided.contains(counter))
-                    });
-                    let is_whole = is_whole && !is_void;
+                    let is_whole = is_whole && !self.is_void(path);
                     self.must(Invariant::NoLoss, !is_whole, || format!("removes `{path}`, which is a whole message"));
                 }
             }
@@ -209,17 +212,13 @@ impl Site {
         }
     }
 
-    /// Which messages are void by checkpoints that the device has saved and that stand in its copy of the folder.
-    fn voided(&self) -> BTreeMap<ReplicaId, IntervalSet<u64>> {
-        let mut all: BTreeMap<ReplicaId, IntervalSet<u64>> = BTreeMap::new();
-        for (_, bytes) in self.host.store.pairs().filter(|(key, _)| parse_message_key(key).is_some()) {
-            let Ok((message, _)) = Message::decode(bytes) else { continue };
-            let path = message_path(message.author, message.counter);
-            if let Some((voided, _)) = message.checkpoint().filter(|_| self.host.folder.at(&path).is_some()) {
-                all.entry(message.author).or_default().union(voided);
-            }
-        }
-        all
+    /// The message of this file is void by a checkpoint that the device saved and wrote into the folder, whatever became of
+    /// that.
+    fn is_void(&self, path: &str) -> bool {
+        let Some((author, counter)) = parse_message_path(path) else { return false };
+        let mut checkpoints = self.folder.checkpoints.range((author, 0)..=(author, u64::MAX));
+        checkpoints
+            .any(|((_, at), voided)| voided.contains(counter) && self.judge.has_created(&message_path(author, *at)))
     }
 
     fn check_created(&self, path: &str) {
@@ -259,4 +258,10 @@ fn is_of(folder: &FolderCopy, session: GroupId) -> bool {
 pub(crate) fn payload(message: &[u8]) -> Option<Vec<u8>> {
     let (message, _) = Message::decode(message).ok()?;
     message.payload().map(Vec::from)
+}
+
+/// The message that a write saves, if it saves one.
+fn saved_message(write: &Write) -> Option<Message> {
+    parse_message_key(&write.key)?;
+    Message::decode(write.value.as_ref()?).ok().map(|(message, _)| message)
 }

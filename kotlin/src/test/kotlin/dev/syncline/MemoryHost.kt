@@ -30,7 +30,7 @@ val config = Config(
     roots = listOf(RootConfig(id = ROOT, membership = Membership.FOUNDER, allowDeletions = false)),
     folders = listOf(),
     delivery = null,
-    compaction = CompactionConfig(clearApplied = false, staleAfterMs = 2_592_000_000uL),
+    compaction = CompactionConfig(clearApplied = false, staleAfterMs = 2_592_000_000uL, checkpointItemsMin = 64u),
     debounceMs = 100u,
     dryRun = false,
 )
