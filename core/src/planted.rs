@@ -49,7 +49,7 @@ macro_rules! faults {
 faults! {
     // Message folders: what is read and written, and what applications are given.
 
-    /// `FileKey::open` does not check for which place a file was sealed.
+    /// `FileKey` does not bind a file to its place.
     SealedForAnyPlace = "sealed-for-any-place",
     /// `Folder::infos_read` goes on with whatever session the folder holds.
     OtherSessionFollowed = "other-session-followed",
@@ -71,6 +71,12 @@ faults! {
     FailedDeliveryCounts = "failed-delivery-counts",
     /// `Stability::bound` waits for one member only.
     StableTooEarly = "stable-too-early",
+    /// `Engine::answer_what_was_restored` acknowledges nothing that an engine before left unanswered.
+    AcknowledgementForgotten = "acknowledgement-forgotten",
+    /// `Folder::infos_read` does not ask for an `info` whose bytes are elsewhere.
+    InfoNotFetched = "info-not-fetched",
+    /// `Deliveries::start` gives numbers again that the application has had from a store that is lost.
+    NumbersGivenAgain = "numbers-given-again",
 
     // The log: what is held, of whom, and whether it may be believed.
 
@@ -163,9 +169,9 @@ faults! {
 
     // One root: from view to disk.
 
-    /// `Root::prepare_commit` does not save the intents.
+    /// `Root::intend` does not save the intents.
     IntentsNotSaved = "intents-not-saved",
-    /// `Root::restore_intents` does not take the intents of before a crash into account.
+    /// `Root::restore_intent` does not take the intents of before a crash into account.
     IntentsIgnored = "intents-ignored",
     /// `Root::commit` removes the intents before the changes are made.
     IntentsRemovedEarly = "intents-removed-early",

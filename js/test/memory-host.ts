@@ -9,6 +9,7 @@ export const config: Config = {
   name: "smoke test",
   roots: [{ id: ROOT, membership: "Founder", allow_deletions: false }],
   folders: [],
+  delivery: undefined,
   debounce_ms: 100,
   dry_run: false,
 };

@@ -125,6 +125,16 @@ pub enum Error {
         /// As it was given.
         path: PathBuf,
     },
+    /// A folder with messages and without the file that says whose they are.
+    #[error(
+        "`{}` holds messages of a session whose `info` is not here: it may still be arriving; wait until the folder is \
+         complete, or move its `tempo-fs-session` away to begin another session",
+        path.display()
+    )]
+    IncompleteSession {
+        /// As it was given.
+        path: PathBuf,
+    },
     /// A folder whose session cannot be joined.
     #[error("the messages session in `{}` cannot be joined: {error}", path.display())]
     UnusableSession {
@@ -248,6 +258,7 @@ impl Error {
             Error::Damaged { .. } => "damaged",
             Error::NotARoot { .. } => "not_a_root",
             Error::NoSession { .. } => "no_session",
+            Error::IncompleteSession { .. } => "incomplete_session",
             Error::UnusableSession { .. } => "unusable_session",
             Error::OtherSession { .. } => "other_session",
             Error::NotAKey { .. } => "not_a_key",
@@ -271,6 +282,7 @@ impl Error {
             | Error::Damaged { path, .. }
             | Error::NotARoot { path }
             | Error::NoSession { path }
+            | Error::IncompleteSession { path }
             | Error::NotAKey { path }
             | Error::OtherKey { path }
             | Error::UnusableSession { path, .. }

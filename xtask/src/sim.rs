@@ -31,7 +31,9 @@ pub fn sim(flags: &[OsString]) -> Result<ExitCode> {
 /// # Errors
 /// It does not build, or a promise is broken, or a kind of thing never happened.
 pub fn test() -> Result<()> {
-    run(command(build()?, STORIES))
+    let simulator = build()?;
+    run(command(&simulator, STORIES))?;
+    run(command(&simulator, STORIES.into_iter().chain(["--folders", "--fresh"])))
 }
 
 /// The simulator, built for speed.

@@ -122,6 +122,8 @@ pub struct DeliveryConfig {
     /// In which order.
     pub order: DeliveryOrder,
     /// The last [`sequence`](super::Delivery::sequence) of this order that the application stored; 0 if none (§2.8).
+    /// Where it exceeds all that the store ever numbered, the store is an old copy, or a new one: then messages come again,
+    /// behind this number, rather than that one does not come.
     #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
     pub delivered: u64,
 }

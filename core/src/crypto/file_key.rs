@@ -6,7 +6,7 @@ use core::fmt;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 
-use crate::api::ReplicaId;
+use crate::api::{Hash, ReplicaId};
 use crate::planted::{Planted, planted};
 
 const KEY_CONTEXT: &str = "Syncline 2026 key of sealed files, version 1";
@@ -30,19 +30,37 @@ impl FileKey {
     /// The file of a message. The nonce comes from the message itself: so no two messages share one, and one message gives
     /// one file, however often a crash makes its author write it.
     pub fn seal(&self, author: ReplicaId, counter: u64, message: &[u8]) -> Vec<u8> {
-        let hash = blake3::keyed_hash(&self.nonces, message);
-        let nonce: [u8; NONCE_BYTES] = hash.as_bytes().first_chunk().copied().unwrap_or_default();
-        let place = place(author, counter);
-        // It fails only beyond lengths that no message has.
-        let sealed = self.cipher.encrypt(XNonce::from_slice(&nonce), Payload { msg: message, aad: &place });
-        [nonce.as_slice(), &sealed.unwrap_or_default()].concat()
+        self.seal_as(&place(author, counter), message)
+    }
+
+    /// The file of a blob, likewise.
+    pub fn seal_blob(&self, hash: &Hash, bytes: &[u8]) -> Vec<u8> {
+        self.seal_as(hash.as_bytes(), bytes)
+    }
+
+    /// The bytes in a blob's file; none if it was not sealed with this key as this blob.
+    pub fn open_blob(&self, hash: &Hash, file: &[u8]) -> Option<Vec<u8>> {
+        self.open_as(hash.as_bytes(), file)
     }
 
     /// The message in a file; none if it was not sealed with this key for this place.
     pub fn open(&self, author: ReplicaId, counter: u64, file: &[u8]) -> Option<Vec<u8>> {
+        self.open_as(&place(author, counter), file)
+    }
+
+    fn seal_as(&self, place: &[u8], bytes: &[u8]) -> Vec<u8> {
+        let place = if planted(Planted::SealedForAnyPlace) { &[] } else { place };
+        let hash = blake3::keyed_hash(&self.nonces, bytes);
+        let nonce: [u8; NONCE_BYTES] = hash.as_bytes().first_chunk().copied().unwrap_or_default();
+        // It fails only beyond lengths that nothing here has.
+        let sealed = self.cipher.encrypt(XNonce::from_slice(&nonce), Payload { msg: bytes, aad: place });
+        [nonce.as_slice(), &sealed.unwrap_or_default()].concat()
+    }
+
+    fn open_as(&self, place: &[u8], file: &[u8]) -> Option<Vec<u8>> {
         let (nonce, sealed) = file.split_first_chunk::<NONCE_BYTES>()?;
-        let place = if planted(Planted::SealedForAnyPlace) { Vec::new() } else { place(author, counter) };
-        self.cipher.decrypt(XNonce::from_slice(nonce), Payload { msg: sealed, aad: &place }).ok()
+        let place = if planted(Planted::SealedForAnyPlace) { &[] } else { place };
+        self.cipher.decrypt(XNonce::from_slice(nonce), Payload { msg: sealed, aad: place }).ok()
     }
 }
 

@@ -111,7 +111,16 @@ impl Deliveries {
     }
 
     /// All that was saved is restored: numbers what may have become stable under another order of delivery.
+    ///
+    /// An application that has more than this store ever numbered outlived it: the store is an old copy, or a new one. What
+    /// comes is numbered behind what the application has, so that nothing is taken for something that it has already.
     pub fn start(&mut self, shared: &mut Shared) {
+        match self.config.as_ref().map(|config| config.order) {
+            _ if planted(Planted::NumbersGivenAgain) => {}
+            Some(DeliveryOrder::Arrival) => self.numbered.arrived = self.numbered.arrived.max(self.delivered),
+            Some(DeliveryOrder::Total) => self.numbered.stable = self.numbered.stable.max(self.delivered),
+            None => {}
+        }
         self.saved = self.numbers();
         if self.is_total() && self.settle(shared) {
             self.save(shared);

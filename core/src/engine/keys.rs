@@ -6,20 +6,19 @@ use alloc::vec::Vec;
 
 use crate::api::{FolderId, Hash, ReplicaId, RootId};
 use crate::log::parse_message_key;
-use crate::tree::base::Intent;
 
 const BASE: u8 = b'b';
 const INCARNATION: u8 = b'i';
 const DELIVERIES: u8 = b'd';
 const WRITTEN: u8 = b'f';
-const INTENTS: u8 = b't';
+const INTENT: u8 = b't';
 const MANIFEST: u8 = b'x';
 const CHUNK: u8 = b'y';
 
 /// Where what a start reads begins.
 pub const START: [u8; 1] = [BASE];
 /// Behind the last key that a start reads.
-pub const END: [u8; 1] = [INTENTS.saturating_add(1)];
+pub const END: [u8; 1] = [INTENT.saturating_add(1)];
 
 /// A key of the store, read.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,8 +33,8 @@ pub enum Key {
     Incarnation,
     /// A message.
     Message,
-    /// A journal of intents.
-    Intents,
+    /// What may have become of a path.
+    Intent(RootId, String),
     /// No key that this version writes.
     Unknown,
 }
@@ -43,12 +42,12 @@ pub enum Key {
 /// Reads a key.
 pub fn parse(key: &[u8]) -> Key {
     match key.split_first() {
-        Some((&BASE, rest)) => base_key(rest).unwrap_or(Key::Unknown),
+        Some((&BASE, rest)) => path_key(rest).map_or(Key::Unknown, |(root, path)| Key::Base(root, path)),
         Some((&WRITTEN, rest)) => written_key(rest).unwrap_or(Key::Unknown),
         Some((&DELIVERIES, [])) => Key::Deliveries,
         Some((&INCARNATION, [])) => Key::Incarnation,
         Some(_) if parse_message_key(key).is_some() => Key::Message,
-        Some((&INTENTS, _)) => Key::Intents,
+        Some((&INTENT, rest)) => path_key(rest).map_or(Key::Unknown, |(root, path)| Key::Intent(root, path)),
         _ => Key::Unknown,
     }
 }
@@ -73,25 +72,18 @@ pub fn base(root: RootId, path: &str) -> Vec<u8> {
     [&[BASE], root.as_bytes().as_slice(), path.as_bytes()].concat()
 }
 
-/// Where the intents of one batch stand.
-pub fn intents(root: RootId, batch: u64) -> Vec<u8> {
-    [&[INTENTS], root.as_bytes().as_slice(), batch.to_be_bytes().as_slice()].concat()
+/// Where it stands what may have become of a path.
+pub fn intent(root: RootId, path: &str) -> Vec<u8> {
+    [&[INTENT], root.as_bytes().as_slice(), path.as_bytes()].concat()
 }
 
-/// The root of a journal of intents.
-pub fn intents_root(key: &[u8]) -> Option<RootId> {
-    let id = key.get(1..17)?;
-    Some(RootId::from_bytes(id.try_into().ok()?))
-}
-
-/// The paths that a pair of the store says are about to be changed; none if it is no journal of intents. It is for those
-/// who look into a store, as the simulator's judge does.
-pub fn intended_paths(key: &[u8], value: &[u8]) -> Option<Vec<String>> {
-    if parse(key) != Key::Intents {
-        return None;
+/// The path that a pair of the store says is about to be changed; none if it says nothing like that. It is for those who
+/// look into a store, as the simulator's judge does.
+pub fn intended_path(key: &[u8]) -> Option<String> {
+    match parse(key) {
+        Key::Intent(_, path) => Some(path),
+        _ => None,
     }
-    let intents: Vec<(String, Intent)> = postcard::from_bytes(value).ok()?;
-    Some(intents.into_iter().map(|(path, _)| path).collect())
 }
 
 /// Where the manifest of a content stands.
@@ -110,10 +102,10 @@ fn written_key(rest: &[u8]) -> Option<Key> {
     Some(Key::Written(FolderId(u64::from_be_bytes(*folder)), author))
 }
 
-fn base_key(rest: &[u8]) -> Option<Key> {
+fn path_key(rest: &[u8]) -> Option<(RootId, String)> {
     let (root, path) = rest.split_first_chunk::<16>()?;
     let path = core::str::from_utf8(path).ok()?;
-    Some(Key::Base(RootId::from_bytes(*root), path.into()))
+    Some((RootId::from_bytes(*root), path.into()))
 }
 
 #[cfg(test)]
@@ -130,12 +122,9 @@ mod tests {
         assert_eq!(parse(&deliveries()), Key::Deliveries);
         let author = ReplicaId::from_bytes([3; 16]);
         assert_eq!(parse(&written(FolderId(5), author)), Key::Written(FolderId(5), author));
-        assert_eq!(parse(&intents(root, 1)), Key::Intents);
-        assert_eq!(intents_root(&intents(root, 1)), Some(root));
-        let intent = Intent { standing: None, conflict_of: None };
-        let journal = postcard::to_allocvec(&alloc::vec![(String::from("a/b"), intent)]).unwrap();
-        assert_eq!(intended_paths(&intents(root, 1), &journal), Some(alloc::vec![String::from("a/b")]));
-        assert_eq!(intended_paths(&base(root, "a/b"), &journal), None);
+        assert_eq!(parse(&intent(root, "a/b")), Key::Intent(root, "a/b".into()));
+        assert_eq!(intended_path(&intent(root, "a/b")), Some("a/b".into()));
+        assert_eq!(intended_path(&base(root, "a/b")), None);
         assert_eq!(parse(&manifest(&Hash::from_bytes([1; 32]))), Key::Unknown);
         assert_eq!(parse(b"b\xff"), Key::Unknown);
     }
@@ -143,7 +132,7 @@ mod tests {
     #[test]
     fn a_start_reads_all_but_contents() {
         let root = RootId::from_bytes([0xff; 16]);
-        for key in [base(root, "\u{10ffff}"), incarnation(), intents(root, u64::MAX)] {
+        for key in [base(root, "\u{10ffff}"), incarnation(), intent(root, "\u{10ffff}")] {
             assert!(key.as_slice() >= START.as_slice() && key.as_slice() < END.as_slice());
         }
         let deliveries = [deliveries(), delivery_key(DeliveryOrder::Arrival, 0)];

@@ -184,6 +184,10 @@ pub const FOLDER_FOUND_MAX: usize = 4096;
 pub const FOLDER_TROUBLED_MAX: usize = 1024;
 /// Authors of one message folder.
 pub const FOLDER_FEEDS_MAX: usize = 65_536;
+/// Authors whose directories are asked for one blob at once.
+pub const FOLDER_AUTHORS_ASKED_MAX: usize = 16;
+/// Contents that are remembered to stand in a message folder; of more their chunks are asked for again.
+pub const UPLOADS_KNOWN_MAX: usize = 65_536;
 /// How many names behind the highest one known are probed.
 pub const PROBE_AHEAD: u64 = 64;
 /// Missing numbers of one author that are probed at once.

@@ -22,7 +22,7 @@ use alloc::vec::Vec;
 use self::deliveries::Deliveries;
 use self::folder::Folder;
 #[doc(hidden)]
-pub use self::keys::intended_paths;
+pub use self::keys::intended_path;
 use self::limits::{DEVICE_NAME_BYTES_MAX, GAPS_SHOWN_MAX};
 use self::peers::{EarlyLink, Peer};
 use self::random::Random;
@@ -55,6 +55,8 @@ pub struct Engine {
     has_begun: bool,
     /// What another member may want to hear of is held and does not stand on this disk or with the application yet.
     holds_unapplied: bool,
+    /// Of each author the highest lamport in the store, of all messages and of those that call for an acknowledgement.
+    restored: BTreeMap<ReplicaId, (u64, u64)>,
     /// The last acknowledgement was written before it did.
     says_less_than_applied: bool,
     peers: BTreeMap<LinkId, Peer>,
@@ -129,6 +131,7 @@ impl Engine {
             unpublished: Vec::new(),
             has_begun: false,
             holds_unapplied: false,
+            restored: BTreeMap::new(),
             says_less_than_applied: false,
             peers: BTreeMap::new(),
             early_links: BTreeMap::new(),
@@ -200,6 +203,7 @@ impl Engine {
         self.deliveries.turn(&mut self.shared);
         self.note_applied();
         self.peers_turn();
+        self.blobs_turn();
     }
 
     /// When the host must send [`Event::Wake`]; a time that has passed means at once.
@@ -214,7 +218,7 @@ impl Engine {
         let wanted = self.roots.iter().any(Root::has_wants);
         let asks = self.peers.values().filter(|_| wanted).filter_map(|peer| peer.asks_again(now));
         let folders = self.folders.iter().filter_map(|folder| folder.deadline(now));
-        let rest = folders.chain(self.deliveries.deadline()).chain(self.shared.acknowledge);
+        let rest = folders.chain(self.deliveries.deadline()).chain(self.shared.acknowledge.filter(|_| self.has_begun));
         self.roots.iter().filter_map(Root::deadline).chain(asks).chain(rest).min()
     }
 
@@ -256,7 +260,8 @@ impl Engine {
     fn is_quiet(&self) -> bool {
         let shared = &self.shared;
         let is_waiting = |root: &Root| root.is_at_rest() || root.is_joining();
-        matches!(self.phase, Phase::Running | Phase::Stopped)
+        let is_up = self.phase == Phase::Stopped || self.phase == Phase::Running && self.has_begun;
+        is_up
             && shared.tasks.is_empty()
             && shared.draft.is_none()
             && (shared.saver.is_idle() || shared.saver.has_failed())

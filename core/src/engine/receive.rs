@@ -9,7 +9,7 @@ use super::Engine;
 use super::limits::{ACKNOWLEDGE_MS, PAYLOAD_BYTES_MAX};
 use super::saver::After;
 use crate::api::{NoticeCode, ReplicaId};
-use crate::log::{Entry, Receipt, message_key};
+use crate::log::{Entry, Message, Receipt, message_key};
 use crate::planted::{Planted, planted};
 
 /// What became of bytes that a carrier brought.
@@ -99,9 +99,9 @@ impl Engine {
         }
     }
 
-    /// Says what is saved and applied, if that is due.
+    /// Says what is saved and applied, if that is due and it is known what this device has said before.
     pub(super) fn acknowledge_over_folders(&mut self) {
-        if self.shared.acknowledge.is_none_or(|due| self.shared.now.monotonic < due) {
+        if !self.has_begun || self.shared.acknowledge.is_none_or(|due| self.shared.now.monotonic < due) {
             return;
         }
         self.says_less_than_applied = self.holds_unapplied;
@@ -113,6 +113,30 @@ impl Engine {
     pub(super) fn acknowledge_soon(&mut self) {
         if self.shared.acknowledge.is_none() {
             self.shared.acknowledge = Some(self.shared.now.monotonic.plus(ACKNOWLEDGE_MS));
+        }
+    }
+
+    /// Takes a message from the store: its author may wait to hear that it is held here.
+    pub(super) fn note_restored(&mut self, message: &Message) {
+        let (spoken, wanting) = self.restored.entry(message.author).or_default();
+        *spoken = (*spoken).max(message.lamport);
+        if message.wants_acknowledgement() {
+            *wanting = (*wanting).max(message.lamport);
+        }
+    }
+
+    /// An engine that ended before it acknowledged what it had saved leaves that to the next one: nobody sends it again,
+    /// and who is given messages in message order would wait for ever.
+    pub(super) fn answer_what_was_restored(&mut self) {
+        let restored = core::mem::take(&mut self.restored);
+        let (own, others): (Vec<_>, Vec<_>) =
+            restored.into_iter().partition(|(author, _)| self.shared.log.is_by_this_device(*author));
+        let said = own.into_iter().map(|(_, (spoken, _))| spoken).max();
+        let heard = others.into_iter().map(|(_, (_, wanting))| wanting).max();
+        // Of equal lamports neither had seen the other, and either may come first.
+        if heard.is_some() && heard >= said && !self.folders.is_empty() && !planted(Planted::AcknowledgementForgotten) {
+            self.holds_unapplied = true;
+            self.acknowledge_soon();
         }
     }
 

@@ -49,8 +49,8 @@ impl Engine {
                 Some(root) => root.restore_base(&path, &value),
                 None => Some(()),
             },
-            keys::Key::Intents => match keys::intents_root(&key).and_then(|root| self.root_of(root)) {
-                Some(root) => root.restore_intents(key, &value),
+            keys::Key::Intent(root, path) => match self.root_of(root) {
+                Some(root) => root.restore_intent(&path, &value),
                 None => Some(()),
             },
             keys::Key::Deliveries => self.deliveries.restore(&value),
@@ -68,6 +68,7 @@ impl Engine {
             }
             keys::Key::Message => {
                 let message = self.shared.log.restore(&value).ok()?;
+                self.note_restored(&message);
                 self.apply_message(&message);
                 self.deliveries.restore_message(&self.shared, &message);
                 Some(())
@@ -84,6 +85,7 @@ impl Engine {
             self.begin_incarnation();
         }
         self.deliveries.start(&mut self.shared);
+        self.answer_what_was_restored();
         if self.folders.is_empty() {
             self.begin();
         }
@@ -98,6 +100,10 @@ impl Engine {
         }
         for root in &mut self.roots {
             root.start(&mut self.shared);
+            // What lies in the folders was heard.
+            if !self.folders.is_empty() {
+                root.heard();
+            }
         }
         for payload in core::mem::take(&mut self.unpublished) {
             self.publish(&payload);

@@ -20,6 +20,8 @@ pub enum Trouble {
     Placeholder,
     /// It is torn, still arriving, or none of its author's.
     Unverifiable,
+    /// It is of a session that was begun in the folder at the same time and did not prevail.
+    OtherSession,
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -3,12 +3,14 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 
-use crate::api::ReplicaId;
+use crate::api::{Hash, ReplicaId};
 use crate::planted::{Planted, planted};
 
 /// The directory in the shared folder that holds everything.
 pub const SESSION_DIRECTORY: &str = "tempo-fs-session";
 
+/// The directory that holds the blobs of all feeds.
+const BLOBS: &str = "blobs";
 const INFO: &str = "info";
 const COUNTER_DIGITS_MAX: usize = 16;
 
@@ -25,6 +27,19 @@ pub fn parse_feed_directory(name: &str) -> Option<ReplicaId> {
 /// Where a message stands, below the session's directory.
 pub fn message_path(author: ReplicaId, counter: u64) -> String {
     format!("{author}/{counter:x}")
+}
+
+/// Where a replica's copy of a chunk, a manifest or a file of one chunk stands, below the session's directory.
+pub fn blob_path(author: ReplicaId, hash: &Hash) -> String {
+    let hex = hash.to_hex();
+    format!("{BLOBS}/{author}/{}/{hex}", hex.get(..2).unwrap_or_default())
+}
+
+/// Which blob a path names; none if it is the path of none.
+pub fn parse_blob_path(path: &str) -> Option<Hash> {
+    let name = path.strip_prefix(BLOBS)?.rsplit('/').next()?;
+    let hash: Hash = blake3::Hash::from_hex(name).ok()?.into();
+    (hash.to_hex() == name).then_some(hash)
 }
 
 /// Which message a path names; none if it is the path of none.
@@ -80,6 +95,18 @@ mod tests {
         ];
         let read: Vec<_> = others.iter().filter(|name| parse_counter(name).is_some()).collect();
         assert!(read.is_empty(), "{read:?}");
+    }
+
+    #[test]
+    fn blobs_are_named_by_their_hash() {
+        let author: ReplicaId = "6d0f2f3e-58b5-4c52-9f0c-0d4a1e6a7b01".parse().unwrap();
+        let hash = Hash::from_bytes([0xab; 32]);
+        let path = blob_path(author, &hash);
+        assert!(path.starts_with("blobs/6d0f2f3e-58b5-4c52-9f0c-0d4a1e6a7b01/ab/abab"), "{path}");
+        assert_eq!(parse_blob_path(&path), Some(hash));
+        for other in [&path[6..], &path[..path.len() - 1], &path.to_uppercase(), "blobs/x", "info"] {
+            assert_eq!(parse_blob_path(other), None, "{other}");
+        }
     }
 
     #[test]

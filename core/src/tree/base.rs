@@ -68,7 +68,8 @@ pub struct BaseEntry {
     pub grace_until: Option<UnixMs>,
     /// A directory that the group deleted and that stays for entries which are not kept; not absorbed (§8.6).
     pub retained: bool,
-    /// What a change under way puts here; saved in a journal of its own before the change is made.
+    /// What a change under way puts here; saved under a key of its own before the change is made, and in doubt as soon as
+    /// nobody knows whether it was.
     #[serde(skip)]
     pub intent: Option<Box<Intent>>,
 }

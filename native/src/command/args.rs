@@ -39,7 +39,14 @@ pub(crate) struct SyncArgs {
     /// One folder
     pub(crate) a: PathBuf,
     /// The other folder; made if it is not there and its parent is
-    pub(crate) b: PathBuf,
+    #[arg(required_unless_present = "via", conflicts_with = "via")]
+    pub(crate) b: Option<PathBuf>,
+    /// Keep the first folder in sync with whoever else uses this message folder, which something else carries
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["dry_run", "refill"])]
+    pub(crate) via: Option<PathBuf>,
+    /// The key of a sealed message folder: 64 hexadecimal digits in a file
+    #[arg(long, value_name = "F", requires = "via")]
+    pub(crate) key_file: Option<PathBuf>,
     /// End when both agree, instead of watching until Ctrl-C
     #[arg(long)]
     pub(crate) once: bool,

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::HumanBytes;
 use syncline::Error;
-use syncline::sync::{Ending, Observer, Options, Pair, Progress, Report, Stopper, Summary};
+use syncline::messages::key;
+use syncline::sync::{Ending, Observer, Options, Pair, Progress, Report, Stopper, Summary, Via};
 use syncline_core::api::{CommitItem, Notice, NoticeCode};
 
 use super::args::SyncArgs;
@@ -54,9 +55,16 @@ fn run_with(args: &SyncArgs, teller: &Arc<Teller>) -> Result<Report, Error> {
         Options { once: args.once, dry_run: args.dry_run, allow_deletions: args.allow_deletions, refill: args.refill };
     let stopper = Stopper::default();
     listen_for_interrupts(&stopper)?;
-    let pair = Pair::open(&args.a, &args.b, &options)?;
     let observer: Arc<dyn Observer> = Arc::<Teller>::clone(teller);
-    pair.run(options, &stopper, observer)
+    match (&args.b, &args.via) {
+        (Some(b), _) => Pair::open(&args.a, b, &options)?.run(options, &stopper, observer),
+        (None, via) => {
+            let key = args.key_file.as_deref().map(key::read).transpose()?;
+            // One of the two is there: clap sees to it.
+            let via = Via::open(&args.a, via.as_deref().unwrap_or_else(|| Path::new("")), key)?;
+            via.run(options, &stopper, observer)
+        }
+    }
 }
 
 /// The first Ctrl-C ends the run in order, the second at once.

@@ -134,7 +134,10 @@ impl<'s> Batch<'s> {
         let Place { parent, name } = place(path)?;
         let around = self.directory(parent)?;
         match rustix::fs::mkdirat(&around, name, DIRECTORY_MODE) {
-            Ok(()) => drop(self.changed.insert(parent.to_string(), around)),
+            Ok(()) => {
+                self.changed.insert(parent.to_string(), around);
+                self.swept.note(path);
+            }
             // Another process was faster.
             Err(Errno::EXIST) => {}
             Err(errno) => return Err(failure(errno)),
@@ -157,6 +160,11 @@ impl Staged {
     fn publish(&mut self) -> Result<(), Failure> {
         // A placeholder may have come meanwhile, which no rename minds.
         free(&self.directory, &self.name)?;
+        self.take_name()
+    }
+
+    /// Takes the name, if nothing stands there at this very moment.
+    fn take_name(&mut self) -> Result<(), Failure> {
         match rename_new(&self.directory, &self.staged_name, &self.directory, &self.name) {
             Ok(()) => self.published = true,
             Err(Errno::EXIST) => return Err(Failure::Changed),
@@ -178,12 +186,16 @@ impl Drop for Staged {
 impl Swept {
     /// Removes what crashes left in a directory, once in the life of a host: to look for it reads all of the directory.
     fn once(&self, path: &str, directory: &OwnedFd) {
-        if !self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_string()) {
-            return;
-        }
-        if let Err(errno) = sweep(directory) {
+        if self.note(path)
+            && let Err(errno) = sweep(directory)
+        {
             tracing::debug!("cannot look for what crashes left in {path:?}: {errno}");
         }
+    }
+
+    /// Whether it was not noted before.
+    fn note(&self, path: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_string())
     }
 }
 
@@ -234,5 +246,25 @@ fn explain(errno: Errno) -> Failure {
     match errno {
         Errno::NOTDIR | Errno::LOOP => other_failure("expected a directory to create files in, found something else"),
         errno => failure(errno),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::open_directory;
+    use rustix::fs::CWD;
+
+    #[test]
+    fn a_name_that_is_taken_at_the_last_moment_stays_whose_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = Arc::new(open_directory(CWD, folder.path()).unwrap());
+        let [mut one, mut two] =
+            [b"one", b"two"].map(|text| Staged::new("", Arc::clone(&directory), "1", text).unwrap());
+        assert_eq!(one.take_name(), Ok(()));
+        assert_eq!(two.take_name(), Err(Failure::Changed));
+        drop((one, two));
+        assert_eq!(std::fs::read(folder.path().join("1")).unwrap(), b"one");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

@@ -3,7 +3,7 @@
 use rustix::fs::{CWD, Mode};
 use rustix::io::Errno;
 use syncline_core::api::{Failure, FolderEntryKind, FolderFile, listing};
-use syncline_core::folder::{Info, InfoError, SESSION_DIRECTORY, is_info};
+use syncline_core::folder::{Info, InfoError, SESSION_DIRECTORY, is_info, parse_feed_directory};
 
 use super::SharedFolder;
 use super::create::{Batch, sync_directory};
@@ -53,8 +53,12 @@ impl SharedFolder {
     /// Makes the session's directory and its `info`. If there is an `info` already, that one stays, and it is no error.
     ///
     /// # Errors
-    /// The system refuses, or something else than a directory stands in the session's place.
+    /// The system refuses, something else than a directory stands in the session's place, or feeds are there without an
+    /// `info`: the folder is still arriving.
     pub fn create_session(&self, info: &Info) -> Result<(), Error> {
+        if self.infos()?.is_empty() && self.has_feeds().is_ok_and(|has_feeds| has_feeds) {
+            return Err(Error::IncompleteSession { path: self.path().to_path_buf() });
+        }
         let session = self
             .make_session()
             .map_err(|errno| Error::io("make the session's directory in", self.path(), std::io::Error::from(errno)))?;
@@ -77,6 +81,21 @@ impl SharedFolder {
         let session = open_directory(&folder, SESSION_DIRECTORY)?;
         sync_directory(folder)?;
         Ok(Tree::new(session, None))
+    }
+
+    fn has_feeds(&self) -> Result<bool, Failure> {
+        let mut page = None;
+        loop {
+            let (names, next) = self.list("", page)?;
+            let mut entries = listing::names(&names).filter_map(Result::ok);
+            if entries.any(|(kind, name)| kind == FolderEntryKind::Directory && parse_feed_directory(name).is_some()) {
+                return Ok(true);
+            }
+            match next {
+                Some(_) => page = next,
+                None => return Ok(false),
+            }
+        }
     }
 
     /// One more than are read, if there are so many.

@@ -135,10 +135,24 @@ fn of_two_who_begin_a_session_one_makes_it() {
 }
 
 #[test]
+fn no_session_is_begun_where_messages_are_and_their_info_is_still_arriving() {
+    let folder = tempfile::tempdir().unwrap();
+    let feed = folder.path().join(SESSION_DIRECTORY).join("6d0f2f3e-58b5-4c52-9f0c-0d4a1e6a7b01");
+    fs::create_dir_all(&feed).unwrap();
+    let shared = SharedFolder::open(folder.path()).unwrap();
+    let info = Info::open(GroupId::from_bytes([1; 16]));
+    assert!(matches!(shared.create_session(&info), Err(Error::IncompleteSession { .. })));
+    assert_eq!(shared.infos().unwrap(), []);
+    fs::write(feed.parent().unwrap().join("info"), info.to_json()).unwrap();
+    shared.create_session(&Info::open(GroupId::from_bytes([2; 16]))).unwrap();
+    assert_eq!(shared.infos().unwrap(), [Ok(info)]);
+}
+
+#[test]
 fn f15_all_files_that_may_be_the_info_are_read_and_one_that_is_elsewhere_is_none() {
     let place = Place::new();
     let [one, two] = [1, 2].map(|byte| Info::open(GroupId::from_bytes([byte; 16])));
-    place.shared.create_session(&two).unwrap();
+    fs::write(place.session().join("info"), two.to_json()).unwrap();
     fs::write(place.session().join("info (conflicted copy)"), one.to_json()).unwrap();
     fs::create_dir(place.session().join("info.d")).unwrap();
     symlink("info", place.session().join("info.link")).unwrap();

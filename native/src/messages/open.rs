@@ -7,8 +7,8 @@ use std::time::Duration;
 use crossbeam_channel::unbounded;
 use syncline_core::Engine;
 use syncline_core::api::{
-    Config, DeliveryConfig, FolderConfig, FolderIndexing, FolderState, GroupConfig, GroupId, LoadQuery, NoticeCode,
-    Seed, Status,
+    Config, DeliveryConfig, FolderConfig, FolderIndexing, FolderState, GroupConfig, GroupId, Key, LoadQuery,
+    NoticeCode, Seed, Status,
 };
 use syncline_core::folder::{Info, InfoError};
 use uuid::Uuid;
@@ -21,7 +21,7 @@ use crate::Error;
 use crate::folder::SharedFolder;
 use crate::root::random;
 use crate::run::{Board, Input, Pool, Runner, Setup, Vault};
-use crate::store::Facts;
+use crate::store::{Facts, Store};
 
 /// Where a sealed session's key is kept in the state's directory.
 pub(super) const KEY_FILE: &str = "group.key";
@@ -118,20 +118,13 @@ fn group(
     chosen.map_err(|error| Error::UnusableSession { path, error })
 }
 
-fn start(
-    shared: Arc<SharedFolder>,
-    group: GroupConfig,
-    state: State,
-    directory: &Path,
-    order: Option<Order>,
-) -> Result<MessageFolder, Error> {
-    let State { store, facts, lock } = state;
-    let session = group.id;
+/// The engine of a session, as far as its application has taken its messages.
+fn engine(store: &Store, facts: &Facts, group: GroupConfig, order: Option<Order>) -> Result<Engine, Error> {
     let sealed = Info::open(group.id).group(None).is_ok_and(|open| open.key != group.key);
     let taken = match order {
         None => 0,
         Some(order) => {
-            let keys = vec![syncline_core::api::Key { bytes: taken_key(order) }];
+            let keys = vec![Key { bytes: taken_key(order) }];
             let (pairs, _) = store.load(&LoadQuery::Keys { keys })?;
             pairs.first().map_or(0, |pair| parse_taken(&pair.value))
         }
@@ -146,8 +139,20 @@ fn start(
         debounce_ms: 0,
         dry_run: false,
     };
-    let engine = Engine::new(config, Seed { bytes: random()?.to_vec() })
-        .map_err(|e| Error::Damaged { path: store.path().to_path_buf(), detail: e.to_string() })?;
+    Engine::new(config, Seed { bytes: random()?.to_vec() })
+        .map_err(|e| Error::Damaged { path: store.path().to_path_buf(), detail: e.to_string() })
+}
+
+fn start(
+    shared: Arc<SharedFolder>,
+    group: GroupConfig,
+    state: State,
+    directory: &Path,
+    order: Option<Order>,
+) -> Result<MessageFolder, Error> {
+    let State { store, facts, lock } = state;
+    let session = group.id;
+    let engine = engine(&store, &facts, group, order)?;
     let (board, inbox) = (Arc::new(Board::default()), unbounded());
     let vault = Vault::new(store)?;
     let access = vault.access();

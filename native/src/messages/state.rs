@@ -174,8 +174,8 @@ mod tests {
 
     #[test]
     fn every_folder_has_a_state_of_its_own() {
-        let one = default_directory(Path::new("/home/x/Dropbox/chat")).unwrap();
-        let other = default_directory(Path::new("/home/x/iCloud/chat")).unwrap();
+        let one = default_directory(Path::new("/x/Dropbox/chat")).unwrap();
+        let other = default_directory(Path::new("/x/iCloud/chat")).unwrap();
         assert_ne!(one, other);
         assert!(one.file_name().unwrap().to_string_lossy().starts_with("chat-"));
     }

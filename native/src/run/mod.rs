@@ -9,7 +9,7 @@ mod vault;
 mod watch;
 
 pub(crate) use board::{Board, Side, agreed, at_rest};
-pub(crate) use pool::{Pool, Reply};
+pub(crate) use pool::{Pool, Reply, Witness};
 pub(crate) use runner::{Deliver, Input, Runner, Setup};
 pub(crate) use vault::{Access, Memory, Vault};
 pub(crate) use watch::Watch;

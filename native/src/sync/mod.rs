@@ -1,8 +1,10 @@
-//! Bringing two folders on one machine into agreement: two engines of one group, and a pipe between them.
+//! Bringing two folders on one machine into agreement: two engines of one group, and a pipe between them. Or one folder
+//! and whoever else uses a message folder ([`Via`]).
 
 mod observer;
 mod open;
 mod tally;
+mod via;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,13 +14,14 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Sender, unbounded};
 use syncline_core::Engine;
 use syncline_core::api::{
-    Command, CommitResult, Config, Event, GroupConfig, Notice, NoticeCode, Outcome, RootConfig, RootState, RootStatus,
-    Seed, Work,
+    Command, CommitResult, Config, Event, FolderConfig, GroupConfig, Notice, NoticeCode, Outcome, RootConfig,
+    RootState, RootStatus, Seed, Work,
 };
 
 pub use observer::{Observer, Progress};
 pub use open::Pair;
 pub use tally::Summary;
+pub use via::Via;
 
 use crate::Error;
 use crate::root::{Lock, Root, random};
@@ -310,14 +313,7 @@ impl Session {
     }
 
     fn ending(&self, sides: &[Side; 2]) -> Ending {
-        let waits = |root: &RootStatus| {
-            root.waiting > 0
-                || root.held > 0
-                || root.unreadable > 0
-                || root.pending > 0
-                || root.state == RootState::Halted
-        };
-        if sides.iter().flat_map(root_statuses).any(waits) { Ending::Waiting } else { Ending::Agreed }
+        if sides.iter().flat_map(root_statuses).any(is_waiting) { Ending::Waiting } else { Ending::Agreed }
     }
 
     fn summary(&self, sides: &[Side; 2]) -> Summary {
@@ -334,16 +330,25 @@ impl Session {
     }
 
     fn progress(&self, sides: &[Side; 2]) -> Progress {
-        let roots = || sides.iter().flat_map(root_statuses);
-        let done = self.tally.summary();
-        Progress {
-            entries: roots().map(|root| root.files + root.directories + root.symlinks).sum(),
+        Progress::of(sides.iter().flat_map(root_statuses), &self.tally.summary())
+    }
+}
+
+impl Progress {
+    /// What the roots and the counts so far come to.
+    fn of<'a>(roots: impl IntoIterator<Item = &'a RootStatus>, done: &Summary) -> Progress {
+        let mut progress = Progress {
             changed: done.created + done.updated + done.removed,
-            pending: roots().map(|root| root.pending).sum(),
             bytes_moved: done.bytes_moved,
-            bytes_pending: roots().map(|root| root.pending_bytes).sum(),
-            scanning: roots().any(|root| root.state != RootState::Following),
+            ..Progress::default()
+        };
+        for root in roots {
+            progress.entries += root.files + root.directories + root.symlinks;
+            progress.pending += root.pending;
+            progress.bytes_pending += root.pending_bytes;
+            progress.scanning |= root.state != RootState::Following;
         }
+        progress
     }
 }
 
@@ -372,16 +377,7 @@ impl Starting<'_> {
     ) -> Result<Setup, Error> {
         let engine = engine(&root, self.options)?;
         let given: Arc<std::path::Path> = Arc::from(root.given.as_path());
-        let (observer, tally, changed) = (Arc::clone(self.observer), Arc::clone(self.tally), Arc::clone(&given));
-        let witness = move |work: &Work, outcome: &Outcome| {
-            let (Work::Commit { items, .. }, Outcome::Committed { results }) = (work, outcome) else { return };
-            for (item, result) in items.iter().zip(results) {
-                if matches!(result, CommitResult::Committed { .. }) {
-                    tally.count(item);
-                    observer.changed(&changed, item);
-                }
-            }
-        };
+        let witness = witness(self.observer, self.tally, &root.given);
         let observer = Arc::clone(self.observer);
         Ok(Setup {
             side,
@@ -395,10 +391,24 @@ impl Starting<'_> {
             board: Arc::clone(self.board),
             inbox,
             peer: Some(peer),
-            witness: Arc::new(witness),
+            witness,
             notified: Box::new(move |notice| observer.notice(&given, &notice)),
         })
     }
+}
+
+/// Counts and tells the changes of a root.
+fn witness(observer: &Arc<dyn Observer>, tally: &Arc<Tally>, given: &std::path::Path) -> crate::run::Witness {
+    let (observer, tally, changed) = (Arc::clone(observer), Arc::clone(tally), given.to_path_buf());
+    Arc::new(move |work: &Work, outcome: &Outcome| {
+        let (Work::Commit { items, .. }, Outcome::Committed { results }) = (work, outcome) else { return };
+        for (item, result) in items.iter().zip(results) {
+            if matches!(result, CommitResult::Committed { .. }) {
+                tally.count(item);
+                observer.changed(&changed, item);
+            }
+        }
+    })
 }
 
 /// What was tried a second time.
@@ -413,6 +423,14 @@ struct Tries {
 /// # Errors
 /// The system gives no random bytes, or what the store says of the replica is no configuration.
 pub(crate) fn engine(root: &Root, options: Options) -> Result<Engine, Error> {
+    configured(root, options, Vec::new())
+}
+
+/// The same, with message folders.
+///
+/// # Errors
+/// As for [`engine`].
+fn configured(root: &Root, options: Options, folders: Vec<FolderConfig>) -> Result<Engine, Error> {
     let facts = &root.facts;
     let config = Config {
         group: GroupConfig { id: facts.group, key: facts.group_key.to_vec() },
@@ -424,7 +442,7 @@ pub(crate) fn engine(root: &Root, options: Options) -> Result<Engine, Error> {
             allow_deletions: options.allow_deletions,
         }],
         debounce_ms: if options.once { DEBOUNCE_ONCE_MS } else { DEBOUNCE_WATCHING_MS },
-        folders: Vec::new(),
+        folders,
         delivery: None,
         dry_run: options.dry_run,
     };
@@ -434,6 +452,11 @@ pub(crate) fn engine(root: &Root, options: Options) -> Result<Engine, Error> {
 
 fn root_statuses(side: &Side) -> &[RootStatus] {
     side.status.as_ref().map_or(&[], |status| &status.roots)
+}
+
+/// Something about a root waits for a person, or for others.
+fn is_waiting(root: &RootStatus) -> bool {
+    root.waiting > 0 || root.held > 0 || root.unreadable > 0 || root.pending > 0 || root.state == RootState::Halted
 }
 
 fn halted(sides: &[Side; 2]) -> bool {

@@ -13,4 +13,5 @@ mod state;
 mod status;
 mod support;
 mod tree;
+mod via;
 mod watch;

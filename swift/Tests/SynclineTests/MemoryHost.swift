@@ -71,7 +71,7 @@ final class MemoryHost {
         case .perform(let task, let work):
             tasks.append(task)
             return .completed(task: task, outcome: try perform(work))
-        case .cancel, .send, .close:
+        case .cancel, .send, .close, .published:
             throw Unexpected.action(action)
         }
     }
@@ -90,7 +90,8 @@ final class MemoryHost {
             return .probed(results: paths.map { _ in .failed(failure: .missing) }, marker: true)
         case .discard:
             return .discarded
-        case .hash, .read, .stage, .commit:
+        case .hash, .read, .stage, .commit, .folderList, .folderProbe, .folderRead, .folderCreate, .folderRemove,
+            .folderFetch, .deliver:
             throw Unexpected.work(work)
         }
     }

@@ -77,14 +77,17 @@ pub mod digest;
 mod disk;
 pub mod folder;
 mod judge;
+pub mod messages;
 pub mod mode;
 pub mod story;
+mod tale;
 mod trace;
 mod tree;
 mod world;
 
 pub use disk::{Disk, Displaced, Fault, Faults, Numbers, Open, Reading, Snapshot, Torn, Traits};
 pub use judge::{Invariant, Judge, Violation};
+pub use tale::{Genre, Tale};
 pub use trace::Trace;
 pub use tree::{Item, Tree, directory, symlink, tree};
 pub use world::{

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use syncline_sim::story::{Options, Record, play};
+use syncline_sim::story::{Options, Record};
 
 #[test]
 fn kept_stories_break_nothing() {
@@ -19,7 +19,7 @@ fn kept_stories_break_nothing() {
         assert!(!record.about.is_empty() && !record.about.contains('\n'), "{file:?}: expected a line about it");
         assert_eq!(record.planted, None, "{file:?}: kept stories show bugs of the engine itself");
         played += 1;
-        let story = play(&record.story, Options::default());
+        let story = record.story.play(Options::default());
         if let Some(violation) = story.violation {
             broken.push(format!("{}: {}\n{}\n{violation}", file.display(), record.about, story.told.join("\n")));
         }

@@ -101,8 +101,8 @@ impl Folder {
             self.halt(shared, NoticeCode::FolderMissing, message);
             return self.end_look(shared);
         }
-        let work = Work::FolderRead { folder: self.config.id, paths, bytes_max: INFO_BYTES_MAX };
-        self.perform(shared, FolderPurpose::Infos, work);
+        let work = Work::FolderRead { folder: self.config.id, paths: paths.clone(), bytes_max: INFO_BYTES_MAX };
+        self.perform(shared, FolderPurpose::Infos { paths }, work);
     }
 
     fn missing(&mut self, shared: &mut Shared, outcome: &Outcome) {
@@ -116,19 +116,28 @@ impl Folder {
         self.end_look(shared);
     }
 
-    pub(super) fn infos_read(&mut self, shared: &mut Shared, outcome: Outcome) {
+    pub(super) fn infos_read(&mut self, shared: &mut Shared, paths: &[String], outcome: Outcome) {
         let Outcome::FolderRead { results } = outcome else {
             return self.missing(shared, &outcome);
         };
+        let elsewhere = paths.iter().zip(&results).filter(|(_, result)| is_elsewhere(result));
+        let elsewhere: Vec<String> = elsewhere.map(|(path, _)| path.clone()).collect();
+        let is_elsewhere = !elsewhere.is_empty();
+        if is_elsewhere && !planted(Planted::InfoNotFetched) {
+            let work = Work::FolderFetch { folder: self.config.id, paths: elsewhere };
+            self.perform(shared, FolderPurpose::Fetch, work);
+        }
         let infos = results.into_iter().map(|result| match result {
             ReadResult::Bytes { bytes } => Info::parse(&bytes),
             ReadResult::Failed { .. } => Err(InfoError::Malformed),
         });
         let infos: Vec<Result<Info, InfoError>> = infos.collect();
         let is_ours = infos.iter().flatten().any(|info| info.session == self.session);
+        self.has_other_sessions = infos.iter().flatten().any(|info| info.session != self.session);
         match Info::choose(infos) {
             Ok(info) if info.session == self.session || planted(Planted::OtherSessionFollowed) => {
                 self.state = FolderState::Following;
+                self.halted_for = None;
                 let mut authors = core::mem::take(&mut self.look.feeds);
                 // A directory of this device that is gone counts as one that is empty.
                 authors.extend(self.own.authors());
@@ -154,6 +163,10 @@ impl Folder {
                 );
                 self.halt(shared, NoticeCode::FolderMissing, message);
             }
+            Err(InfoError::Malformed) if is_elsewhere => {
+                let message = "the bytes of the message folder's `info` are elsewhere; they were asked for";
+                self.halt(shared, NoticeCode::FolderUnusable, message);
+            }
             Err(error) => {
                 let message = alloc::format!("the message folder's `info` cannot be used: {error}");
                 self.halt(shared, NoticeCode::FolderUnusable, message);
@@ -166,6 +179,7 @@ impl Folder {
     fn next_feed(&mut self, shared: &mut Shared) {
         let Some(author) = self.look.queue.pop_front() else {
             self.look.was_whole |= self.look.is_whole;
+            self.blobs.hint();
             return self.end_look(shared);
         };
         let feed = self.feeds.entry(author).or_default();
@@ -254,4 +268,8 @@ impl Folder {
         let wait = if self.state == FolderState::Following { self.config.poll_ms.into() } else { MOMENT_MS };
         self.next = shared.now.monotonic.plus(wait.max(1));
     }
+}
+
+fn is_elsewhere(result: &ReadResult) -> bool {
+    *result == ReadResult::Failed { failure: Failure::NotLocal }
 }

@@ -3,15 +3,19 @@
 //! Invariant: a folder that is not this group's is never written to
 //! (`f07_a_folder_that_turns_up_empty_or_as_another_sessions_is_left_alone`).
 
+mod blobs;
 mod look;
 mod read;
+mod upload;
 mod write;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use self::blobs::{BlobAsk, Blobs};
 use self::look::Look;
+use self::upload::Uploads;
 use self::write::OwnFeeds;
 use super::Engine;
 use super::limits::FOLDER_FEEDS_MAX;
@@ -19,8 +23,9 @@ use super::shared::{Purpose, Shared};
 use crate::api::{
     FolderConfig, FolderId, FolderState, FolderStatus, GroupId, Monotonic, NoticeCode, Outcome, ReplicaId, TaskId, Work,
 };
+use crate::content::Chunk;
 use crate::crypto::FileKey;
-use crate::folder::{FeedIndex, Trouble, parse_feed_directory, parse_message_path};
+use crate::folder::{FeedIndex, Trouble, parse_blob_path, parse_feed_directory, parse_message_path};
 use crate::log::{IntervalSet, Log};
 
 /// What a task was asked for.
@@ -28,7 +33,10 @@ pub enum FolderPurpose {
     /// A page of the session's directory.
     Session,
     /// The files that may be its `info`.
-    Infos,
+    Infos {
+        /// Their names.
+        paths: Vec<String>,
+    },
     /// A page of a feed's directory.
     Feed {
         /// Whose.
@@ -67,6 +75,27 @@ pub enum FolderPurpose {
     Remove,
     /// Own messages whose numbers were taken, to be said again.
     Reissue,
+    /// A chunk or a manifest that a root wants.
+    Blob {
+        /// Which.
+        ask: BlobAsk,
+    },
+    /// How an own content is cut, which is to go into the folder.
+    UploadManifest,
+    /// Which of its chunks are there already.
+    UploadProbe {
+        /// Of these, each with its place in the file.
+        chunks: Vec<(u64, Chunk)>,
+    },
+    /// The bytes of others.
+    UploadRead {
+        /// The file they are read from.
+        path: String,
+        /// Which.
+        chunks: Vec<(u64, Chunk)>,
+    },
+    /// These, into the folder.
+    UploadCreate,
     /// Bytes that are elsewhere.
     Fetch,
 }
@@ -78,6 +107,10 @@ pub struct Folder {
     session: GroupId,
     key: Option<FileKey>,
     state: FolderState,
+    /// Other sessions were begun in it, too.
+    has_other_sessions: bool,
+    /// What people were told last when it could not be used.
+    halted_for: Option<NoticeCode>,
     /// The directory of the session is due to be looked through, and these feeds'.
     due: bool,
     due_feeds: BTreeSet<ReplicaId>,
@@ -87,6 +120,8 @@ pub struct Folder {
     feeds: BTreeMap<ReplicaId, Feed>,
     reads: usize,
     own: OwnFeeds,
+    blobs: Blobs,
+    uploads: Uploads,
 }
 
 /// One author's directory.
@@ -108,6 +143,8 @@ impl Folder {
             session,
             key: config.sealed.then(|| FileKey::new(key)),
             state: FolderState::Starting,
+            has_other_sessions: false,
+            halted_for: None,
             due: true,
             due_feeds: BTreeSet::new(),
             next: Monotonic::default(),
@@ -115,6 +152,8 @@ impl Folder {
             feeds: BTreeMap::new(),
             reads: 0,
             own: OwnFeeds::default(),
+            blobs: Blobs::default(),
+            uploads: Uploads::default(),
         }
     }
 
@@ -153,6 +192,7 @@ impl Folder {
                     }
                 }
                 (None, Some(author)) if self.feeds.contains_key(&author) => drop(self.due_feeds.insert(author)),
+                _ if parse_blob_path(path).is_some() => self.blobs.hint(),
                 // Something in a directory that is none of a feed, or no message: the services' own.
                 (None, None) if path.contains('/') => {}
                 _ => self.due = true,
@@ -181,6 +221,7 @@ impl Folder {
             && self.look.is_idle()
             && !self.due
             && self.reads == 0
+            && self.blobs.is_idle()
             && is_read
             && is_written
     }
@@ -191,7 +232,8 @@ impl Folder {
         let retries = self.feeds.values().filter_map(|feed| feed.index.deadline());
         let retries = retries.filter(|_| self.state == FolderState::Following && self.reads == 0);
         let look = Some(look).filter(|_| self.look.is_idle());
-        retries.chain(self.own.deadline()).chain(look).min()
+        let writing = self.own.deadline().filter(|_| self.state == FolderState::Following && self.look.was_whole());
+        retries.chain(writing).chain(self.blobs.deadline()).chain(look).min()
     }
 
     fn is_indexed(&self, log: &Log) -> bool {
@@ -211,10 +253,14 @@ impl Folder {
         shared.perform(Purpose::Folder { folder: self.index, purpose }, work)
     }
 
-    /// Nothing is written any more until it is this group's folder again.
+    /// Nothing is written any more until it is this group's folder again. People are told when that begins, and when it has
+    /// another cause than before: some call for an act of theirs.
     fn halt(&mut self, shared: &mut Shared, code: NoticeCode, message: impl Into<String>) {
-        if self.state != FolderState::Halted {
-            self.state = FolderState::Halted;
+        self.state = FolderState::Halted;
+        // When it is there again it may be another one than before.
+        self.feeds.values_mut().for_each(|feed| feed.listed = None);
+        if self.halted_for != Some(code) {
+            self.halted_for = Some(code);
             shared.notify(code, message);
         }
     }
@@ -228,31 +274,43 @@ impl Engine {
             folder.read_turn(&mut self.shared);
             folder.write_turn(&mut self.shared);
         }
+        for folder in 0..self.folders.len() {
+            self.upload_turn(folder);
+        }
+        let now = self.shared.now.monotonic;
+        let news: Vec<bool> = self.folders.iter_mut().map(|folder| folder.takes_news(now)).collect();
+        if news.contains(&true) {
+            self.unpark_all();
+        }
+    }
+
+    /// Lets every folder read what the roots want from it.
+    pub(super) fn blobs_turn(&mut self) {
+        for folder in &mut self.folders {
+            folder.blobs_turn(&mut self.shared);
+        }
     }
 
     pub(super) fn folder_completed(&mut self, folder: usize, purpose: FolderPurpose, outcome: Outcome) {
-        if let FolderPurpose::Read { places } = purpose {
-            return self.folder_read(folder, &places, outcome);
-        }
-        if let FolderPurpose::Compare { place, message } = purpose {
-            return self.folder_compared(folder, place, message, outcome);
-        }
-        if let FolderPurpose::Reissue = purpose {
-            return self.reissue(outcome);
-        }
-        let Some(folder) = self.folders.get_mut(folder) else { return };
+        let index = folder;
+        let Some(folder) = self.folders.get_mut(index) else { return };
         match purpose {
             FolderPurpose::Session => folder.session_listed(&mut self.shared, outcome),
-            FolderPurpose::Infos => folder.infos_read(&mut self.shared, outcome),
+            FolderPurpose::Infos { paths } => folder.infos_read(&mut self.shared, &paths, outcome),
             FolderPurpose::Feed { author } => folder.feed_listed(&mut self.shared, author, outcome),
             FolderPurpose::Probe { author, counters } => folder.probed(&mut self.shared, author, &counters, outcome),
             FolderPurpose::Own { author } => folder.own_loaded(&mut self.shared, author, outcome),
             FolderPurpose::Create { messages } => folder.created(&mut self.shared, messages, outcome),
             FolderPurpose::Remove => folder.removed(&self.shared, outcome),
-            FolderPurpose::Fetch
-            | FolderPurpose::Reissue
-            | FolderPurpose::Read { .. }
-            | FolderPurpose::Compare { .. } => {}
+            FolderPurpose::UploadManifest => folder.upload_manifest_loaded(outcome),
+            FolderPurpose::UploadProbe { chunks } => folder.uploads_probed(chunks, outcome),
+            FolderPurpose::UploadCreate => folder.upload_created(&mut self.shared, outcome),
+            FolderPurpose::UploadRead { path, chunks } => self.upload_read(index, path, chunks, outcome),
+            FolderPurpose::Blob { ask } => self.blob_read(index, ask, outcome),
+            FolderPurpose::Reissue => self.reissue(outcome),
+            FolderPurpose::Read { places } => self.folder_read(index, &places, outcome),
+            FolderPurpose::Compare { place, message } => self.folder_compared(index, place, message, outcome),
+            FolderPurpose::Fetch => {}
         }
     }
 }

@@ -79,7 +79,7 @@ impl Folder {
                 let notice = Notice { code, message, root: None, path: Some(path), replica: Some(author) };
                 shared.actions.push(Action::Notify { notice });
             }
-            Trouble::Unverifiable => {}
+            Trouble::Unverifiable | Trouble::OtherSession => {}
         }
     }
 }
@@ -123,7 +123,12 @@ impl Engine {
             Taken::Held { .. } | Taken::Known => own.settle(place),
             // What waits for its author's introduction or for its time is read again.
             Taken::Waits => own.trouble(&mut self.shared, place, Trouble::Unverifiable, "it waits for others"),
-            Taken::Refused { message, .. } => own.trouble(&mut self.shared, place, Trouble::Unverifiable, &message),
+            Taken::Refused { message, .. } => {
+                let is_stranger = self.shared.log.public_key(place.0).is_none();
+                let is_other = is_stranger && own.has_other_sessions;
+                let trouble = if is_other { Trouble::OtherSession } else { Trouble::Unverifiable };
+                own.trouble(&mut self.shared, place, trouble, &message);
+            }
         }
     }
 }

@@ -26,6 +26,8 @@ pub struct OwnFeeds {
     /// before it counts: another copy of this device's store may have written it.
     written: BTreeMap<ReplicaId, IntervalSet<u64>>,
     busy: bool,
+    /// Messages that wait until the contents they name stand there.
+    held: Option<Vec<(ReplicaId, u64, Vec<u8>)>>,
     again: Option<Monotonic>,
     tries: u32,
 }
@@ -57,6 +59,17 @@ impl OwnFeeds {
             None => log.numbers(author, held).count() as u64,
         });
         missing.fold(0, u64::saturating_add)
+    }
+
+    /// Messages wait for the contents they name.
+    pub fn is_held(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// Those that wait are read again another time.
+    pub fn let_go(&mut self) {
+        self.held = None;
+        self.busy = false;
     }
 
     /// What failed waits for its time.
@@ -110,15 +123,29 @@ impl Folder {
             return shared.notify(NoticeCode::StoreCorrupt, message);
         };
         let is_written = |counter| self.own.written.get(&author).is_some_and(|written| written.contains(counter));
+        let (saved, unsaved) = (shared.saver.saved_heads(), planted(Planted::UnsavedWritten));
         let unwritten = pairs.into_iter().filter_map(|Pair { key, value }| {
-            let (author, counter) = parse_message_key(&key).filter(|(_, counter)| !is_written(*counter))?;
-            Some((author, counter, value))
+            let (author, counter) = parse_message_key(&key)?;
+            let is_due = !is_written(counter) && (unsaved || saved.contains(author, counter));
+            is_due.then_some((author, counter, value))
         });
-        let messages: Vec<(ReplicaId, u64, Vec<u8>)> = unwritten.collect();
+        // Where an earlier incarnation's messages come back, more of them may stand there by now than are known to be saved,
+        // and more than are written at once.
+        let messages: Vec<(ReplicaId, u64, Vec<u8>)> = unwritten.take(FOLDER_WRITE_ITEMS_MAX).collect();
         if messages.is_empty() || self.state != FolderState::Following {
             self.own.busy = false;
             return;
         }
+        let names_contents = self.uploads.begin(messages.iter().map(|(.., message)| message.as_slice()));
+        self.own.held = Some(messages);
+        if !names_contents {
+            self.create_held(shared);
+        }
+    }
+
+    /// What the messages that wait name stands there: they follow.
+    pub(super) fn create_held(&mut self, shared: &mut Shared) {
+        let Some(messages) = self.own.held.take() else { return };
         let files = messages.iter().map(|(author, counter, message)| FolderFile {
             path: message_path(*author, *counter),
             bytes: self.file_of((*author, *counter), message),
@@ -178,7 +205,7 @@ impl Folder {
         }
     }
 
-    fn unwritable(&mut self, shared: &mut Shared, failure: &Failure) {
+    pub(super) fn unwritable(&mut self, shared: &mut Shared, failure: &Failure) {
         if self.own.tries == 0 {
             let (code, why) = match failure {
                 Failure::NoSpace => (NoticeCode::NoSpace, "no space left on the device"),

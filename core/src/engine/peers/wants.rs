@@ -51,7 +51,10 @@ impl Engine {
                         None => frames.entry(*link).or_default().push(content),
                     }
                 }
-                None => root.park_manifest(want),
+                None => match self.folders.iter_mut().find(|folder| folder.may_have(&want.content)) {
+                    Some(folder) => folder.ask_manifest(index, want),
+                    None => root.park_manifest(want),
+                },
             }
         }
         for (link, contents) in frames {
@@ -83,7 +86,10 @@ impl Engine {
                         None => frames.entry(*link).or_default().push(Want { content, size, offset, length }),
                     }
                 }
-                None => root.park_chunk(want),
+                None => match self.folders.iter_mut().find(|folder| folder.may_have(&want.content)) {
+                    Some(folder) => folder.ask_chunk(index, want),
+                    None => root.park_chunk(want),
+                },
             }
         }
         for (link, wants) in frames {
@@ -99,7 +105,7 @@ impl Engine {
         let Some(peer) = self.peers.get_mut(&link) else { return };
         let Some((root, want)) = peer.manifests.remove(&content) else { return };
         self.unpark(&content);
-        if !self.deliver(root, want.stage, link, Arrival::Manifest(bytes)) {
+        if !self.deliver(root, want.stage, Some(link), Arrival::Manifest(bytes)) {
             self.want_manifest_again(root, want);
             self.invalid(link, "a manifest does not match its content");
         }
@@ -109,15 +115,21 @@ impl Engine {
         let Some(peer) = self.peers.get_mut(&link) else { return };
         let Some((root, want)) = peer.chunks.remove(&(content, offset)) else { return };
         self.unpark(&content);
-        if !self.deliver(root, want.stage, link, Arrival::Chunk(want.index, bytes)) {
+        if !self.deliver(root, want.stage, Some(link), Arrival::Chunk(want.index, bytes)) {
             self.want_chunk_again(root, want);
             self.invalid(link, "a chunk has another length than was asked for");
         }
     }
 
-    fn deliver(&mut self, root: usize, stage: StageId, link: LinkId, arrival: Arrival) -> bool {
+    pub(in crate::engine) fn deliver(
+        &mut self,
+        root: usize,
+        stage: StageId,
+        from: Option<LinkId>,
+        arrival: Arrival,
+    ) -> bool {
         match self.roots.get_mut(root) {
-            Some(root) => root.arrived(&mut self.shared, stage, link, arrival),
+            Some(root) => root.arrived(&mut self.shared, stage, from, arrival),
             None => true,
         }
     }
@@ -154,22 +166,22 @@ impl Engine {
     }
 
     /// A peer may have this content now.
-    fn unpark(&mut self, content: &Hash) {
+    pub(in crate::engine) fn unpark(&mut self, content: &Hash) {
         self.roots.iter_mut().for_each(|root| root.unpark(content));
     }
 
     /// A peer may have anything now.
-    pub(super) fn unpark_all(&mut self) {
+    pub(in crate::engine) fn unpark_all(&mut self) {
         self.roots.iter_mut().for_each(Root::unpark_all);
     }
 
-    fn want_manifest_again(&mut self, root: usize, want: ManifestWant) {
+    pub(in crate::engine) fn want_manifest_again(&mut self, root: usize, want: ManifestWant) {
         if let Some(root) = self.roots.get_mut(root) {
             root.want_manifest_again(want);
         }
     }
 
-    fn want_chunk_again(&mut self, root: usize, want: ChunkWant) {
+    pub(in crate::engine) fn want_chunk_again(&mut self, root: usize, want: ChunkWant) {
         if let Some(root) = self.roots.get_mut(root) {
             root.want_chunk_again(want);
         }

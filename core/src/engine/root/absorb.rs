@@ -29,7 +29,7 @@ impl Root {
         if found.as_ref().is_some_and(|found| found.content == Content::Directory)
             && self.stays_retained(directory, name)
         {
-            self.resolve_doubt(shared, &full);
+            self.resolve(shared, directory, name);
             let entry = self.base.entry(directory, name).cloned().unwrap_or_default();
             return self.base.set(directory, name, BaseEntry { stat, intent: None, ..entry });
         }
@@ -45,7 +45,7 @@ impl Root {
         if self.waits_for_another(shared, &full, found.as_ref()) {
             return;
         }
-        self.resolve_doubt(shared, &full);
+        self.resolve(shared, directory, name);
         let entry = self.base.entry(directory, name);
         let view = self.claim_view(directory, name);
         let meaning = meaning(&self.merged, entry, &view, name, found.as_ref(), shared.log.own(), shared.now.unix);
@@ -53,6 +53,7 @@ impl Root {
         let stood = next.standing.as_ref().map(|standing| standing.content == Content::Directory);
         let kept_grace =
             next.grace_until.filter(|_| planted(Planted::GraceKept) || matches!(meaning, Meaning::Known(_)));
+        let was_put_over = next.intent.as_ref().is_some_and(|intent| intent.standing.is_some());
         if let Some(intent) = next.intent.take()
             && intent.standing.is_some()
             && matches!(&meaning, Meaning::Known(standing) if Some(standing) == intent.standing.as_ref())
@@ -61,7 +62,7 @@ impl Root {
         }
         let is_adopted = matches!(meaning, Meaning::Adopted(_));
         let is_other = |known: &Standing| next.standing.as_ref().is_none_or(|old| old.content != known.content);
-        let is_new_here = is_adopted || matches!(&meaning, Meaning::Known(known) if is_other(known));
+        let is_new_here = is_adopted || matches!(&meaning, Meaning::Known(known) if is_other(known) || was_put_over);
         if is_adopted {
             next.conflict_of =
                 view.iter().find(|entry| entry.name == *name).and_then(|entry| entry.conflict_of.clone());
@@ -96,8 +97,8 @@ impl Root {
         }
     }
 
-    /// What base shows here was on its way to another path when an engine ended, or a host failed: it may stand there, put
-    /// there by the engine or by someone who moved it. What stands there is looked at first. (Where a change is under way
+    /// What base shows here was on its way to another path when an engine ended, or a host failed, or stood there when that
+    /// path was to change: it may stand there, put there by the engine or by someone who moved it. That is looked at first. (Where a change is under way
     /// here, too, only what both of its sides show is replaced anyway, so that no two paths wait for each other.)
     fn waits_for_another(&mut self, shared: &Shared, path: &str, found: Option<&Found>) -> bool {
         let entry = path::split(path).and_then(|(directory, name)| self.base.entry(directory, &name));
@@ -114,7 +115,16 @@ impl Root {
             !self.fetches.is_fetching(other)
                 && intended.is_some_and(|intended| intended.dots.iter().any(|dot| old.dots.contains(dot)))
         };
-        let Some(other) = self.base.intending(&old.content).find(brings).cloned() else { return false };
+        let is_put_over = |other: &&String| {
+            let entry = path::split(other).and_then(|(directory, name)| self.base.entry(directory, &name));
+            let is_in_doubt =
+                |entry: &&BaseEntry| entry.intent.as_ref().is_some_and(|intent| intent.standing.is_some());
+            let stood = entry.filter(is_in_doubt).and_then(|entry| entry.standing.as_ref());
+            stood.is_some_and(|stood| stood.dots.iter().any(|dot| old.dots.contains(dot)))
+        };
+        let coming = self.base.intending(&old.content).filter(brings);
+        let staying = self.base.showing(&old.content).filter(is_put_over);
+        let Some(other) = coming.chain(staying).next().cloned() else { return false };
         if !self.busy.contains(&other) && !self.is_blocked(&other) {
             self.look(other);
         }
@@ -122,8 +132,8 @@ impl Root {
         true
     }
 
-    /// What another path shows was found here, where the view has it or a change under way was to bring it: someone may have
-    /// moved it. That it is gone from there then is no deletion, and what stands in its place replaces nothing. That is
+    /// What another path shows was found here, where the view has it, or a change under way was to bring it or to put something
+    /// else in its place: someone may have moved it. That it is gone from there then is no deletion, and what stands in its place replaces nothing. That is
     /// saved with what was found here, for an engine that starts again finds the other path as this one leaves it; and it
     /// is looked at, for if it stands there still, it is no longer expected gone.
     fn expect_gone_elsewhere(&mut self, shared: &mut Shared, path: &str, standing: &Standing) {
@@ -135,9 +145,7 @@ impl Root {
             let shows =
                 entry.standing.as_ref().is_some_and(|old| old.dots.iter().any(|dot| standing.dots.contains(dot)));
             if shows && entry.intent.is_none() {
-                let gone = Intent { standing: None, conflict_of: None };
-                self.base.set_intent(directory, &name, Some(gone.clone()));
-                self.save_doubt(shared, &other, gone);
+                self.intend(shared, directory, &name, Intent { standing: None, conflict_of: None });
                 self.look(other);
             }
         }
@@ -158,6 +166,8 @@ impl Root {
             return true;
         }
         match self.base.entry(parent, &name) {
+            // It is being taken away, which fails or takes along what was found in it.
+            Some(entry) if entry.retained && self.busy.contains(directory) => return false,
             Some(entry) if entry.retained => {
                 let entry = BaseEntry { retained: false, ..entry.clone() };
                 self.base.set(parent, &name, entry);

@@ -5,7 +5,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
 
 use super::Root;
-use super::project::ReadyChange;
+use super::projection::ReadyChange;
 use crate::api::Content;
 use crate::tree::view::{self, Shown};
 use crate::tree::{Name, path};

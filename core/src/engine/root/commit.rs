@@ -1,9 +1,10 @@
 //! Changes of the disk: their intents are saved first, then they are made, then what stands is saved (§8.7).
 
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
-use super::project::{ReadyChange, gains_own};
+use super::project::gains_own;
+use super::projection::ReadyChange;
 use super::scan::save_manifest;
 use super::{Cause, ListJob, Phase, Root, RootPurpose};
 use crate::api::{CommitItem, CommitResult, Content, Failure, NoticeCode, Put, Stat, Work};
@@ -13,19 +14,11 @@ use crate::engine::saver::After;
 use crate::engine::shared::Shared;
 use crate::planted::{Planted, planted};
 use crate::tree::base::{BaseEntry, Intent, Standing};
-use crate::tree::path;
+use crate::tree::{Name, path};
 
 /// Changes that are made together.
 pub struct CommitBatch {
-    journal: Vec<u8>,
-    changes: Vec<BatchedChange>,
-}
-
-/// One of them.
-struct BatchedChange {
-    change: ReadyChange,
-    /// Nothing was expected there before: that outlives an attempt to take away what is not there.
-    expected_gone: bool,
+    changes: Vec<ReadyChange>,
 }
 
 impl Root {
@@ -35,7 +28,6 @@ impl Root {
             return;
         }
         let mut changes = Vec::new();
-        let mut intents: Vec<(String, Intent)> = Vec::new();
         let (next, waiting) = self.next_changes();
         for change in waiting {
             self.leave_waiting(shared, change);
@@ -49,23 +41,14 @@ impl Root {
                 standing
             });
             let intent = Intent { standing, conflict_of: change.conflict_of.clone() };
-            let earlier = self.base.entry(&change.directory, &change.name).and_then(|entry| entry.intent.as_ref());
-            let expected_gone = earlier.is_some_and(|intent| intent.standing.is_none());
-            self.base.set_intent(&change.directory, &change.name, Some(intent.clone()));
-            intents.push((path::join(&change.directory, &change.name), intent));
-            changes.push(BatchedChange { change, expected_gone });
+            self.intend(shared, &change.directory, &change.name, intent);
+            changes.push(change);
         }
         if changes.is_empty() {
             return;
         }
-        let journal = keys::intents(self.id, shared.random.number());
-        if let Ok(value) = postcard::to_allocvec(&intents)
-            && !planted(Planted::IntentsNotSaved)
-        {
-            shared.saver.put(journal.clone(), value);
-        }
         self.projection.commits = self.projection.commits.saturating_add(1);
-        let batch = CommitBatch { journal, changes };
+        let batch = CommitBatch { changes };
         if planted(Planted::CommitBeforeSaved) {
             return self.commit(shared, batch);
         }
@@ -75,12 +58,13 @@ impl Root {
     /// The intents are on disk: makes the changes.
     pub fn commit(&mut self, shared: &mut Shared, batch: CommitBatch) {
         if planted(Planted::IntentsRemovedEarly) {
-            shared.saver.remove(batch.journal.clone());
+            let paths = batch.changes.iter().map(|change| path::join(&change.directory, &change.name));
+            paths.for_each(|path| shared.saver.remove(keys::intent(self.id, &path)));
         }
         let items = batch
             .changes
             .iter()
-            .map(|BatchedChange { change, .. }| {
+            .map(|change| {
                 let entry = self.base.entry(&change.directory, &change.name);
                 let goes = change.put == Put::Nothing;
                 let stands = |entry: &&BaseEntry| entry.standing.is_some() || entry.is_only_retained() && goes;
@@ -108,16 +92,16 @@ impl Root {
 
     pub(super) fn committed(&mut self, shared: &mut Shared, batch: CommitBatch, results: Vec<CommitResult>) {
         self.projection.commits = self.projection.commits.saturating_sub(1);
-        shared.saver.remove(batch.journal);
         let mut results = results.into_iter();
-        for BatchedChange { change, expected_gone } in batch.changes {
+        for change in batch.changes {
+            self.resolve(shared, &change.directory, &change.name);
             let failure = Failure::Other { message: "the host gave no result".to_string() };
             match results.next().unwrap_or(CommitResult::Failed { failure }) {
                 CommitResult::Committed { stat } => self.made(shared, &change, stat),
                 CommitResult::Failed { failure: Failure::Changed } if planted(Planted::RefusedTakenForMade) => {
                     self.made(shared, &change, None);
                 }
-                CommitResult::Failed { failure } => self.not_made(shared, &change, expected_gone, &failure),
+                CommitResult::Failed { failure } => self.not_made(shared, &change, &failure),
             }
             if let Put::File { content: Content::File { hash, .. }, .. } = &change.put {
                 self.landed(hash);
@@ -125,12 +109,11 @@ impl Root {
         }
     }
 
-    /// Nobody knows what of a batch was made: its intents stay until every path was looked at.
+    /// Nobody knows what of a batch was made: each intent stays until its path was looked at.
     pub(super) fn commit_failed(&mut self, shared: &mut Shared, batch: CommitBatch, failure: &Failure) {
         self.projection.commits = self.projection.commits.saturating_sub(1);
-        for BatchedChange { change, .. } in batch.changes {
+        for change in batch.changes {
             let full = path::join(&change.directory, &change.name);
-            self.doubtful.insert(full.clone(), batch.journal.clone());
             self.discard_stage(shared, &change);
             self.failed_at(shared, &full, NoticeCode::Unwritable, failure);
             self.free_all(&full, &change);
@@ -141,30 +124,26 @@ impl Root {
         }
     }
 
-    /// Saves what may have become of a path, until it was looked at.
-    pub(super) fn save_doubt(&mut self, shared: &mut Shared, path: &str, intent: Intent) {
-        self.resolve_doubt(shared, path);
-        let journal = keys::intents(self.id, shared.random.number());
-        match postcard::to_allocvec(&[(path, intent)].as_slice()) {
-            Ok(value) => shared.saver.put(journal.clone(), value),
+    /// Saves what may become of a path. Until that is known it stays, and nothing else is begun there.
+    pub(super) fn intend(&mut self, shared: &mut Shared, directory: &str, name: &Name, intent: Intent) {
+        match postcard::to_allocvec(&intent) {
+            Ok(_) if planted(Planted::IntentsNotSaved) => {}
+            Ok(value) => shared.saver.put(keys::intent(self.id, &path::join(directory, name)), value),
             Err(_) => shared.saver.fail(),
         }
-        self.doubtful.insert(path.to_string(), journal);
+        self.base.set_intent(directory, name, Some(intent));
     }
 
-    /// It is known what stands at a path: what was intended there is resolved.
-    pub(super) fn resolve_doubt(&mut self, shared: &mut Shared, path: &str) {
-        if let Some(journal) = self.doubtful.remove(path)
-            && !self.doubtful.values().any(|other| *other == journal)
-        {
-            shared.saver.remove(journal);
+    /// It is known what became of a path.
+    pub(super) fn resolve(&self, shared: &mut Shared, directory: &str, name: &Name) {
+        if self.base.entry(directory, name).is_some_and(|entry| entry.intent.is_some()) {
+            shared.saver.remove(keys::intent(self.id, &path::join(directory, name)));
         }
     }
 
     fn made(&mut self, shared: &mut Shared, change: &ReadyChange, stat: Option<Stat>) {
         let (directory, name) = (&change.directory, &change.name);
         let full = path::join(directory, name);
-        self.resolve_doubt(shared, &full);
         let old = self.base.entry(directory, name).cloned().unwrap_or_default();
         let standing = old.intent.and_then(|intent| intent.standing);
         let is_unrelated = match (&old.standing, &standing) {
@@ -221,10 +200,10 @@ impl Root {
         }
     }
 
-    /// A change ended, well or not: its path is free, and so is the one that it stepped aside for.
+    /// A change ended, well or not: its path is free, and so is the one that it stepped aside from.
     fn free_all(&mut self, path: &str, change: &ReadyChange) {
         self.free(path);
-        if let Some(other) = &change.aside_of {
+        if let Some(other) = &change.also_busy {
             self.free(other);
         }
     }
@@ -236,19 +215,17 @@ impl Root {
     }
 
     fn tell_conflict(&self, shared: &mut Shared, change: &ReadyChange) {
-        if let Some(plain) = change.conflict_of.as_ref().filter(|_| change.aside_of.is_none()) {
+        if let Some(plain) = change.conflict_of.as_ref().filter(|_| !change.is_aside) {
             let full = path::join(&change.directory, &change.name);
             let message = alloc::format!("another version of `{plain}` stands beside it");
             shared.notify_about(NoticeCode::Conflict, message, Some(self.id), Some(&full));
         }
     }
 
-    fn not_made(&mut self, shared: &mut Shared, change: &ReadyChange, expected_gone: bool, failure: &Failure) {
+    fn not_made(&mut self, shared: &mut Shared, change: &ReadyChange, failure: &Failure) {
         let (directory, name) = (&change.directory, &change.name);
         let full = path::join(directory, name);
-        let stays_expected = expected_gone && change.put == Put::Nothing;
-        let expectation = stays_expected.then_some(Intent { standing: None, conflict_of: None });
-        self.base.set_intent(directory, name, expectation);
+        self.base.set_intent(directory, name, None);
         if let Put::File { stage, .. } = &change.put
             && !planted(Planted::StageLeaked)
         {
@@ -304,7 +281,8 @@ impl Root {
     pub(super) fn let_go(&mut self, directory: &str) {
         let Some((parent, name)) = path::split(directory) else { return };
         let entry = self.base.entry(parent, &name);
-        let is_retained = entry.is_some_and(|entry| entry.is_only_retained() && entry.stat.is_some());
+        let is_retained =
+            entry.is_some_and(|entry| entry.is_only_retained() && entry.stat.is_some() && entry.intent.is_none());
         if is_retained && self.phase == Phase::Following && !self.busy.contains(directory) {
             let (directory, put) = (parent.to_string(), Put::Nothing);
             let change = ReadyChange {
@@ -314,7 +292,8 @@ impl Root {
                 wish: None,
                 put,
                 manifest: Vec::new(),
-                aside_of: None,
+                is_aside: false,
+                also_busy: None,
             };
             self.begin_change(path::join(&change.directory, &change.name), change);
         }

@@ -256,6 +256,11 @@ impl Root {
         self.evidence.supplanted.insert(path);
     }
 
+    /// What lay in the directory that something supplants is absorbed first.
+    pub(super) fn is_supplanted(&self, path: &str) -> bool {
+        self.evidence.supplanted.contains(path)
+    }
+
     /// Base says that something stands there, and no change under way was to remove it.
     fn is_in_question(&self, path: &str) -> bool {
         let entry = path::split(path).and_then(|(directory, name)| self.base.entry(directory, &name));
@@ -339,6 +344,7 @@ impl Root {
         let held = core::mem::take(&mut self.evidence.held);
         let looks = core::mem::take(&mut self.evidence.held_looks);
         for (directory, name) in held.iter().chain(&looks).filter_map(|path| path::split(path)) {
+            self.resolve(shared, directory, &name);
             self.base.set(directory, &name, crate::tree::base::BaseEntry::default());
             self.store_base(shared, directory, &name);
         }

@@ -12,6 +12,7 @@ mod fetch;
 mod order;
 mod path_queue;
 mod project;
+mod projection;
 mod retry;
 mod scan;
 
@@ -27,7 +28,7 @@ pub use fetch::{Arrival, ChunkWant, ManifestWant, StagedChunk};
 use self::evidence::Evidence;
 use self::fetch::Fetches;
 use self::path_queue::PathQueue;
-use self::project::Projection;
+use self::projection::Projection;
 use self::retry::{Cause, Retry};
 use self::scan::{ListJob, Scan};
 use super::keys;
@@ -109,10 +110,6 @@ pub struct Root {
     /// Busy paths at which something else was seen meanwhile: they are looked at once they are free.
     again: BTreeSet<String>,
     retries: BTreeMap<String, Retry>,
-    /// Journals of intents that the store held at the start; resolved by the first scan.
-    old_intents: Vec<Vec<u8>>,
-    /// Paths of which nobody knows whether what was intended there was done, and the journals that say what.
-    doubtful: BTreeMap<String, Vec<u8>>,
 }
 
 impl Root {
@@ -134,8 +131,6 @@ impl Root {
             busy: BTreeSet::new(),
             again: BTreeSet::new(),
             retries: BTreeMap::new(),
-            old_intents: Vec::new(),
-            doubtful: BTreeMap::new(),
         }
     }
 
@@ -143,8 +138,9 @@ impl Root {
     pub fn restore_base(&mut self, path: &str, value: &[u8]) -> Option<()> {
         if path.is_empty() {
             let record: RootRecord = postcard::from_bytes(value).ok()?;
+            // It is a member by now, whatever the configuration says it began as.
             if record.scanned {
-                self.phase = Phase::Scanning;
+                self.membership = Membership::Founder;
             }
             return Some(());
         }
@@ -155,29 +151,23 @@ impl Root {
         Some(())
     }
 
-    /// Takes a journal of intents from the store, changes that may or may not have been made; none if it makes no
-    /// sense.
-    pub fn restore_intents(&mut self, key: Vec<u8>, value: &[u8]) -> Option<()> {
-        let intents: Vec<(String, Intent)> = postcard::from_bytes(value).ok()?;
-        for (path, intent) in intents {
-            let (directory, name) = path::split(&path).filter(|_| is_workable(&path))?;
-            if !planted(Planted::IntentsIgnored) {
-                self.base.set_intent(directory, &name, Some(intent));
-            }
+    /// Takes a path's intent from the store, a change that may or may not have been made; none if it makes no sense.
+    pub fn restore_intent(&mut self, path: &str, value: &[u8]) -> Option<()> {
+        let intent: Intent = postcard::from_bytes(value).ok()?;
+        let (directory, name) = path::split(path).filter(|_| is_workable(path))?;
+        if !planted(Planted::IntentsIgnored) {
+            self.base.set_intent(directory, &name, Some(intent));
         }
-        self.old_intents.push(key);
         Some(())
     }
 
     /// Everything is read from the store.
     pub fn start(&mut self, shared: &mut Shared) {
-        if self.phase == Phase::Loading {
-            self.phase = match self.membership {
-                Membership::Founder => Phase::Scanning,
-                Membership::Joiner => Phase::Joining { emptied: false },
-                Membership::Emptied => Phase::Joining { emptied: true },
-            };
-        }
+        self.phase = match self.membership {
+            Membership::Founder => Phase::Scanning,
+            Membership::Joiner => Phase::Joining { emptied: false },
+            Membership::Emptied => Phase::Joining { emptied: true },
+        };
         let clean = Work::Discard { root: self.id, stages: Vec::new() };
         shared.perform_for(self.index, RootPurpose::Clean, clean);
         // Every claim is compared once: what the messages of the store had marked is among them.
@@ -381,9 +371,6 @@ impl Root {
         if let Ok(record) = postcard::to_allocvec(&RootRecord { scanned: true }) {
             shared.saver.put(keys::base(self.id, ""), record);
         }
-        for journal in core::mem::take(&mut self.old_intents) {
-            shared.saver.remove(journal);
-        }
     }
 
     /// The marker is gone: what is missing was not removed by anyone (§8.6).
@@ -507,16 +494,15 @@ mod tests {
     #[test]
     fn a_store_that_names_places_outside_the_root_is_refused() {
         let entry = postcard::to_allocvec(&BaseEntry { retained: true, ..BaseEntry::default() }).unwrap();
-        let intent = || Intent { standing: None, conflict_of: None };
-        let journal = |path: &str| postcard::to_allocvec(&vec![(path, intent())]).unwrap();
+        let intent = postcard::to_allocvec(&Intent { standing: None, conflict_of: None }).unwrap();
         let long = "x/".repeat(DEPTH_MAX) + "x";
         for path in ["..", "../x", "/etc", "a//b", "a/../b", ".syncline", ".SYNCLINE/store", "a\0b", "a/", &long] {
             assert_eq!(root().restore_base(path, &entry), None, "{path:?}");
-            assert_eq!(root().restore_intents(vec![1], &journal(path)), None, "{path:?}");
+            assert_eq!(root().restore_intent(path, &intent), None, "{path:?}");
         }
         for path in ["a", "a/b", "a/.syncline", "..."] {
             assert_eq!(root().restore_base(path, &entry), Some(()), "{path:?}");
-            assert_eq!(root().restore_intents(vec![1], &journal(path)), Some(()), "{path:?}");
+            assert_eq!(root().restore_intent(path, &intent), Some(()), "{path:?}");
         }
     }
 }

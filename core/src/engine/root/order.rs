@@ -3,7 +3,7 @@
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
-use super::project::ReadyChange;
+use super::projection::ReadyChange;
 use super::{Root, RootPurpose};
 use crate::api::{Content, Put, Work};
 use crate::engine::limits::COMMIT_ITEMS_MAX;
@@ -41,7 +41,8 @@ impl Root {
         let (directory, name) = (&change.directory, &change.name);
         let entry = self.base.entry(directory, name);
         let full = path::join(directory, name);
-        !self.is_needed(directory, name) && !self.holds_the_last(&full, entry, change.wish.as_ref())
+        let is_certain = entry.is_none_or(|entry| entry.intent.is_none());
+        is_certain && !self.is_needed(directory, name) && !self.holds_the_last(&full, entry, change.wish.as_ref())
     }
 
     /// It brings a version that another change waits for, as where two files change places: each waits for the other.
@@ -49,7 +50,7 @@ impl Root {
         let full = path::join(&change.directory, &change.name);
         let brings = |shown: &Shown| shown.dots.iter().any(|dot| !self.stands_elsewhere(&full, &shown.content, dot));
         let is_brought = matches!(change.put, Put::File { .. } | Put::Symlink { .. });
-        let is_new = is_brought && change.aside_of.is_none() && !self.has_stepped_aside(change);
+        let is_new = is_brought && !change.is_aside && !self.has_stepped_aside(change);
         is_new && change.wish.as_ref().is_some_and(brings)
     }
 
@@ -89,11 +90,11 @@ impl Root {
         }
         let Some(aside) = self.free_aside(directory, &plain, &content) else { return };
         let full = path::join(directory, name);
-        self.projection.making_way.insert(full.clone(), path::join(directory, &aside));
+        self.projection.making_way.insert(full, path::join(directory, &aside));
         let modified_ns = entry.stat.map_or(0, |stat| stat.modified_ns);
         let shown = Shown { content, mode, modified_ns, nodes, dots };
         let Content::Symlink { target } = &shown.content else {
-            return self.fetch(shared, directory, &aside, Some(plain), shown, Some(full));
+            return self.fetch(shared, directory, &aside, Some(plain), shown, true);
         };
         let change = ReadyChange {
             directory: directory.to_string(),
@@ -102,7 +103,8 @@ impl Root {
             put: Put::Symlink { target: target.clone() },
             wish: Some(shown),
             manifest: Vec::new(),
-            aside_of: Some(full),
+            is_aside: true,
+            also_busy: None,
         };
         self.begin_change(path::join(&change.directory, &change.name), change);
     }
@@ -128,8 +130,8 @@ impl Root {
             return None;
         };
         self.busy.insert(path::join(&change.directory, &name));
-        let aside_of = Some(path::join(&change.directory, &change.name));
-        Some(ReadyChange { name, conflict_of: Some(plain), aside_of, ..change })
+        let also_busy = Some(path::join(&change.directory, &change.name));
+        Some(ReadyChange { name, conflict_of: Some(plain), is_aside: true, also_busy, ..change })
     }
 
     /// A change that cannot be made yet. If its path was found in another state meanwhile, it is given up: the bytes that

@@ -1,11 +1,11 @@
 //! From view to disk: finds the paths where they differ and begins what brings them together.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::awaited::Awaited;
-use super::{Cause, ListJob, PathQueue, Phase, Root, scan};
+use super::projection::ReadyChange;
+use super::{Cause, ListJob, Phase, Root, scan};
 use crate::api::{Content, Put};
 use crate::engine::limits::{CLAIMS_PER_TURN, COMMIT_ITEMS_MAX, DEPTH_MAX, PATH_BYTES_MAX, SWEEP_CLAIMS_MAX};
 use crate::engine::shared::Shared;
@@ -17,104 +17,9 @@ use crate::tree::project::{OWNER, Step, step};
 use crate::tree::view::{self, Shown, ViewEntry};
 use crate::tree::{Name, conflict, path};
 
-/// Names whose view may differ from what stands.
-#[derive(Default)]
-pub struct Projection {
-    /// Claims to compare: a directory's path and a name in it.
-    dirty: BTreeSet<(String, Name)>,
-    /// Claims whose next step takes something away: their turn comes when nothing else is left to do.
-    late: BTreeSet<(String, Name)>,
-    /// Conflict copies that are not as they should be yet, and the plain names whose claims decide about them: nothing
-    /// else may tell where a copy belongs that does not stand.
-    copies: BTreeMap<String, Name>,
-    /// Names at which the last copy of a version stands that belongs elsewhere now.
-    kept: BTreeSet<(String, Name)>,
-    /// Files that are wanted and cannot be begun yet.
-    pub(super) awaited: Awaited,
-    /// Files in the way of directories, and where beside them they step aside to: until they are gone, what they hold does
-    /// not go from there.
-    pub(super) making_way: BTreeMap<String, String>,
-    /// Directories of which every claim is to be compared.
-    sweeps: PathQueue,
-    /// Changes that can be made as soon as their intents are saved.
-    pub(super) ready: Vec<ReadyChange>,
-    /// Batches of changes under way.
-    pub(super) commits: usize,
-}
-
-/// A change of the disk that only waits for its intent to be saved.
-pub struct ReadyChange {
-    /// The directory.
-    pub directory: String,
-    /// The name in it.
-    pub name: Name,
-    /// The plain name, for a conflict copy.
-    pub conflict_of: Option<Name>,
-    /// What is to stand there; none for nothing.
-    pub wish: Option<Shown>,
-    /// How it comes there.
-    pub put: Put,
-    /// The manifest of a fetched file, to keep.
-    pub manifest: Vec<u8>,
-    /// Where it is to stand in the end, if this is only the place beside it where it waits until it can.
-    pub aside_of: Option<String>,
-}
-
 /// Syncline's own folder: nothing that the log says of it is carried out.
 fn is_reserved(path: &str) -> bool {
     scan::is_reserved(path) && !planted(Planted::ReservedNameProjected)
-}
-
-impl Projection {
-    /// Compares a claim; for the name of a conflict copy also the claim that it belongs to.
-    pub fn mark(&mut self, directory: &str, name: &Name) {
-        if !self.copies.is_empty()
-            && let Some(plain) = self.copies.get(&path::join(directory, name))
-        {
-            self.dirty.insert((directory.to_string(), plain.clone()));
-        }
-        self.dirty.insert((directory.to_string(), name.clone()));
-    }
-
-    /// Something ended: what was kept may go now.
-    pub fn reconsider_kept(&mut self) {
-        self.dirty.append(&mut self.kept);
-    }
-
-    /// Takes note of what becomes of a conflict copy.
-    fn note_copy(&mut self, path: &str, plain: Option<&Name>, rests: bool) {
-        match plain {
-            Some(plain) if !rests => drop(self.copies.insert(path.to_string(), plain.clone())),
-            _ => drop(self.copies.remove(path)),
-        }
-    }
-
-    /// Compares all claims of a directory.
-    pub fn sweep(&mut self, directory: String) {
-        self.sweeps.push(directory);
-    }
-
-    /// The conflict copies of a name that are not as they should be yet.
-    fn copies_of(&self, directory: &str, plain: &Name) -> Vec<Name> {
-        if self.copies.is_empty() {
-            return Vec::new();
-        }
-        let stem = path::join(directory, conflict::common_stem(plain));
-        let paths = self.copies.range(stem.clone()..).take_while(|(path, _)| path.starts_with(&stem));
-        let own =
-            paths.filter(|(path, of)| *of == plain && path::split(path).is_some_and(|(parent, _)| parent == directory));
-        own.filter_map(|(path, _)| Some(path::split(path)?.1)).collect()
-    }
-
-    /// Claims can be compared without any event from outside.
-    pub fn wants_turn(&self) -> bool {
-        !self.dirty.is_empty() || !self.sweeps.is_empty()
-    }
-
-    /// Nothing is left to compare or to change.
-    pub fn is_idle(&self) -> bool {
-        !self.wants_turn() && self.late.is_empty() && self.ready.is_empty() && self.commits == 0
-    }
 }
 
 impl Root {
@@ -324,8 +229,7 @@ impl Root {
         if too_long || is_reserved(&full) {
             return;
         }
-        // A path that is busy or failed is marked again when it is free.
-        let must_wait = self.busy.contains(&full) || self.is_blocked(&full);
+        let must_wait = self.must_wait(&full);
         let is_put_off = step == Step::PutFile && (must_wait || is_in_the_way || hides_a_write);
         self.note_awaited(&full, conflict_of.as_ref().unwrap_or(name), wish.as_ref().filter(|_| is_put_off));
         if must_wait || matches!(step, Step::PutFile | Step::PutLink) && is_in_the_way {
@@ -352,7 +256,8 @@ impl Root {
             wish: wish.clone(),
             put,
             manifest: Vec::new(),
-            aside_of: None,
+            is_aside: false,
+            also_busy: None,
         };
         match (step, &wish) {
             (Step::Rest, _) => {
@@ -379,7 +284,7 @@ impl Root {
                 self.begin_change(full, change(Put::Symlink { target: target.clone() }));
             }
             (Step::PutFile, Some(shown)) => {
-                self.fetch(shared, directory, name, conflict_of.clone(), shown.clone(), None)
+                self.fetch(shared, directory, name, conflict_of.clone(), shown.clone(), false)
             }
             _ => {}
         }

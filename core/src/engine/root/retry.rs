@@ -80,6 +80,18 @@ impl Root {
         self.retries.get(path).is_some_and(|retry| retry.at.is_some()) && !planted(Planted::RetryAtOnce)
     }
 
+    /// Nothing can be begun at a path: it is busy or failed, and marked again when it is free; or nobody knows whether what
+    /// was intended there was done, and it is looked at first.
+    pub(super) fn must_wait(&mut self, path: &str) -> bool {
+        let entry = path::split(path).and_then(|(directory, name)| self.base.entry(directory, &name));
+        let is_in_doubt = entry.is_some_and(|entry| entry.intent.is_some());
+        let waits = self.busy.contains(path) || self.is_blocked(path);
+        if is_in_doubt && !waits && !self.is_supplanted(path) {
+            self.look(path.to_string());
+        }
+        waits || is_in_doubt
+    }
+
     /// How many paths wait for another try after a failure.
     pub(super) fn waiting(&self) -> usize {
         self.retries.values().filter(|retry| retry.at.is_some() && !retry.is_momentary()).count()

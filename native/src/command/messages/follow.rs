@@ -51,7 +51,7 @@ pub(super) fn run(output: &Output, place: &MessagesPlace, order: FollowOrder) ->
 fn interrupts() -> Result<mpsc::UnboundedReceiver<()>, Error> {
     let (to, interrupts) = mpsc::unbounded();
     let handler = move || {
-        if to.is_closed() || to.len() > 0 {
+        if to.is_closed() || !to.is_empty() {
             std::process::exit(INTERRUPTED);
         }
         // Whoever waits is told; one who waits no more has ended.

@@ -83,7 +83,7 @@ pub(crate) fn pairs() -> Vec<Vec<Pair>> {
             device.host.store.pairs().map(|(key, value)| Pair { key: key.to_vec(), value: value.to_vec() }).collect()
         })
         .into();
-    // The same with base entries and journals of intents in places where none belongs.
+    // The same with base entries and intents in places where none belongs.
     let known = stores.concat();
     for path in ["..", "../x", "/etc", "a//b", ".syncline", ".syncline/store", "a\0b", "d/", "a/b"] {
         let moved = |pair: &Pair| match pair.key.split_at_checked(17) {

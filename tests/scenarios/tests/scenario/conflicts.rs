@@ -331,3 +331,26 @@ fn a_file_moved_to_where_its_copy_was_to_stand_lives_on_if_the_engine_ends_befor
         world.assert_all(&tree([("c.md", "two"), (&copy, "one")]));
     }
 }
+
+#[test]
+fn a_file_in_a_directorys_place_lives_on_whatever_cannot_be_put_on_disk_while_it_steps_aside() {
+    for seed in 0..40 {
+        for failing in 2..=4 {
+            let (mut world, a, b) = parted(tree([("d/x", "x")]));
+            write(&mut world, b, "d/x", "edited");
+            world[a].disk().remove("d");
+            write(&mut world, a, "d", "a file");
+            world.pass(1_000);
+            world[a].disk().fail_syncs(failing);
+            let mut random = fastrand::Rng::with_seed(seed);
+            world[a].delay(move |_| random.u64(..30));
+            world.meet(a, b);
+            world.pass(LATER_MS);
+            world.meet(a, b);
+            world.assert_equal();
+            let folder = world[a].tree();
+            assert_eq!(folder.at("d/x"), Some(&"edited".into()), "{seed} {failing}");
+            assert_eq!(folder.contents(), [b"a file".as_slice(), b"edited"], "{seed} {failing}");
+        }
+    }
+}

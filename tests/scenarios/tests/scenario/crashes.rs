@@ -1,8 +1,8 @@
 //! Engines that end at any moment and start again.
 
-use syncline_core::api::{Command, CommitItem, Work};
+use syncline_core::api::{CommitItem, Work};
 use syncline_scenarios::model::copy_name;
-use syncline_sim::{Crash, Disk, Faults, Order, ROOT, SiteId, Traits, Tree, World, directory, symlink, tree};
+use syncline_sim::{Crash, Disk, Faults, Order, SiteId, Traits, Tree, World, directory, symlink, tree};
 
 #[test]
 fn bits_that_a_crash_left_unset_are_nobodys_wish() {
@@ -396,72 +396,4 @@ fn what_someone_moves_to_where_a_change_was_to_bring_it_lives_on() {
         assert!(texts.contains(&b"edited".as_slice()), "the edited text is gone: {tree:?}");
         assert_eq!(texts.len(), 2, "each text stands once: {tree:?}");
     }
-}
-
-/// Where files change places each waits for the other; whatever happens on the way, each stands somewhere.
-#[test]
-fn files_that_change_places_stand_somewhere_at_every_moment() {
-    let exchanged = tree([("a", "of b"), ("b", "of c"), ("c", "of a")]);
-    for end in 0.. {
-        let before = tree([("a", "of a"), ("b", "of b"), ("c", "of c")]);
-        let (mut world, a, b) = World::pair(1, before, Tree::default());
-        world.unlink(a, b);
-        world.pass(1_000);
-        for (from, to) in [("a", "t"), ("b", "a"), ("c", "b"), ("t", "c")] {
-            world[a].disk().rename(from, to);
-        }
-        world.rescan(a);
-        world.link(a, b);
-        let mut steps = 0;
-        while steps < end && world[b].tree() != exchanged && world.step() {
-            steps += 1;
-            let tree = world[b].tree();
-            for text in ["of a", "of b", "of c"] {
-                assert!(
-                    tree.contents().contains(&text.as_bytes()),
-                    "after {steps} steps {text} stands nowhere: {tree:?}"
-                );
-            }
-        }
-        let is_done = steps < end;
-        world.crash(b);
-        world.start(b);
-        world.meet(a, b);
-        world.pass(10_000);
-        world.assert_all(&exchanged);
-        if is_done {
-            assert!(steps > 10, "it took {steps} steps");
-            return;
-        }
-    }
-}
-
-#[test]
-fn a_copy_moved_to_where_a_change_brought_its_text_before_a_crash_is_not_deleted() {
-    let (mut world, a, b) = World::pair(1, tree([("f.md", "old")]), Tree::default());
-    world.unlink(a, b);
-    world.settle();
-    for (site, text) in [(a, "of a"), (b, "of b")] {
-        world.pass(1_000);
-        world[site].disk().write("f.md", text);
-        world.rescan(site);
-    }
-    world.meet(a, b);
-    world.pass(1_000);
-    // Someone edits the copy, which takes the plain name; the engine ends when the text stands there, too.
-    let copy = copy_name("f.md", "of a");
-    world[b].disk().write(&copy, "edited");
-    world.command(b, Command::Rescan { root: ROOT });
-    let stands_twice = |world: &World| ["f.md", &copy].iter().all(|path| text_at(&world[b].folder().tree(), path));
-    assert!(world.run_until(stands_twice), "the text takes the plain name before the copy goes");
-    world.crash(b);
-    world[b].disk().rename(&copy, "f.md");
-    world.start(b);
-    world.settle();
-    world.meet(a, b);
-    world.assert_all(&tree([("f.md", "edited"), (&copy_name("f.md", "of b"), "of b")]));
-}
-
-fn text_at(folder: &Tree, path: &str) -> bool {
-    folder.at(path).and_then(syncline_sim::Item::bytes) == Some(b"edited")
 }

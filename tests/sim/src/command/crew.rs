@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use syncline_sim::Violation;
 use syncline_sim::story::{Coverage, Options, Swarm};
+use syncline_sim::{Genre, Violation};
 
 use super::quiet;
 use super::seeds::Pair;
@@ -24,6 +24,8 @@ pub fn is_interrupted() -> bool {
 /// Which stories to play, and how.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
+    /// Of which kind.
+    pub genre: Genre,
     /// The seed of run 0.
     pub base: u64,
     /// The number of the first run.
@@ -113,7 +115,7 @@ fn work(plan: Plan, next: &AtomicU64, is_over: &AtomicBool, sender: &mpsc::Sende
             return;
         }
         let (start, pair) = (Instant::now(), Pair::of_run(plan.base, run));
-        let played = quiet::play(&pair.draw(plan.swarm, plan.acts), plan.options);
+        let played = quiet::play(&pair.draw(plan.genre, plan.swarm, plan.acts), plan.options);
         let (events, coverage, violation) = (played.events, played.coverage, played.violation);
         // Whoever listens does so until the last of us is done.
         let _ = sender.send(Finished { run, pair, events, coverage, violation, time: start.elapsed() });

@@ -36,12 +36,15 @@ pub fn play(cli: &Cli, plan: Plan) -> Result<Verdict> {
     });
     progress.end();
     report_all(cli, plan, &tally)?;
-    let missing =
-        if tally.runs >= figures::RUNS_ENOUGH { figures::missing(&tally.coverage, plan.swarm) } else { Vec::new() };
+    let missing = if tally.runs >= figures::RUNS_ENOUGH {
+        figures::missing(&tally.coverage, plan.genre, plan.swarm)
+    } else {
+        Vec::new()
+    };
     if cli.json {
         println!("{:#}", to_json(plan, &tally, &missing));
     } else {
-        print(plan, &tally, &missing);
+        print(cli, plan, &tally, &missing);
     }
     Ok(if tally.broken.is_empty() && missing.is_empty() { Verdict::Well } else { Verdict::Wrong })
 }
@@ -70,7 +73,7 @@ fn report_all(cli: &Cli, plan: Plan, tally: &Tally) -> Result<()> {
 }
 
 fn report(cli: &Cli, plan: Plan, broken: &Broken) -> Result<String> {
-    let story = broken.pair.draw(plan.swarm, plan.acts);
+    let story = broken.pair.draw(plan.genre, plan.swarm, plan.acts);
     let failure = Failure::shrunk(&story, &broken.violation, plan.options, cli.detail);
     let name = format!("{}-{}", broken.violation.invariant.name(), broken.pair.workload);
     let report = failure.report(&name, &cli.same_options(), cli.plant)?;
@@ -79,7 +82,7 @@ fn report(cli: &Cli, plan: Plan, broken: &Broken) -> Result<String> {
     Ok(format!("== run {}, {pair}\n{report}drawn: cargo xtask sim {whole}{}\n", broken.run, cli.same_options()))
 }
 
-fn print(plan: Plan, tally: &Tally, missing: &[String]) {
+fn print(cli: &Cli, plan: Plan, tally: &Tally, missing: &[String]) {
     println!("{}", figures::table(&tally.coverage));
     println!("{}", figures::summary(tally, plan.jobs));
     if is_interrupted() {
@@ -94,10 +97,20 @@ fn print(plan: Plan, tally: &Tally, missing: &[String]) {
     if is_interrupted() {
         for broken in choose(&tally.broken, SHRUNK_MAX) {
             let Pair { workload, schedule } = broken.pair;
-            println!("broken: cargo xtask sim --workload {workload} --schedule {schedule} --acts {}", plan.acts);
+            let acts = plan.acts;
+            println!(
+                "broken: cargo xtask sim --workload {workload} --schedule {schedule} --acts {acts}{}",
+                cli.same_options()
+            );
         }
     }
-    println!("again: cargo xtask sim --runs {} --seed {} --acts {}", plan.runs, plan.base, plan.acts);
+    println!(
+        "again: cargo xtask sim --runs {} --seed {} --acts {}{}",
+        plan.runs,
+        plan.base,
+        plan.acts,
+        cli.same_options()
+    );
 }
 
 fn to_json(plan: Plan, tally: &Tally, missing: &[String]) -> Value {

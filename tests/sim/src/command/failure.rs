@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use syncline_core::planted::Planted;
-use syncline_sim::Violation;
-use syncline_sim::story::{Options, Record, Story, shrink_while};
+use syncline_sim::story::{Options, Record};
+use syncline_sim::{Tale, Violation};
 
 use super::crew::{Broken, is_interrupted};
 use super::{place, quiet};
@@ -19,7 +19,7 @@ const TIME_MAX: Duration = Duration::from_secs(60);
 /// A failing story, made as small as could be.
 pub struct Failure {
     /// What happens.
-    pub story: Story,
+    pub story: Tale,
     /// Which promise breaks, and how.
     pub violation: Violation,
     /// What happens, in sentences.
@@ -30,18 +30,18 @@ pub struct Failure {
 
 impl Failure {
     /// Makes a story small that breaks this promise when it is played with these options.
-    pub fn shrunk(story: &Story, violation: &Violation, options: Options, with_work: bool) -> Failure {
+    pub fn shrunk(story: &Tale, violation: &Violation, options: Options, with_work: bool) -> Failure {
         let (start, mut tries) = (Instant::now(), 0);
         let goes_on = || {
             tries += 1;
             tries <= TRIES_MAX && start.elapsed() < TIME_MAX && !is_interrupted()
         };
-        let small = quiet::quietly(|| shrink_while(story, options, violation.invariant, goes_on));
-        Failure::whole(&small, violation, options, with_work, story.turns.len())
+        let small = quiet::quietly(|| story.shrink_while(options, violation.invariant, goes_on));
+        Failure::whole(&small, violation, options, with_work, story.turns())
     }
 
     /// A story as it is.
-    pub fn whole(story: &Story, violation: &Violation, options: Options, with_work: bool, turns: usize) -> Failure {
+    pub fn whole(story: &Tale, violation: &Violation, options: Options, with_work: bool, turns: usize) -> Failure {
         let played = quiet::play(story, Options { with_work, ..options });
         let violation = played.violation.unwrap_or_else(|| violation.clone());
         Failure { story: story.clone(), violation, told: played.told, turns_before: turns }
@@ -60,10 +60,9 @@ impl Failure {
             story: self.story.clone(),
         };
         let file = place::show(&place::write(&place::failed(), name, &record)?);
-        let (devices, shape) = (self.story.devices, format!("{:?}", self.story.shape).to_lowercase());
-        let turns = self.story.turns.len();
+        let (cast, turns) = (self.story.cast(), self.story.turns());
         let mut text = format!("{}: {}\n{message}\n\n", invariant.name(), invariant.promise());
-        text += &format!("{devices} devices in a {shape}, {turns} of {} turns left:\n", self.turns_before);
+        text += &format!("{cast}, {turns} of {} turns left:\n", self.turns_before);
         for line in &self.told {
             text += &format!("{line}\n");
         }
@@ -86,7 +85,7 @@ pub fn choose(broken: &[Broken], many: usize) -> Vec<Broken> {
 
 #[cfg(test)]
 mod tests {
-    use syncline_sim::{Invariant, story::Swarm};
+    use syncline_sim::{Genre, Invariant, story::Swarm};
 
     use super::super::seeds::Pair;
     use super::*;
@@ -110,9 +109,11 @@ mod tests {
     #[test]
     fn a_canary_fails_and_shrinks_to_nothing() {
         let options = Options { with_canary: true, ..Options::default() };
-        let story = Pair::of_run(1, 0).draw(Swarm::default(), 3);
-        let violation = quiet::play(&story, options).violation.expect("it always fails");
-        let failure = Failure::shrunk(&story, &violation, options, false);
-        assert_eq!((failure.violation.invariant, failure.story.turns.len()), (Invariant::NoLoss, 0));
+        for genre in [Genre::Trees, Genre::Folders] {
+            let story = Pair::of_run(1, 0).draw(genre, Swarm::default(), 3);
+            let violation = quiet::play(&story, options).violation.expect("it always fails");
+            let failure = Failure::shrunk(&story, &violation, options, false);
+            assert_eq!((failure.violation.invariant, failure.story.turns()), (Invariant::NoLoss, 0));
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use indicatif::HumanCount;
 use syncline_sim::story::{ActKind, Coverage, Kind, Swarm, TroubleKind};
+use syncline_sim::{Genre, messages};
 
 use super::crew::Tally;
 
@@ -100,15 +101,93 @@ const PLATFORMS: &[&str] = &[
     "platform no_swaps",
 ];
 
+/// What must happen in stories of message folders.
+const EXPECTED_OF_FOLDERS: &[&str] = &[
+    "FolderCreate failed Changed",
+    "FolderCreate failed Missing",
+    "FolderCreate failed NoSpace",
+    "FolderCreate failed Other",
+    "FolderList failed Missing",
+    "FolderList failed Other",
+    "FolderProbe failed Missing",
+    "FolderProbe failed Other",
+    "FolderRead failed Missing",
+    "FolderRead failed NotLocal",
+    "FolderRead failed Other",
+    "Deliver failed Other",
+    "Save failed Other",
+    "carriage brought",
+    "carriage doubled",
+    "carriage late",
+    "carriage placeholder",
+    "carriage torn",
+    "carriage unheard",
+    "fault delayed",
+    "fault items_undone",
+    "fault jumps_backwards",
+    "fault jumps_forwards",
+    "fault power_crashes",
+    "fault process_crashes",
+    "fault saves_failed",
+    "fault saves_failed_late",
+    "fault saves_undone",
+    "fault sleeps",
+    "fault work_begun",
+    "fault work_in_part",
+    "fault work_untold",
+    "member Arrival",
+    "member Listing",
+    "member Probing",
+    "member Total",
+    "member linked",
+    "notice FolderMissing",
+    "notice FolderUnusable",
+    "notice MessageRefused",
+    "notice MessageUnverifiable",
+    "notice NewIncarnation",
+    "notice NoSpace",
+    "notice SessionSuperseded",
+    "notice StoreFailed",
+    "notice Unwritable",
+    "published",
+    "session open",
+    "session sealed",
+    "streams compared",
+    "went over to another session",
+    "work Deliver",
+    "work FolderCreate",
+    "work FolderFetch",
+    "work FolderList",
+    "work FolderProbe",
+    "work FolderRead",
+    "work FolderRemove",
+    "work Load",
+    "work Save",
+];
+
 /// The kinds of things that many stories should hold and these do not.
-pub fn missing(coverage: &Coverage, swarm: Swarm) -> Vec<String> {
-    let acts = ActKind::ALL.into_iter().filter(|kind| swarm.holds(Kind::Act(*kind)));
-    let acts = acts.map(|kind| format!("act {kind:?}"));
-    let troubles = TroubleKind::ALL.into_iter().filter(|kind| swarm.holds(Kind::Trouble(*kind)));
-    let troubles = troubles.map(|kind| format!("trouble {kind:?}"));
-    let platforms = PLATFORMS.iter().filter(|_| swarm.holds(Kind::Platforms));
-    let others = EXPECTED.iter().chain(platforms).map(ToString::to_string);
-    acts.chain(troubles).chain(others).filter(|kind| coverage.of(kind) == 0).collect()
+pub fn missing(coverage: &Coverage, genre: Genre, swarm: Swarm) -> Vec<String> {
+    let mut expected: Vec<String> = Vec::new();
+    match genre {
+        Genre::Trees => {
+            let acts = ActKind::ALL.into_iter().filter(|kind| swarm.holds(Kind::Act(*kind)));
+            expected.extend(acts.map(|kind| format!("act {kind:?}")));
+            let troubles = TroubleKind::ALL.into_iter().filter(|kind| swarm.holds(Kind::Trouble(*kind)));
+            expected.extend(troubles.map(|kind| format!("trouble {kind:?}")));
+            let platforms = PLATFORMS.iter().filter(|_| swarm.holds(Kind::Platforms));
+            expected.extend(EXPECTED.iter().chain(platforms).map(ToString::to_string));
+        }
+        Genre::Folders => {
+            let holds = |name: &str| Kind::from_name(name).is_none_or(|kind| swarm.holds(kind));
+            let acts = messages::ActKind::ALL.iter().map(|kind| format!("{kind:?}"));
+            expected.extend(acts.filter(|name| holds(name)).map(|name| format!("act {name}")));
+            let troubles = messages::TroubleKind::ALL.iter().map(|kind| format!("{kind:?}"));
+            expected.extend(troubles.filter(|name| holds(name)).map(|name| format!("trouble {name}")));
+            expected.extend(EXPECTED_OF_FOLDERS.iter().map(ToString::to_string));
+        }
+    }
+    expected.retain(|kind| coverage.of(kind) == 0);
+    expected
 }
 
 /// How much was played and how fast.
@@ -152,13 +231,13 @@ mod tests {
     #[test]
     fn what_never_happened_is_named() {
         let mut coverage = Coverage::default();
-        assert!(missing(&coverage, Swarm::default()).contains(&"act Write".to_owned()));
+        assert!(missing(&coverage, Genre::Trees, Swarm::default()).contains(&"act Write".to_owned()));
         coverage.count("act Write");
-        assert!(!missing(&coverage, Swarm::default()).contains(&"act Write".to_owned()));
-        let missed = missing(&coverage, Swarm::default());
+        assert!(!missing(&coverage, Genre::Trees, Swarm::default()).contains(&"act Write".to_owned()));
+        let missed = missing(&coverage, Genre::Trees, Swarm::default());
         assert!(missed.contains(&"trouble Crash".to_owned()) && missed.contains(&"platform no_modes".to_owned()));
         let swarm = Swarm::default().without(Kind::Trouble(TroubleKind::Crash)).without(Kind::Platforms);
-        let missed = missing(&coverage, swarm);
+        let missed = missing(&coverage, Genre::Trees, swarm);
         assert!(!missed.contains(&"trouble Crash".to_owned()) && !missed.contains(&"platform no_modes".to_owned()));
     }
 }

@@ -82,7 +82,8 @@ fn obey(cli: &Cli) -> Result<Verdict> {
         return Ok(traces::print(base, cli.runs, cli.acts, jobs));
     }
     let options = Options { with_work: false, ..options };
-    let plan = Plan { base, first: 0, runs: cli.runs, acts: cli.acts, swarm: cli.swarm(), jobs, options };
+    let (genre, swarm) = (cli.genre(), cli.swarm());
+    let plan = Plan { genre, base, first: 0, runs: cli.runs, acts: cli.acts, swarm, jobs, options };
     if cli.asks_for_mutants() {
         return hunt::hunt(cli, Plan { options: Options::default(), ..plan });
     }

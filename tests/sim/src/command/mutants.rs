@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use syncline_core::planted::{self, Planted};
-use syncline_sim::Invariant;
 use syncline_sim::story::Options;
+use syncline_sim::{Genre, Invariant};
 
 use super::crew::{self, Broken, Plan, is_interrupted};
 use super::quiet;
@@ -18,6 +18,24 @@ const WATCHED_TIMES: u64 = 3;
 
 /// And this long at least.
 const WATCHED_RUNS_MIN: u64 = 20;
+
+/// The faults of message folders.
+const FOLDER_FAULTS: [Planted; 14] = [
+    Planted::SealedForAnyPlace,
+    Planted::OtherSessionFollowed,
+    Planted::AnyPlaceRead,
+    Planted::OwnFileNotCompared,
+    Planted::UnsavedWritten,
+    Planted::LastOwnUnwritten,
+    Planted::LargestSessionWins,
+    Planted::PaddedCounterRead,
+    Planted::TornFileGivenUp,
+    Planted::FailedDeliveryCounts,
+    Planted::StableTooEarly,
+    Planted::AcknowledgementForgotten,
+    Planted::InfoNotFetched,
+    Planted::NumbersGivenAgain,
+];
 
 /// How a fault was found, or was not.
 #[derive(Debug, Clone)]
@@ -40,7 +58,7 @@ pub struct Hunted {
 pub struct Hunter {
     plan: Plan,
     /// Of runs that failed with a fault: whether they fail without one, too.
-    sick: BTreeMap<(u64, Option<Invariant>), bool>,
+    sick: BTreeMap<(Genre, u64, Option<Invariant>), bool>,
 }
 
 impl Hunter {
@@ -52,7 +70,8 @@ impl Hunter {
     /// A fault of the simulator itself, which every story must show: which promise its first story breaks.
     pub fn canary(&self) -> Option<Invariant> {
         let options = Options { with_canary: true, ..self.plan.options };
-        let story = super::seeds::Pair::of_run(self.plan.base, 0).draw(self.plan.swarm, self.plan.acts);
+        let Plan { genre, swarm, acts, .. } = self.plan;
+        let story = super::seeds::Pair::of_run(self.plan.base, 0).draw(genre, swarm, acts);
         quiet::play(&story, options).violation.map(|violation| violation.invariant)
     }
 
@@ -73,18 +92,19 @@ impl Hunter {
 
     fn pursue(&mut self, fault: Planted, ignored: Option<Invariant>, to_watch: bool) -> Hunted {
         let start = Instant::now();
+        let genre = genre_of(fault);
         let (found, by) = (None, BTreeMap::new());
         let mut hunted = Hunted { fault, found, by, runs: 0, time: Duration::ZERO, slowest: Duration::ZERO };
         while hunted.found.is_none() && hunted.runs < self.plan.runs && !is_interrupted() {
             let options = Options { ignored, ..self.plan.options };
-            let plan = Plan { first: hunted.runs, runs: self.plan.runs - hunted.runs, options, ..self.plan };
+            let plan = Plan { first: hunted.runs, runs: self.plan.runs - hunted.runs, genre, options, ..self.plan };
             planted::plant(Some(fault));
             let tally = crew::play(plan, |tally| goes_on(plan, tally, to_watch));
             planted::plant(None);
             hunted.runs += tally.runs;
             hunted.slowest = hunted.slowest.max(tally.slowest);
             for broken in tally.broken.iter().take(FAILURES_ENOUGH) {
-                if !self.is_sick(broken, options) {
+                if !self.is_sick(genre, broken, options) {
                     let invariant = broken.violation.invariant;
                     hunted.found.get_or_insert((broken.run + 1, invariant));
                     *hunted.by.entry(invariant).or_default() += 1;
@@ -96,11 +116,16 @@ impl Hunter {
     }
 
     /// The story fails without the fault, too.
-    fn is_sick(&mut self, broken: &Broken, options: Options) -> bool {
+    fn is_sick(&mut self, genre: Genre, broken: &Broken, options: Options) -> bool {
         let Plan { swarm, acts, .. } = self.plan;
-        let play = || quiet::play(&broken.pair.draw(swarm, acts), options).violation.is_some();
-        *self.sick.entry((broken.run, options.ignored)).or_insert_with(play)
+        let play = || quiet::play(&broken.pair.draw(genre, swarm, acts), options).violation.is_some();
+        *self.sick.entry((genre, broken.run, options.ignored)).or_insert_with(play)
     }
+}
+
+/// The kind of stories that can show a fault: those of file trees have no message folder.
+fn genre_of(fault: Planted) -> Genre {
+    if FOLDER_FAULTS.contains(&fault) { Genre::Folders } else { Genre::Trees }
 }
 
 fn goes_on(plan: Plan, tally: &crew::Tally, to_watch: bool) -> bool {

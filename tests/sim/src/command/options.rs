@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use anyhow::{Result, ensure};
 use clap::Parser;
 use syncline_core::planted::Planted;
-use syncline_sim::Invariant;
 use syncline_sim::mode::crashes::Moment;
 use syncline_sim::story::{Kind, Swarm};
+use syncline_sim::{Genre, Invariant};
 
 /// Lets groups of devices live through drawn stories of people and troubles, and checks that nothing is ever lost.
 ///
@@ -29,6 +29,9 @@ pub struct Cli {
     /// How many acts each story has.
     #[arg(long, default_value_t = 200)]
     pub acts: u16,
+    /// Play stories of message folders instead of file trees.
+    #[arg(long, conflicts_with_all = ["crashes", "exhaustive", "traces"])]
+    pub folders: bool,
     /// End with the first broken promise.
     #[arg(long)]
     pub first: bool,
@@ -106,6 +109,11 @@ pub struct Cli {
 }
 
 impl Cli {
+    /// Which kind of stories to play.
+    pub fn genre(&self) -> Genre {
+        if self.folders { Genre::Folders } else { Genre::Trees }
+    }
+
     /// Whether planted faults shall be found.
     pub fn asks_for_mutants(&self) -> bool {
         self.mutants.is_some() || self.idle
@@ -142,13 +150,14 @@ impl Cli {
 
     /// What else decides how a story is drawn and played, as flags of another command.
     pub fn same_options(&self) -> String {
+        let folders = self.folders.then(|| " --folders".to_owned());
         let plant = self.plant.map(|fault| format!(" --plant {}", fault.name()));
         let without = self.without.iter().map(|left| match left {
             LeftOut::Promise(invariant) => format!(" --without {}", invariant.name()),
             LeftOut::Kind(kind) => format!(" --without {}", kind.name()),
         });
         let with = self.with.iter().map(|kind| format!(" --with {}", kind.name()));
-        plant.into_iter().chain(without).chain(with).collect()
+        folders.into_iter().chain(plant).chain(without).chain(with).collect()
     }
 }
 

@@ -137,16 +137,19 @@ impl Formatter for Lines {
 
 #[cfg(test)]
 mod tests {
-    use syncline_sim::story::draw;
+    use syncline_sim::{Genre, Tale, story::Swarm};
 
     use super::*;
 
     #[test]
     fn a_record_has_a_line_for_each_turn_and_comes_back() {
-        let record = Record { about: "a test".into(), invariant: None, planted: None, story: draw(3, 4, 20) };
-        let text = text(&record).expect("plain data");
-        let lines = String::from_utf8(text.clone()).expect("text").lines().count();
-        assert!((20..60).contains(&lines), "{lines}");
-        assert_eq!(serde_json::from_slice::<Record>(&text).expect("what was written"), record);
+        for genre in [Genre::Trees, Genre::Folders] {
+            let story = Tale::draw(genre, Swarm::default(), 3, 4, 20);
+            let record = Record { about: "a test".into(), invariant: None, planted: None, story };
+            let text = text(&record).expect("plain data");
+            let lines = String::from_utf8(text.clone()).expect("text").lines().count();
+            assert!((20..80).contains(&lines), "{lines}");
+            assert_eq!(serde_json::from_slice::<Record>(&text).expect("what was written"), record);
+        }
     }
 }

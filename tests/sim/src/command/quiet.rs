@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::panic;
 
-use syncline_sim::Invariant;
-use syncline_sim::story::{self, Options, Played, Story};
+use syncline_sim::story::{Options, Played};
+use syncline_sim::{Invariant, Tale};
 
 thread_local! {
     static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
@@ -24,8 +24,8 @@ pub fn hush() {
 }
 
 /// Plays a story; a panic of the engine is told with its place.
-pub fn play(story: &Story, options: Options) -> Played {
-    let mut played = quietly(|| story::play(story, options));
+pub fn play(story: &Tale, options: Options) -> Played {
+    let mut played = quietly(|| story.play(options));
     let violation = played.violation.as_mut().filter(|violation| violation.invariant == Invariant::NoPanic);
     if let (Some(violation), Some(place)) = (violation, PLACE.take()) {
         violation.message = format!("{} (at {place})", violation.message);

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use syncline_core::planted::{self, Planted};
-use syncline_sim::Traits;
-use syncline_sim::story::{Options, Played, Record, Story};
+use syncline_sim::story::{Options, Played, Record};
+use syncline_sim::{Tale, Traits};
 
 use super::failure::Failure;
 use super::options::Cli;
@@ -30,7 +30,7 @@ pub fn file(cli: &Cli, file: &Path, options: Options) -> Result<Verdict> {
 /// # Errors
 /// It cannot be written.
 pub fn pair(cli: &Cli, pair: Pair, options: Options) -> Result<Verdict> {
-    let story = pair.draw(cli.swarm(), cli.acts);
+    let story = pair.draw(cli.genre(), cli.swarm(), cli.acts);
     let played = quiet::play(&story, options);
     let Some(violation) = played.violation.as_ref().filter(|_| !cli.whole) else {
         tell(&story, &played);
@@ -78,11 +78,17 @@ fn plant(cli: &Cli, record: &Record) -> Result<()> {
     Ok(())
 }
 
-fn tell(story: &Story, played: &Played) {
-    println!("{} devices, {:?}, watchers {:?}", story.devices, story.shape, story.watchers);
-    for (device, traits) in story.platforms.iter().enumerate().filter(|(_, traits)| **traits != Traits::default()) {
-        let oddities: Vec<&str> = traits.oddities().collect();
-        println!("device {device} has a file system with {}", oddities.join(", "));
+fn tell(story: &Tale, played: &Played) {
+    match story {
+        Tale::Folder(story) => println!("{:?}, sealed: {}, links {:?}", story.members, story.sealed, story.links),
+        Tale::Tree(story) => {
+            println!("{} devices, {:?}, watchers {:?}", story.devices, story.shape, story.watchers);
+            let odd = story.platforms.iter().enumerate().filter(|(_, traits)| **traits != Traits::default());
+            for (device, traits) in odd {
+                let oddities: Vec<&str> = traits.oddities().collect();
+                println!("device {device} has a file system with {}", oddities.join(", "));
+            }
+        }
     }
     for line in &played.told {
         println!("{line}");

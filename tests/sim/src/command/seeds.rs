@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use syncline_sim::story::{Story, Swarm, draw_from};
+use syncline_sim::story::Swarm;
+use syncline_sim::{Genre, Tale};
 
 /// The two seeds of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,8 +22,8 @@ impl Pair {
     }
 
     /// Its story, of these kinds of things.
-    pub fn draw(self, swarm: Swarm, acts: u16) -> Story {
-        draw_from(swarm, self.workload, self.schedule, acts)
+    pub fn draw(self, genre: Genre, swarm: Swarm, acts: u16) -> Tale {
+        Tale::draw(genre, swarm, self.workload, self.schedule, acts)
     }
 }
 

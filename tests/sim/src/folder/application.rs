@@ -36,6 +36,16 @@ impl Application {
         self.failing += deliveries;
     }
 
+    /// No delivery fails any more.
+    pub fn mend(&mut self) {
+        self.failing = 0;
+    }
+
+    /// The names of what was published and is saved since this was last asked, in order.
+    pub fn take_published(&mut self) -> Vec<(ReplicaId, u64)> {
+        std::mem::take(&mut self.published)
+    }
+
     /// The number to give the next engine.
     pub fn delivered(&self) -> u64 {
         self.stored.last().map_or(0, |message| message.sequence)

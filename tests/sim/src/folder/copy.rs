@@ -38,8 +38,20 @@ pub struct FolderCopy {
     pub full: u32,
     /// So many of the next pieces of work fail as a whole.
     pub failing: u32,
+    /// The service does not reach it.
+    pub is_offline: bool,
+    /// What stood there before it turned up empty or as another session's.
+    shelf: Option<Shelf>,
     fetched: Vec<String>,
     /// Files that the host created since the service last looked.
+    created: Vec<String>,
+    removed: Vec<String>,
+}
+
+/// A folder in whose place another one stands, and what its service did not see yet.
+#[derive(Debug, Clone)]
+struct Shelf {
+    files: BTreeMap<String, FolderFile>,
     created: Vec<String>,
     removed: Vec<String>,
 }
@@ -48,6 +60,11 @@ impl FolderCopy {
     /// What stands at a path.
     pub fn at(&self, path: &str) -> Option<&FolderFile> {
         self.files.get(path)
+    }
+
+    /// What stands at a path, or will when the folder is itself again.
+    pub fn at_all(&self, path: &str) -> Option<&FolderFile> {
+        self.shelf.as_ref().map_or(&self.files, |shelf| &shelf.files).get(path)
     }
 
     /// All files.
@@ -89,6 +106,48 @@ impl FolderCopy {
         (std::mem::take(&mut self.created), std::mem::take(&mut self.removed))
     }
 
+    /// It turns up empty; what stood there is not gone.
+    pub fn shelve(&mut self) {
+        if self.shelf.is_none() {
+            let (created, removed) = self.take_changes();
+            self.shelf = Some(Shelf { files: std::mem::take(&mut self.files), created, removed });
+        }
+    }
+
+    /// What was put away stands there again, and nothing else.
+    pub fn unshelve(&mut self) {
+        if let Some(Shelf { files, created, removed }) = self.shelf.take() {
+            self.restore(files);
+            (self.created, self.removed) = (created, removed);
+        }
+    }
+
+    /// It turned up as another one.
+    pub fn is_shelved(&self) -> bool {
+        self.shelf.is_some()
+    }
+
+    /// It holds what it held before, as from a backup. What the host did since and the service did not see is forgotten.
+    pub fn restore(&mut self, files: BTreeMap<String, FolderFile>) {
+        self.files = files;
+        self.created.clear();
+        self.removed.clear();
+        self.fetched.clear();
+    }
+
+    /// The service sees a file that it does not have as one that the host created.
+    pub(crate) fn note_created(&mut self, path: &str) {
+        self.created.push(path.into());
+    }
+
+    /// A loss of power took a file away that had just been created, or a part of it.
+    pub(crate) fn lose(&mut self, path: &str, length: Option<usize>) {
+        match (self.files.get_mut(path), length) {
+            (Some(file), Some(length)) => file.bytes.truncate(length),
+            _ => drop(self.files.remove(path)),
+        }
+    }
+
     /// Does a host's work; none for work of another kind.
     pub fn perform(&mut self, work: &Work) -> Option<Outcome> {
         let is_for_folders = matches!(
@@ -117,12 +176,8 @@ impl FolderCopy {
                 Outcome::FolderWritten { results: files.iter().map(|file| self.create(file)).collect() }
             }
             Work::FolderRemove { paths, .. } => {
-                for path in paths {
-                    if self.files.remove(path).is_some() {
-                        self.removed.push(path.clone());
-                    }
-                }
-                Outcome::FolderWritten { results: vec![FolderResult::Done; paths.len()] }
+                let results = paths.iter().map(|path| self.remove(path));
+                Outcome::FolderWritten { results: results.collect() }
             }
             Work::FolderFetch { paths, .. } => {
                 self.fetched.extend(paths.iter().cloned());
@@ -146,14 +201,23 @@ impl FolderCopy {
         Outcome::FolderListed { names, next: (next < entries.len()).then_some(next as u64) }
     }
 
+    /// The names in a directory: what lies below another one is stepped over.
     fn entries(&self, directory: &str) -> BTreeMap<String, FolderEntryKind> {
         let prefix = if directory.is_empty() { String::new() } else { format!("{directory}/") };
-        let below = self.files.iter().filter_map(|(path, file)| Some((path.strip_prefix(&prefix)?, file)));
-        let entries = below.map(|(path, file)| match path.split_once('/') {
-            Some((name, _)) => (name.to_string(), FolderEntryKind::Directory),
-            None => (path.to_string(), kind(file)),
-        });
-        entries.collect()
+        let mut entries = BTreeMap::new();
+        let mut next = prefix.clone();
+        while let Some((path, file)) = self.files.range(next.clone()..).next() {
+            let Some(name) = path.strip_prefix(&prefix) else { break };
+            if let Some((name, _)) = name.split_once('/') {
+                entries.insert(name.to_string(), FolderEntryKind::Directory);
+                // Behind all that begins with its name and a slash.
+                next = format!("{prefix}{name}0");
+            } else {
+                entries.insert(name.to_string(), kind(file));
+                next = format!("{path}\0");
+            }
+        }
+        entries
     }
 
     fn count(&self, directory: &str) -> u64 {
@@ -161,7 +225,7 @@ impl FolderCopy {
     }
 
     fn probe(&self, path: &str) -> FolderProbeResult {
-        match self.files.get(path) {
+        match self.files.get(path).filter(|_| self.is_there) {
             Some(file) => FolderProbeResult::Present { kind: kind(file) },
             None => FolderProbeResult::Failed { failure: Failure::Missing },
         }
@@ -169,13 +233,23 @@ impl FolderCopy {
 
     fn read(&self, path: &str, bytes_max: u32) -> ReadResult {
         let failed = |failure| ReadResult::Failed { failure };
-        match self.files.get(path) {
+        match self.files.get(path).filter(|_| self.is_there) {
             None => failed(Failure::Missing),
             Some(file) if file.is_link => failed(Failure::Unrepresentable),
             Some(file) if !file.is_local => failed(Failure::NotLocal),
             Some(file) if file.bytes.len() > bytes_max as usize => failed(Failure::TooLarge),
             Some(file) => ReadResult::Bytes { bytes: file.bytes.clone() },
         }
+    }
+
+    fn remove(&mut self, path: &str) -> FolderResult {
+        if !self.is_there {
+            return FolderResult::Failed { failure: Failure::Missing };
+        }
+        if self.files.remove(path).is_some() {
+            self.removed.push(path.into());
+        }
+        FolderResult::Done
     }
 
     fn create(&mut self, file: &NewFile) -> FolderResult {

@@ -20,6 +20,8 @@ pub(super) struct Ledger {
     has_outsiders: bool,
     outsiders: BTreeSet<ReplicaId>,
     authors: BTreeSet<ReplicaId>,
+    /// Under which ids each device wrote so far.
+    incarnations: BTreeMap<usize, BTreeSet<ReplicaId>>,
 }
 
 /// A message's author and number.
@@ -48,13 +50,18 @@ struct Written {
 
 impl Ledger {
     /// A device saves a batch; returns the messages in it that it wrote itself.
-    pub fn writes(&mut self, own: Option<ReplicaId>, writes: &[Write]) -> Result<Vec<Message>, Violation> {
+    pub fn writes(&mut self, site: usize, own: Option<ReplicaId>, writes: &[Write]) -> Result<Vec<Message>, Violation> {
         let mut written = Vec::new();
+        // What a device wrote just before it went on under a new id is saved together with that.
+        let incarnations = self.incarnations.entry(site).or_default();
+        incarnations.extend(own);
+        let incarnations = incarnations.clone();
         for write in writes {
             let (Some((author, counter)), Some(bytes)) = (parse_message_key(&write.key), &write.value) else {
                 continue;
             };
-            if Some(author) == own {
+            let is_new = !self.messages.contains_key(&(author, counter));
+            if Some(author) == own || is_new && incarnations.contains(&author) {
                 if let Some(message) = self.write(author, counter, bytes)? {
                     written.push(message);
                 }

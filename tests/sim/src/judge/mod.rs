@@ -8,6 +8,7 @@ mod displaced;
 mod doubts;
 mod ledger;
 mod loads;
+mod posts;
 mod promise;
 mod text;
 mod versions;
@@ -18,12 +19,12 @@ use std::{cell::RefCell, fmt, rc::Rc};
 use serde::{Deserialize, Serialize};
 use syncline_core::{
     api::{CommitItem, CommitResult, HashResult, LinkId, Now, Outcome, Put, ReplicaId, Work},
-    engine::intended_paths,
+    engine::intended_path,
     log::Heads,
 };
 
 pub(crate) use self::text::family;
-use self::{deletions::Deletions, displaced::Displaced, ledger::Ledger, versions::Versions};
+use self::{deletions::Deletions, displaced::Displaced, ledger::Ledger, posts::Posts, versions::Versions};
 use crate::{Item, Torn, Tree};
 
 /// The promises of DESIGN §10, by their numbers there.
@@ -128,6 +129,7 @@ struct State {
     deletions: Deletions,
     displaced: Displaced,
     versions: Versions,
+    posts: Posts,
 }
 
 impl Judge {
@@ -139,6 +141,7 @@ impl Judge {
             gave_up: false,
             ledger: Ledger::default(),
             deletions: Deletions::default(),
+            posts: Posts::default(),
             displaced: Displaced::default(),
             versions: Versions::default(),
         };
@@ -187,9 +190,10 @@ impl Judge {
             }
             let Work::Save { writes } = work else { return Ok(()) };
             state.versions.doubts.saving(site);
-            let journals = writes.iter().filter_map(|write| intended_paths(&write.key, write.value.as_ref()?));
-            journals.flatten().for_each(|path| state.versions.asked(site, &path));
-            let messages = state.ledger.writes(own, writes)?;
+            let saved = writes.iter().filter(|write| write.value.is_some());
+            let intended = saved.filter_map(|write| intended_path(&write.key));
+            intended.for_each(|path| state.versions.asked(site, &path));
+            let messages = state.ledger.writes(site, own, writes)?;
             for (path, content) in messages.iter().flat_map(|message| state.ledger.versions_of(message)) {
                 state.versions.loads.telling(site, now, &path, &content);
             }
@@ -212,6 +216,10 @@ impl Judge {
 
     /// A device carried out a piece of work.
     pub(crate) fn performed(&self, site: usize, now: Now, work: &Work, outcome: &Outcome, stood: &[Option<Vec<u8>>]) {
+        if let (Work::FolderCreate { files, .. }, Outcome::FolderWritten { results }) = (work, outcome) {
+            let broken = self.state.borrow_mut().posts.created(site, files, results);
+            return self.report(broken);
+        }
         let state = &mut *self.state.borrow_mut();
         match (work, outcome) {
             (Work::Probe { paths, .. }, Outcome::Probed { results, marker }) => {
@@ -265,6 +273,23 @@ impl Judge {
             (Work::Save { .. }, _) => versions.told_saved(site),
             _ => {}
         }
+    }
+
+    /// A device once created a file with these bytes in the message folder.
+    pub(crate) fn was_created(&self, path: &str, bytes: &[u8]) -> bool {
+        self.state.borrow().posts.was_created(path, bytes)
+    }
+
+    /// Files of the message folder that nobody has any more, nor will again, never were.
+    pub(crate) fn forget_created(&self, is_left: impl Fn(&str) -> bool) {
+        let paths: Vec<String> = self.state.borrow().posts.paths().map(String::from).collect();
+        let gone: Vec<String> = paths.into_iter().filter(|path| !is_left(path)).collect();
+        gone.iter().for_each(|path| self.state.borrow_mut().posts.forget(path));
+    }
+
+    /// A device lost what it knew of others and what it had told them.
+    pub(crate) fn forgot_others(&self, site: usize) {
+        self.state.borrow_mut().ledger.forgot(site);
     }
 
     /// Members that are no device of the world will be heard.

@@ -53,10 +53,12 @@ impl Coverage {
                 CommitResult::Failed { failure } => failed(failure),
                 CommitResult::Committed { .. } => {}
             }),
-            Outcome::FolderProbed { results, .. } => results.iter().for_each(|result| match result {
-                FolderProbeResult::Failed { failure } => failed(failure),
-                FolderProbeResult::Present { .. } => {}
-            }),
+            Outcome::FolderProbed { results, .. } => {
+                let missing = FolderProbeResult::Failed { failure: Failure::Missing };
+                if results.contains(&missing) {
+                    failed(&Failure::Missing);
+                }
+            }
             Outcome::FolderRead { results } => results.iter().for_each(|result| match result {
                 ReadResult::Failed { failure } => failed(failure),
                 ReadResult::Bytes { .. } => {}

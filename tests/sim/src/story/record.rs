@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Story;
-use crate::Invariant;
+use crate::{Invariant, Tale};
 
 /// A story that is worth keeping, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,5 +15,5 @@ pub struct Record {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub planted: Option<String>,
     /// The story.
-    pub story: Story,
+    pub story: Tale,
 }

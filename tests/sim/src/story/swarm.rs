@@ -1,6 +1,7 @@
 //! Which kinds of things stories are drawn from.
 
 use super::{Act, ActKind, Story, Trouble, TroubleKind};
+use crate::messages;
 
 /// A kind of thing that can be left out of all stories.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,13 +12,20 @@ pub enum Kind {
     Trouble(TroubleKind),
     /// Devices whose file systems differ.
     Platforms,
+    /// Something that applications with a message folder do.
+    MessageAct(messages::ActKind),
+    /// Something that befalls devices with a message folder, and no others.
+    MessageTrouble(messages::TroubleKind),
 }
 
 impl Kind {
-    /// The kind of a name, as it stands in the table of what happened; `Platforms` for file systems that differ.
+    /// The kind of a name, as it stands in the table of what happened; `Platforms` for file systems that differ. What has
+    /// the same name in stories of file trees and of message folders is one kind.
     pub fn from_name(name: &str) -> Option<Kind> {
         let acts = ActKind::ALL.into_iter().map(Kind::Act);
         let all = acts.chain(TroubleKind::ALL.into_iter().map(Kind::Trouble)).chain([Kind::Platforms]);
+        let all = all.chain(messages::ActKind::ALL.into_iter().map(Kind::MessageAct));
+        let all = all.chain(messages::TroubleKind::ALL.iter().copied().map(Kind::MessageTrouble));
         all.into_iter().find(|kind| kind.name() == name)
     }
 
@@ -27,6 +35,8 @@ impl Kind {
             Kind::Act(kind) => format!("{kind:?}"),
             Kind::Trouble(kind) => format!("{kind:?}"),
             Kind::Platforms => "Platforms".into(),
+            Kind::MessageAct(kind) => format!("{kind:?}"),
+            Kind::MessageTrouble(kind) => format!("{kind:?}"),
         }
     }
 }
@@ -39,12 +49,14 @@ pub struct Swarm {
     acts: u64,
     troubles: u64,
     has_platforms: bool,
+    message_acts: u64,
+    message_troubles: u64,
 }
 
 impl Default for Swarm {
     /// All kinds but those whose consequences the engine cannot cope with yet: `docs/testing.md` tells which and why.
     fn default() -> Swarm {
-        let all = Swarm { acts: 0, troubles: 0, has_platforms: true };
+        let all = Swarm { acts: 0, troubles: 0, has_platforms: true, message_acts: 0, message_troubles: 0 };
         all.without(Kind::Trouble(TroubleKind::RollBackUnheard))
     }
 }
@@ -57,6 +69,8 @@ impl Swarm {
             Kind::Act(kind) => Swarm { acts: self.acts | bit(kind as u8), ..self },
             Kind::Trouble(kind) => Swarm { troubles: self.troubles | bit(kind as u8), ..self },
             Kind::Platforms => Swarm { has_platforms: false, ..self },
+            Kind::MessageAct(kind) => Swarm { message_acts: self.message_acts | bit(kind as u8), ..self },
+            Kind::MessageTrouble(kind) => Swarm { message_troubles: self.message_troubles | bit(kind as u8), ..self },
         }
     }
 
@@ -67,6 +81,8 @@ impl Swarm {
             Kind::Act(kind) => Swarm { acts: self.acts & !bit(kind as u8), ..self },
             Kind::Trouble(kind) => Swarm { troubles: self.troubles & !bit(kind as u8), ..self },
             Kind::Platforms => Swarm { has_platforms: true, ..self },
+            Kind::MessageAct(kind) => Swarm { message_acts: self.message_acts & !bit(kind as u8), ..self },
+            Kind::MessageTrouble(kind) => Swarm { message_troubles: self.message_troubles & !bit(kind as u8), ..self },
         }
     }
 
@@ -76,6 +92,8 @@ impl Swarm {
             Kind::Act(kind) => self.acts & bit(kind as u8) == 0,
             Kind::Trouble(kind) => self.troubles & bit(kind as u8) == 0,
             Kind::Platforms => self.has_platforms,
+            Kind::MessageAct(kind) => self.message_acts & bit(kind as u8) == 0,
+            Kind::MessageTrouble(kind) => self.message_troubles & bit(kind as u8) == 0,
         }
     }
 
@@ -88,6 +106,20 @@ impl Swarm {
         for turn in &mut story.turns {
             turn.act = turn.act.filter(|Act { kind, .. }| self.holds(Kind::Act(*kind)));
             turn.trouble = turn.trouble.filter(|Trouble { kind, .. }| self.holds(Kind::Trouble(*kind)));
+        }
+        story
+    }
+
+    /// Takes everything else away from a story of a message folder.
+    #[must_use]
+    pub fn of_messages(self, mut story: messages::Story) -> messages::Story {
+        if self == Swarm::default() {
+            return story;
+        }
+        let holds = |name: String| Kind::from_name(&name).is_none_or(|kind| self.holds(kind));
+        for turn in &mut story.turns {
+            turn.act = turn.act.filter(|act| holds(format!("{:?}", act.kind)));
+            turn.trouble = turn.trouble.filter(|trouble| holds(format!("{:?}", trouble.kind)));
         }
         story
     }

@@ -48,6 +48,13 @@ impl Host {
                 }
                 None
             }
+            (1, Work::FolderCreate { folder, mut files }) => {
+                files.truncate(chance.pick(files.len() + 1));
+                self.disk.strike(|faults| faults.work_in_part += 1);
+                let work = Work::FolderCreate { folder, files };
+                let outcome = self.perform(work.clone());
+                Some((work, outcome))
+            }
             // A save is whole or not at all.
             (_, work) => {
                 let outcome = self.perform(work.clone());
@@ -71,6 +78,17 @@ impl Host {
                 let taken = |undo: &&Undo| chance.bool() && self.disk.take_back(undo);
                 let count = undos.iter().rev().filter(taken).count() as u64;
                 self.disk.strike(|faults| faults.items_undone += count);
+            }
+            Undone::Created(paths) => {
+                for path in paths {
+                    let length = self.folder.at(&path).map_or(0, |file| file.bytes.len());
+                    match chance.u8(..3) {
+                        0 => continue,
+                        1 => self.folder.lose(&path, None),
+                        _ => self.folder.lose(&path, Some(chance.pick(length + 1))),
+                    }
+                    self.disk.strike(|faults| faults.items_undone += 1);
+                }
             }
         }
     }

@@ -1,17 +1,25 @@
 //! Groups that speak through a message folder.
 
 use syncline_core::api::{
-    Command, DeliveryConfig, DeliveryOrder, Event, FolderConfig, FolderId, FolderIndexing, Membership,
+    Command, DeliveryConfig, DeliveryOrder, Event, FolderConfig, FolderId, FolderIndexing, GroupId, Membership,
+    RootConfig,
 };
 use syncline_core::folder::Info;
 
-use super::{GROUP, SiteId, World};
+use super::{GROUP, ROOT, SiteId, World};
 use crate::folder::{FolderCopy, FolderFile, Trouble};
 
 /// The only message folder of a world's devices.
 pub const FOLDER: FolderId = FolderId(1);
 /// How often a folder is looked through where nothing is heard of changes.
 const POLL_MS: u32 = 60_000;
+/// The key of sealed sessions.
+const KEY: [u8; 32] = [5; 32];
+
+/// What `info` says of a session.
+pub(crate) fn info(session: GroupId, sealed: bool) -> Info {
+    if sealed { Info::sealed(session, &KEY) } else { Info::open(session) }
+}
 
 impl World {
     /// So many devices that speak through an open message folder and have no root; all start.
@@ -29,15 +37,29 @@ impl World {
     /// Adds a device that speaks through the message folder; its engine is not started.
     pub fn add_to_folder(&mut self, sealed: bool, indexing: FolderIndexing) -> SiteId {
         let site = self.add(Membership::Founder);
-        let key = [5; 32];
-        let info = if sealed { Info::sealed(GROUP, &key) } else { Info::open(GROUP) };
+        self.open_folder(site, GROUP, sealed);
         let config = self[site].config();
-        config.group = info.group(Some(&key)).expect("the key is the session's");
-        config.roots = Vec::new();
         config.folders = vec![FolderConfig { id: FOLDER, sealed, indexing, poll_ms: POLL_MS }];
         config.delivery = Some(DeliveryConfig { order: DeliveryOrder::Arrival, delivered: 0 });
-        self[site].host().folder.put("info", FolderFile::new(info.to_json()));
+        let info = info(GROUP, sealed).to_json();
+        self[site].host().folder.put("info", FolderFile::new(info));
         site
+    }
+
+    /// Adds a device whose root is kept in sync through the message folder; its engine is not started.
+    pub fn add_via_folder(&mut self, sealed: bool) -> SiteId {
+        let site = self.add_to_folder(sealed, FolderIndexing::Listing);
+        let config = self[site].config();
+        config.roots = vec![RootConfig { id: ROOT, membership: Membership::Joiner, allow_deletions: false }];
+        config.delivery = None;
+        site
+    }
+
+    /// The next engine of a device takes part in this session of the message folder.
+    pub(crate) fn open_folder(&mut self, site: SiteId, session: GroupId, sealed: bool) {
+        let config = self[site].config();
+        config.group = info(session, sealed).group(Some(&KEY)).expect("the key is the session's");
+        config.roots = Vec::new();
     }
 
     /// Someone posts a text.

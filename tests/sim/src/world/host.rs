@@ -1,8 +1,8 @@
 //! What a host does with the engine's work, as the boundary documents it.
 
 use syncline_core::api::{
-    CommitItem, CommitResult, Content, Failure, HashItem, HashResult, Outcome, ProbeResult, Put, ReadRange, ReadResult,
-    RootId, StageItem, StageResult, StageSource, Stat, Work, Write, listing,
+    CommitItem, CommitResult, Content, Failure, FolderResult, HashItem, HashResult, Outcome, ProbeResult, Put,
+    ReadRange, ReadResult, RootId, StageItem, StageResult, StageSource, Stat, Work, Write, listing,
 };
 
 use super::{Store, crash::Raced, store::Before};
@@ -23,6 +23,8 @@ pub(crate) enum Undone {
     Save(Before),
     /// Changes of the tree.
     Commit(Vec<Undo>),
+    /// Files that were created in the message folder.
+    Created(Vec<String>),
 }
 
 /// One device: a folder and a store.
@@ -82,7 +84,14 @@ impl Host {
             Work::Deliver { messages } => self.application.deliver(messages),
             work => self.folder.perform(work).expect("all other work is a folder's"),
         };
-        (outcome, Undone::Nothing)
+        let undone = match (work, &outcome) {
+            (Work::FolderCreate { files, .. }, Outcome::FolderWritten { results }) => {
+                let done = files.iter().zip(results).filter(|(_, result)| **result == FolderResult::Done);
+                Undone::Created(done.map(|(file, _)| file.path.clone()).collect())
+            }
+            _ => Undone::Nothing,
+        };
+        (outcome, undone)
     }
 
     fn save(&mut self, writes: Vec<Write>) -> (Outcome, Undone) {

@@ -27,8 +27,8 @@ use syncline_core::api::{
     Command, Config, Event, GroupConfig, GroupId, Hint, LinkId, Membership, RootConfig, RootId, TaskId,
 };
 
-pub(crate) use self::belongings::Loaded;
 use self::pipe::Pipe;
+pub(crate) use self::{belongings::Loaded, folder::info, site::payload};
 pub use self::{
     clock::{Asleep, Clock},
     copy::Image,

@@ -1,6 +1,7 @@
 //! One device with one engine on it.
 
 mod check;
+mod folder;
 mod shown;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -12,6 +13,8 @@ use syncline_core::{
     },
 };
 
+use self::folder::FolderWatch;
+pub(crate) use self::folder::payload;
 use super::{
     Asleep, Clock, Crash, Host, Narrative, WatcherTraits, belongings::Belongings, host::Undone, tap::Tap,
     watcher::Watcher,
@@ -95,6 +98,7 @@ pub struct Site {
     last_work: Option<&'static str>,
     tap: Tap,
     coverage: Coverage,
+    folder: FolderWatch,
     silenced: bool,
     stopped: bool,
 }
@@ -140,6 +144,7 @@ impl Site {
             last_work: None,
             tap: Tap::default(),
             coverage: Coverage::default(),
+            folder: FolderWatch::default(),
             silenced: false,
             stopped: false,
         }
@@ -252,6 +257,7 @@ impl Site {
         let engine = Engine::new(self.config.clone(), Seed { bytes }).expect("the configuration is sound");
         (self.engine, self.deadline) = (Some(engine), None);
         (self.silenced, self.stopped) = (false, false);
+        self.folder.start(&self.host);
         // Nobody watched while no engine ran.
         self.host.disk.take_touched();
         self.handle(Event::Start)
@@ -335,6 +341,7 @@ impl Site {
             return Vec::new();
         }
         let Some(engine) = &mut self.engine else { return Vec::new() };
+        self.folder.hear(&event);
         self.counts.events += 1;
         let is_saved = matches!(event, Event::Completed { outcome: Outcome::Saved, .. });
         let actions = engine.handle(self.clock.now(), event);
@@ -410,16 +417,11 @@ impl Site {
         self.done.push_back(Done { task, work, outcome, undone });
     }
 
-    /// The files that stand where work puts other things.
-    fn about_to_change(&self, work: &Work) -> Vec<Option<Vec<u8>>> {
-        let Work::Commit { items, .. } = work else { return Vec::new() };
-        items.iter().map(|item| self.host.disk.read(&item.path).map(<[u8]>::to_vec)).collect()
-    }
-
     /// Tells the engine how one piece of work ended.
     pub(crate) fn answer(&mut self, index: usize) -> Vec<Outside> {
         let Some(Done { task, work, outcome, .. }) = self.done.remove(index) else { return Vec::new() };
         self.judge.told(self.number, &work, &outcome);
+        self.folder.told(&work, &outcome);
         if self.save == Some(task) {
             self.save = None;
             self.silenced |= matches!(outcome, Outcome::Failed { .. });
@@ -468,6 +470,7 @@ impl Site {
             format!("device {number} has two saves in flight")
         });
         self.check_intended(&work);
+        self.check_folder_work(&work);
         let own = is_save.then(|| self.engine.as_ref()?.replica()).flatten();
         self.judge.asked(number, self.clock.now(), own, &work);
         if is_save {

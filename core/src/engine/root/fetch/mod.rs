@@ -72,8 +72,8 @@ struct Job {
     at_host: usize,
     in_flight_bytes: u64,
     manifest: Vec<u8>,
-    /// The path that it makes way for, where it is only brought beside it.
-    aside_of: Option<String>,
+    /// It is only brought beside the place where it is to stand in the end.
+    is_aside: bool,
 }
 
 struct ChunkTask {
@@ -115,6 +115,8 @@ pub struct ChunkWant {
     pub offset: u64,
     /// How long it is.
     pub length: u32,
+    /// Its hash.
+    pub hash: Hash,
 }
 
 /// What came of asking a peer.
@@ -211,7 +213,7 @@ impl Fetches {
 }
 
 impl Root {
-    /// Begins to bring a file together, maybe only to make way for what is to stand at the path `aside_of`.
+    /// Begins to bring a file together, maybe only beside the place where it is to stand in the end.
     pub(in crate::engine::root) fn fetch(
         &mut self,
         shared: &mut Shared,
@@ -219,7 +221,7 @@ impl Root {
         name: &Name,
         conflict_of: Option<Name>,
         shown: Shown,
-        aside_of: Option<String>,
+        is_aside: bool,
     ) {
         let Content::File { hash: content, size } = shown.content else { return };
         let full = path::join(directory, name);
@@ -250,7 +252,7 @@ impl Root {
             at_host: 0,
             in_flight_bytes: 0,
             manifest: Vec::new(),
-            aside_of,
+            is_aside,
         };
         self.fetches.by_path.insert(full, stage);
         self.fetches.by_content.insert(content, stage);
@@ -394,7 +396,8 @@ impl Root {
         });
         let (offset, length) = (task.offset, task.chunk.length);
         let Some((path, from)) = holder else {
-            let want = ChunkWant { stage, index, content: job.content, size: job.size, offset, length };
+            let hash = task.chunk.hash;
+            let want = ChunkWant { stage, index, content: job.content, size: job.size, offset, length, hash };
             self.fetches.chunk_wants.push_back(want);
             return;
         };
@@ -420,16 +423,16 @@ impl Root {
         shared.perform_for(self.index, RootPurpose::Stage(chunks), Work::Stage { root: self.id, items });
     }
 
-    /// A peer answered. False if what it sent cannot be what was asked for: that is still to be asked of another.
-    pub fn arrived(&mut self, shared: &mut Shared, stage: StageId, link: LinkId, arrival: Arrival) -> bool {
-        let is_sound = self.take_arrival(shared, stage, link, arrival);
+    /// A peer answered, or a message folder, which is no link. False if what it sent cannot be what was asked for: that is still to be asked of another.
+    pub fn arrived(&mut self, shared: &mut Shared, stage: StageId, from: Option<LinkId>, arrival: Arrival) -> bool {
+        let is_sound = self.take_arrival(shared, stage, from, arrival);
         if is_sound {
             self.fetches.asked = self.fetches.asked.saturating_sub(1);
         }
         is_sound
     }
 
-    fn take_arrival(&mut self, shared: &mut Shared, stage: StageId, link: LinkId, arrival: Arrival) -> bool {
+    fn take_arrival(&mut self, shared: &mut Shared, stage: StageId, from: Option<LinkId>, arrival: Arrival) -> bool {
         let Some(job) = self.fetches.jobs.get_mut(&stage) else { return true };
         match arrival {
             Arrival::Manifest(bytes) if bytes.is_empty() => {
@@ -460,9 +463,7 @@ impl Root {
                     source: StageSource::Bytes { bytes },
                 };
                 job.at_host = job.at_host.saturating_add(1);
-                self.fetches
-                    .to_stage
-                    .push_back((StagedChunk { stage, index, from: Some(link), copied_from: None }, item));
+                self.fetches.to_stage.push_back((StagedChunk { stage, index, from, copied_from: None }, item));
                 true
             }
         }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::StagedChunk;
 use crate::api::{Failure, Hash, NoticeCode, Put, StageId, StageResult, Work};
-use crate::engine::root::project::ReadyChange;
+use crate::engine::root::projection::ReadyChange;
 use crate::engine::root::{Root, RootPurpose};
 use crate::engine::shared::Shared;
 use crate::planted::{Planted, planted};
@@ -66,10 +66,8 @@ impl Root {
             }
             (StageResult::Failed { failure: Failure::Corrupt }, None) => {
                 let full = path::join(&job.directory, &job.name);
-                let message = alloc::format!(
-                    "a chunk from link {} does not match its hash and was thrown away",
-                    from.map_or(0, |link| link.0)
-                );
+                let source = from.map_or_else(|| "a message folder".into(), |link| alloc::format!("link {}", link.0));
+                let message = alloc::format!("a chunk from {source} does not match its hash and was thrown away");
                 shared.notify_about(NoticeCode::ChunkCorrupt, message, Some(self.id), Some(&full));
                 self.fetches.distrusted.extend(from.map(|link| (link, job.content)));
                 self.schedule(stage, index);
@@ -95,7 +93,8 @@ impl Root {
             wish: Some(job.shown),
             put,
             manifest: job.manifest,
-            aside_of: job.aside_of,
+            is_aside: job.is_aside,
+            also_busy: None,
         };
         self.begin_change(full, change);
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use syncline_core::{
     api::{Action, CommitResult, Outcome, Put, Work},
-    engine::intended_paths,
+    engine::intended_path,
 };
 
 use super::Site;
@@ -17,6 +17,13 @@ const ACTIONS_MAX: usize = 1_024;
 const ACTION_BYTES_MAX: usize = 32 << 20;
 
 impl Site {
+    /// The files that stand where work puts other things.
+    pub(super) fn about_to_change(&mut self, work: &Work) -> Vec<Option<Vec<u8>>> {
+        self.check_removal(work);
+        let Work::Commit { items, .. } = work else { return Vec::new() };
+        items.iter().map(|item| self.host.disk.read(&item.path).map(<[u8]>::to_vec)).collect()
+    }
+
     /// Each path holds the old bytes or the new, whole.
     pub(super) fn check_committed(&self, work: &Work, outcome: &Outcome) {
         let (Work::Commit { items, .. }, Outcome::Committed { results }) = (work, outcome) else { return };
@@ -35,8 +42,8 @@ impl Site {
         let number = self.number;
         match work {
             Work::Commit { items, .. } => {
-                let journals = self.host.store.pairs().filter_map(|(key, value)| intended_paths(key, value));
-                let intended: BTreeSet<String> = journals.flatten().collect();
+                let intended: BTreeSet<String> =
+                    self.host.store.pairs().filter_map(|(key, _)| intended_path(key)).collect();
                 let unsaved = items.iter().find(|item| !intended.contains(&item.path));
                 self.judge.must(Invariant::CrashSafety, unsaved.is_none(), || {
                     let path = unsaved.map_or("", |item| &item.path);
@@ -44,17 +51,9 @@ impl Site {
                 });
             }
             Work::Save { writes } => {
-                let goes = |key: &[u8]| writes.iter().any(|write| write.key == key && write.value.is_none());
-                let journals = self
-                    .host
-                    .store
-                    .pairs()
-                    .filter_map(|(key, value)| intended_paths(key, value).map(|paths| (goes(key), paths)));
-                let (removed, left): (Vec<_>, Vec<_>) = journals.partition(|(goes, _)| *goes);
-                // A path may be changed once more by then, of which another journal tells.
-                let is_told = |path: &String| left.iter().any(|(_, paths)| paths.contains(path));
-                let removed = removed.into_iter().flat_map(|(_, paths)| paths);
-                let early = removed.filter(|path| !is_told(path)).find(|path| self.is_changing(path));
+                let mut removed =
+                    writes.iter().filter(|write| write.value.is_none()).filter_map(|write| intended_path(&write.key));
+                let early = removed.find(|path| self.is_changing(path));
                 self.judge.must(Invariant::CrashSafety, early.is_none(), || {
                     let path = early.unwrap_or_default();
                     format!(

@@ -1,9 +1,9 @@
 //! What a device shows of itself.
 
-use syncline_core::api::{Notice, NoticeCode, RootStatus, Status, TaskId, Work};
+use syncline_core::api::{Notice, NoticeCode, ReplicaId, RootStatus, Status, TaskId, Work};
 
 use super::Site;
-use crate::{Counts, Disk, Item, Tree, story::Coverage};
+use crate::{Counts, Disk, Item, Store, Tree, folder::FolderCopy, story::Coverage};
 
 impl Site {
     /// What was done here, by kinds.
@@ -17,6 +17,21 @@ impl Site {
             Item::File { bytes, .. } => Some(bytes.as_slice()),
             _ => None,
         })
+    }
+
+    /// The copy of the message folder, to look at.
+    pub fn message_folder(&self) -> &FolderCopy {
+        &self.host.folder
+    }
+
+    /// The store, to look at.
+    pub fn store(&self) -> &Store {
+        &self.host.store
+    }
+
+    /// The names of what was published and is saved, in order.
+    pub fn published(&self) -> &[(ReplicaId, u64)] {
+        self.host.application.published()
     }
 
     /// The folder, to look at.

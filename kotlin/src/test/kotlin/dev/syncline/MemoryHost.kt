@@ -71,7 +71,8 @@ class MemoryHost(private val engine: Engine, val store: MutableMap<String, ByteA
             tasks += action.task
             Event.Completed(action.task, perform(action.work))
         }
-        is Action.Cancel, is Action.Send, is Action.Close -> error("expected no links and nothing to cancel: $action")
+        is Action.Cancel, is Action.Send, is Action.Close, is Action.Published ->
+            error("expected no links, no messages and nothing to cancel: $action")
     }
 
     private fun perform(work: Work): Outcome = when (work) {
@@ -88,6 +89,9 @@ class MemoryHost(private val engine: Engine, val store: MutableMap<String, ByteA
         is Work.Probe -> Outcome.Probed(results = work.paths.map { ProbeResult.Failed(Failure.Missing) }, marker = true)
         is Work.Discard -> Outcome.Discarded
         is Work.Hash, is Work.Read, is Work.Stage, is Work.Commit -> error("expected none of this in an empty folder: $work")
+        is Work.FolderList, is Work.FolderProbe, is Work.FolderRead, is Work.FolderCreate, is Work.FolderRemove,
+        is Work.FolderFetch, is Work.Deliver,
+        -> error("expected no message folder: $work")
     }
 
     private fun load(query: LoadQuery): Outcome = when (query) {

@@ -1,0 +1,242 @@
+//! Application messages: each once, in order, over crashes and backups, and then silence.
+
+use super::*;
+
+#[test]
+fn what_one_posts_all_get_once_and_in_the_end_nobody_says_anything() {
+    let (mut world, sites) = World::folder_group(1, 3);
+    world.post(sites[0], "one");
+    world.post(sites[1], "two");
+    world.post(sites[0], "three");
+    world.carry();
+    for site in &sites {
+        assert_eq!(sorted(&mut world, *site), ["one", "three", "two"]);
+        assert!(world[*site].status().quiet);
+    }
+    let published = world[sites[0]].host().application.published().to_vec();
+    let stored = world[sites[1]].host().application.stored().to_vec();
+    let of_first = stored.iter().filter(|message| message.author == published[0].0);
+    assert!(of_first.map(|message| (message.author, message.counter)).eq(published.iter().copied()));
+    let digests: Vec<_> = sites.iter().map(|site| world[*site].status().digest).collect();
+    assert!(digests.windows(2).all(|pair| pair[0] == pair[1]));
+    let saves: Vec<_> = sites.iter().map(|site| world[*site].counts().saves).collect();
+    world.pass(10 * MINUTE_MS);
+    world.carry();
+    assert_eq!(saves, sites.iter().map(|site| world[*site].counts().saves).collect::<Vec<_>>());
+}
+
+#[test]
+fn f08_one_file_goes_and_another_comes_and_it_is_found() {
+    for indexing in [FolderIndexing::Listing, FolderIndexing::Probing] {
+        let mut world = World::new(1);
+        let sites = [world.add_to_folder(false, indexing), world.add_to_folder(false, indexing)];
+        for site in sites {
+            world.start(site);
+        }
+        world.settle();
+        world.post(sites[0], "first");
+        world.carry();
+        let first = path_of(&mut world, sites[0], "first");
+        let count = world[sites[1]].host().folder.files().count();
+        // Nobody tells of it but the next look.
+        world.post(sites[0], "second");
+        let second = path_of(&mut world, sites[0], "second");
+        let file = world[sites[0]].host().folder.at(&second).cloned().unwrap();
+        world[sites[1]].host().folder.take(&first);
+        world[sites[1]].host().folder.put(&second, file);
+        assert_eq!(world[sites[1]].host().folder.files().count(), count);
+        world.pass(2 * MINUTE_MS);
+        assert_eq!(texts(&mut world, sites[1]), ["first", "second"], "{indexing:?}");
+    }
+}
+
+#[test]
+fn f09_messages_in_any_order_and_over_restarts_come_once() {
+    let (mut world, sites) = World::folder_group(1, 1);
+    let mut author = Author::new(77);
+    let first = author.introduce();
+    let second = author.write(2, "two");
+    let third = author.write(3, "three");
+    put(&mut world, sites[0], &third);
+    assert!(texts(&mut world, sites[0]).is_empty());
+    world.restart(sites[0]);
+    world.settle();
+    put(&mut world, sites[0], &first);
+    assert_eq!(texts(&mut world, sites[0]), ["three"]);
+    world.restart(sites[0]);
+    world.settle();
+    put(&mut world, sites[0], &second);
+    world.restart(sites[0]);
+    world.pass(2 * MINUTE_MS);
+    assert_eq!(texts(&mut world, sites[0]), ["three", "two"]);
+    let sequences: Vec<u64> =
+        world[sites[0]].host().application.stored().iter().map(|message| message.sequence).collect();
+    assert_eq!(sequences, [1, 2]);
+}
+
+#[test]
+fn an_application_that_fails_gets_the_same_again_and_nothing_twice() {
+    let (mut world, sites) = World::folder_group(1, 2);
+    world[sites[1]].host().application.fail_next(3);
+    for text in ["one", "two"] {
+        world.post(sites[0], text);
+    }
+    world.carry();
+    world.pass(MINUTE_MS);
+    assert_eq!(texts(&mut world, sites[1]), ["one", "two"]);
+}
+
+#[test]
+fn f10_a_store_put_back_from_a_backup_goes_on_under_a_new_id() {
+    let (mut world, sites) = World::folder_group(1, 2);
+    world.post(sites[0], "one");
+    world.carry();
+    let old = replica(&world, sites[0]);
+    let store = world[sites[0]].host().store.clone();
+    world.post(sites[0], "two");
+    world.carry();
+    world.crash(sites[0]);
+    world[sites[0]].host().store = store;
+    world.start(sites[0]);
+    world.post(sites[0], "three");
+    world.settle();
+    world.carry();
+    assert_ne!(replica(&world, sites[0]), old);
+    assert!(world[sites[0]].has_notice(NoticeCode::NewIncarnation));
+    assert_eq!(sorted(&mut world, sites[1]), ["one", "three", "two"]);
+    assert_eq!(world[sites[0]].status().digest, world[sites[1]].status().digest);
+}
+
+#[test]
+fn f10_an_own_directory_put_back_from_a_backup_is_written_again() {
+    let (mut world, sites) = World::folder_group(1, 1);
+    world.post(sites[0], "one");
+    world.post(sites[0], "two");
+    let path = path_of(&mut world, sites[0], "two");
+    let own = replica(&world, sites[0]);
+    let file = world[sites[0]].host().folder.take(&path).unwrap();
+    world.restart(sites[0]);
+    world.settle();
+    assert_eq!(replica(&world, sites[0]), own);
+    assert_eq!(world[sites[0]].host().folder.at(&path), Some(&file));
+}
+
+#[test]
+fn f11_a_crash_at_any_moment_of_writing_leaves_a_hole_or_the_same_bytes() {
+    for sealed in [false, true] {
+        for steps in 0..60 {
+            let mut world = World::new(steps);
+            let site = world.add_to_folder(sealed, FolderIndexing::Listing);
+            world.start(site);
+            world.settle();
+            world.post(site, "text");
+            for _ in 0..steps {
+                world.step();
+            }
+            let before: Vec<_> =
+                world[site].host().folder.files().map(|(path, file)| (path.to_string(), file.clone())).collect();
+            world.restart(site);
+            world.settle();
+            for (path, file) in before {
+                assert_eq!(world[site].host().folder.at(&path), Some(&file), "{path} after {steps} steps");
+            }
+            assert_eq!(world[site].status().folders[0].unwritten, 0);
+        }
+    }
+}
+
+#[test]
+fn f13_ten_new_messages_among_many_cost_ten_reads() {
+    for indexing in [FolderIndexing::Listing, FolderIndexing::Probing] {
+        let mut world = World::new(1);
+        let site = world.add_to_folder(false, indexing);
+        world.start(site);
+        world.settle();
+        world.judge().admit_outsiders();
+        let mut author = Author::new(77);
+        let mut all = vec![author.introduce()];
+        all.extend((2..=2_010).map(|counter| author.write(counter, "text")));
+        let put_all = |world: &mut World, messages: &[Sealed]| {
+            for sealed in messages {
+                let path = message_path(sealed.message.author, sealed.message.counter);
+                world[site].host().folder.put(&path, FolderFile::new(sealed.bytes.clone()));
+            }
+        };
+        put_all(&mut world, &all[..2_000]);
+        world.pass(2 * MINUTE_MS);
+        assert_eq!(texts(&mut world, site).len(), 1_999);
+        let count = |world: &World, kind: &str| world[site].coverage().of(kind);
+        let kinds = ["work FolderList", "work FolderRead", "work FolderProbe"];
+        let before = kinds.map(|kind| count(&world, kind));
+        put_all(&mut world, &all[2_000..]);
+        world.pass(MINUTE_MS + 1_000);
+        assert_eq!(texts(&mut world, site).len(), 2_009, "{indexing:?}");
+        let cost = [0, 1, 2].map(|at| count(&world, kinds[at]) - before[at]);
+        // The session's directory, and the pages of two feeds' directories only where they are listed.
+        let lists = if indexing == FolderIndexing::Listing { 1..=60 } else { 1..=4 };
+        assert!(lists.contains(&cost[0]) && cost[1] <= 8 && cost[2] <= 8, "{indexing:?}: {cost:?}");
+    }
+}
+
+#[test]
+fn f16_ten_replicas_acknowledge_and_come_to_rest() {
+    let (mut world, sites) = World::folder_group(1, 10);
+    for site in &sites {
+        world.post(*site, "text");
+    }
+    world.carry();
+    let files = world[sites[0]].host().folder.files().count();
+    world.pass(60 * MINUTE_MS);
+    world.carry();
+    assert_eq!(world[sites[0]].host().folder.files().count(), files);
+    let stable = world[sites[0]].status().stable.unwrap();
+    let last = world[sites[0]].host().application.stored().iter().map(|message| message.lamport).max().unwrap();
+    assert!(stable.lamport > last);
+}
+
+#[test]
+fn in_total_order_all_members_get_the_same_in_the_same_order() {
+    let (mut world, sites) = World::folder_group(1, 3);
+    for site in &sites {
+        world.crash(*site);
+        world[*site].config().delivery = Some(DeliveryConfig { order: DeliveryOrder::Total, delivered: 0 });
+        world.start(*site);
+    }
+    world.settle();
+    for round in 0..5 {
+        for (number, site) in sites.iter().enumerate() {
+            world.post(*site, &format!("{round} of {number}"));
+        }
+        world.settle();
+        world.carry_by(|site, path| (path.len() % 3 == site).then_some(Trouble::Late));
+        world.settle();
+        world.restart(sites[round % 3]);
+        world.settle();
+    }
+    world.carry();
+    let first = texts(&mut world, sites[0]);
+    assert_eq!(first.len(), 15);
+    for site in &sites {
+        assert_eq!(texts(&mut world, *site), first);
+        let places: Vec<_> =
+            world[*site].host().application.stored().iter().map(|m| (m.lamport, m.unix_ms, m.author)).collect();
+        assert!(places.is_sorted());
+    }
+}
+
+#[test]
+fn messages_come_once_over_a_folder_and_a_link_at_once() {
+    let (mut world, sites) = World::folder_group(1, 2);
+    world.link(sites[0], sites[1]);
+    world.settle();
+    for text in ["one", "two"] {
+        world.post(sites[0], text);
+    }
+    world.settle();
+    assert_eq!(texts(&mut world, sites[1]), ["one", "two"]);
+    world.carry();
+    world.unlink(sites[0], sites[1]);
+    world.post(sites[0], "three");
+    world.carry();
+    assert_eq!(texts(&mut world, sites[1]), ["one", "two", "three"]);
+}

@@ -1,0 +1,79 @@
+//! A story of either kind.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Invariant, messages,
+    story::{self, Options, Played, Swarm},
+};
+
+/// Which kind of stories.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Genre {
+    /// Of file trees that are synced over links.
+    #[default]
+    Trees,
+    /// Of groups that speak through a message folder.
+    Folders,
+}
+
+/// A story of a file tree or of a message folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Tale {
+    /// Of a file tree.
+    Tree(story::Story),
+    /// Of a message folder.
+    Folder(messages::Story),
+}
+
+impl Tale {
+    /// A story of so many acts, drawn from two seeds, of these kinds only.
+    pub fn draw(genre: Genre, swarm: Swarm, workload: u64, schedule: u64, acts: u16) -> Tale {
+        match genre {
+            Genre::Trees => Tale::Tree(story::draw_from(swarm, workload, schedule, acts)),
+            Genre::Folders => Tale::Folder(messages::draw_from(swarm, workload, schedule, acts)),
+        }
+    }
+
+    /// Plays it to its end.
+    pub fn play(&self, options: Options) -> Played {
+        match self {
+            Tale::Tree(story) => story::play(story, options),
+            Tale::Folder(story) => messages::play(story, options),
+        }
+    }
+
+    /// The smallest one found that still breaks the same promise when it is played with these options; before each try,
+    /// `goes_on` is asked whether there shall be another one.
+    #[must_use]
+    pub fn shrink_while(&self, options: Options, invariant: Invariant, goes_on: impl FnMut() -> bool) -> Tale {
+        match self {
+            Tale::Tree(story) => Tale::Tree(story::shrink_while(story, options, invariant, goes_on)),
+            Tale::Folder(story) => Tale::Folder(messages::shrink_while(story, options, invariant, goes_on)),
+        }
+    }
+
+    /// How many turns it has.
+    pub fn turns(&self) -> usize {
+        match self {
+            Tale::Tree(story) => story.turns.len(),
+            Tale::Folder(story) => story.turns.len(),
+        }
+    }
+
+    /// Its devices and how they are joined, in a line.
+    pub fn cast(&self) -> String {
+        match self {
+            Tale::Tree(story) => {
+                let shape = format!("{:?}", story.shape).to_lowercase();
+                format!("{} devices in a {shape}", story.devices)
+            }
+            Tale::Folder(story) => {
+                let sealed = if story.sealed { "sealed" } else { "open" };
+                let (many, links) = (story.members.len(), story.links.len());
+                format!("{many} devices with {sealed} messages in a folder, and {links} links")
+            }
+        }
+    }
+}
