@@ -9,7 +9,7 @@ use syncline_core::api::{
 };
 use syncline_core::crypto::{Identity, Signature};
 use syncline_core::folder::{Info, message_path};
-use syncline_core::log::{Entry, Log, Message, Previous, Sealed};
+use syncline_core::log::{Entry, Log, Message, Previous, Sealed, message_key};
 use syncline_sim::folder::{FolderFile, Trouble};
 use syncline_sim::{FOLDER, GROUP, SiteId, Tree, World, tree};
 
