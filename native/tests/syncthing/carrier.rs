@@ -1,18 +1,22 @@
 //! Syncthing instances: on this machine's loopback, with homes of their own, without discovery, relays or reports.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use minreq::Method;
+use rand::RngExt;
 use serde_json::{Value, json};
 
 /// The shared folder's name among the instances.
 const FOLDER: &str = "messages";
+/// Where an instance's home keeps what it says.
+const LOG: &str = "said.log";
 /// How long an instance may take to answer.
 const ANSWERS: Duration = Duration::from_secs(60);
-const ADVICE: &str = "this test needs Syncthing 1.x: install Debian's package `syncthing`";
+const ADVICE: &str = "this test needs Syncthing: install Debian's package `syncthing`, or run `cargo xtask syncthing`";
 
 /// One instance.
 pub struct Syncthing {
@@ -22,7 +26,6 @@ pub struct Syncthing {
     gui: String,
     listens: String,
     key: String,
-    agent: ureq::Agent,
     child: Option<Child>,
 }
 
@@ -66,8 +69,9 @@ impl Syncthing {
     fn new(home: &Path, shared: &Path) -> Syncthing {
         fs::create_dir_all(home).unwrap();
         let made = Command::new("syncthing")
-            .args(["generate", "--no-default-folder", "--skip-port-probing"])
+            .arg("generate")
             .arg(format!("--home={}", home.display()))
+            .env("HOME", home)
             .output()
             .unwrap_or_else(|e| panic!("{e}: {ADVICE}"));
         assert!(made.status.success(), "{ADVICE}; `syncthing generate` says {made:?}");
@@ -78,7 +82,6 @@ impl Syncthing {
             let (_, rest) = config.split_once(start).unwrap_or_else(|| panic!("no {start} in {config}"));
             rest.split_once(end).unwrap().0.to_string()
         };
-        let agent = ureq::Agent::config_builder().timeout_global(Some(ANSWERS)).build().new_agent();
         Syncthing {
             home: home.to_path_buf(),
             shared: shared.to_path_buf(),
@@ -86,21 +89,30 @@ impl Syncthing {
             gui: free_address(),
             listens: free_address(),
             key: between("<apikey>", "</apikey>"),
-            agent,
             child: None,
         }
     }
 
     /// Starts it and waits until it answers.
     pub fn run(&mut self) {
+        let log = OpenOptions::new().append(true).create(true).open(self.home.join(LOG)).unwrap();
         let mut command = Command::new("syncthing");
-        command.args(["serve", "--no-browser", "--no-restart", "--no-upgrade", "--logfile=default"]);
+        command.args(["serve", "--no-browser", "--no-restart", "--no-upgrade"]);
         command.arg(format!("--home={}", self.home.display())).arg(format!("--gui-address={}", self.gui));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        // Without this it starts a second process that does the work, and a kill would hit the first one alone.
+        command.env("STMONITORED", "yes").env("HOME", &self.home);
+        // Without this it measures for a second at each start which one is faster.
+        command.env("STHASHING", "standard");
+        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         self.child = Some(command.spawn().unwrap());
         let began = Instant::now();
-        while self.agent.get(self.address("system/ping")).header("X-API-Key", &self.key).call().is_err() {
-            assert!(began.elapsed() < ANSWERS, "syncthing does not answer: {}", self.log());
+        while self.ask(Method::Get, "system/ping", None).is_err() {
+            let ended = self.child.as_mut().unwrap().try_wait().unwrap();
+            assert!(
+                ended.is_none() && began.elapsed() < ANSWERS,
+                "syncthing does not answer: {ended:?}: {}",
+                self.log()
+            );
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -115,8 +127,7 @@ impl Syncthing {
 
     /// Ends it in order.
     pub fn shut_down(&mut self) {
-        let address = self.address("system/shutdown");
-        let answer = self.agent.post(address).header("X-API-Key", &self.key).send_empty();
+        let answer = self.ask(Method::Post, "system/shutdown", None);
         answer.unwrap_or_else(|e| panic!("{e}: {}", self.log()));
         self.child.take().unwrap().wait().unwrap();
     }
@@ -128,7 +139,7 @@ impl Syncthing {
 
     /// What it has complained of, for a test that failed.
     pub fn log(&self) -> String {
-        let log = fs::read_to_string(self.home.join("syncthing.log")).unwrap_or_default();
+        let log = fs::read_to_string(self.home.join(LOG)).unwrap_or_default();
         log.lines().rev().take(40).collect::<Vec<_>>().join("\n")
     }
 
@@ -136,7 +147,10 @@ impl Syncthing {
         json!({ "deviceID": self.id, "addresses": [format!("tcp://{}", self.listens)], "compression": "never" })
     }
 
-    /// Writes the configuration as the instance itself would have it, but for what concerns others than these instances.
+    /// Writes the configuration as the instance itself would have it, but for what concerns others than these instances,
+    /// and for what costs it most of the time here: looking through a directory for names that differ by case at each new
+    /// file, putting each on disk (processes are killed, the machine is not), telling how far each download is. What it
+    /// could not get it tries again after seconds, not minutes.
     fn configure(&self, devices: &[Value]) {
         let members: String =
             devices.iter().map(|device| format!("<device id={}></device>", device["deviceID"])).collect();
@@ -149,7 +163,15 @@ impl Syncthing {
             .collect();
         let config = format!(
             r#"<configuration version="36">
-    <folder id="{FOLDER}" path="{}" type="sendreceive" rescanIntervalS="10" fsWatcherEnabled="true" fsWatcherDelayS="1">{members}</folder>
+    <folder id="{FOLDER}" path="{}" type="sendreceive" rescanIntervalS="10" fsWatcherEnabled="true" fsWatcherDelayS="1">
+        {members}
+        <pullerPauseS>1</pullerPauseS>
+        <disableFsync>true</disableFsync>
+        <caseSensitiveFS>true</caseSensitiveFS>
+        <disableTempIndexes>true</disableTempIndexes>
+        <weakHashThresholdPct>101</weakHashThresholdPct>
+        <scanProgressIntervalS>-1</scanProgressIntervalS>
+    </folder>
     {peers}
     <gui enabled="true" tls="false"><address>{}</address><apikey>{}</apikey></gui>
     <options>
@@ -163,6 +185,7 @@ impl Syncthing {
         <autoUpgradeIntervalH>0</autoUpgradeIntervalH>
         <crashReportingEnabled>false</crashReportingEnabled>
         <reconnectionIntervalS>1</reconnectionIntervalS>
+        <progressUpdateIntervalS>-1</progressUpdateIntervalS>
         <setLowPriority>false</setLowPriority>
         <stunKeepaliveStartS>0</stunKeepaliveStartS>
     </options>
@@ -177,12 +200,23 @@ impl Syncthing {
     }
 
     fn patch(&self, path: &str, change: &Value) {
-        let answer = self.agent.patch(self.address(path)).header("X-API-Key", &self.key).send_json(change);
+        let answer = self.ask(Method::Patch, path, Some(change));
         answer.unwrap_or_else(|e| panic!("{path}: {e}: {}", self.log()));
     }
 
-    fn address(&self, path: &str) -> String {
-        format!("http://{}/rest/{path}", self.gui)
+    /// Asks for something, and waits until it is done.
+    fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<(), String> {
+        let request = minreq::Request::new(method, format!("http://{}/rest/{path}", self.gui));
+        let request = request.with_header("X-API-Key", &self.key).with_timeout(ANSWERS.as_secs());
+        let request = match body {
+            Some(body) => request.with_body(body.to_string()),
+            None => request,
+        };
+        match request.send() {
+            Ok(response) if response.status_code == 200 => Ok(()),
+            Ok(response) => Err(format!("{}: {}", response.status_code, response.as_str().unwrap_or_default())),
+            Err(error) => Err(error.to_string()),
+        }
     }
 }
 
@@ -196,7 +230,14 @@ impl Drop for Syncthing {
     }
 }
 
-/// An address that nobody listens on now.
+/// An address that nobody listens on now, and that the system gives nobody who does not ask for it: an instance that is
+/// started again must find it free.
 fn free_address() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+    let mut random = rand::rng();
+    loop {
+        let address = format!("127.0.0.1:{}", random.random_range(20_000..32_000));
+        if TcpListener::bind(&address).is_ok() {
+            return address;
+        }
+    }
 }

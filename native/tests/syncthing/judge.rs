@@ -46,6 +46,13 @@ pub fn assert_all(name: &str, kept: &[Kept], said: &BTreeSet<String>) {
     assert_eq!(kept.len(), said.len(), "{name}: some text came under two names");
 }
 
+/// The same messages in the same order.
+pub fn assert_same(name: &str, kept: &[Kept], order: &[Kept]) {
+    let differing = kept.iter().zip(order).find(|(one, other)| one != other);
+    assert_eq!(differing, None, "{name}: another order");
+    assert_eq!(kept.len(), order.len(), "{name}: not as many messages");
+}
+
 /// What `messages read` shows; nothing may be missing or wait.
 pub fn read(folder: &Path, state: &Path) -> Vec<Kept> {
     let lines = run("read", folder, state);
@@ -65,8 +72,28 @@ pub fn assert_settled(folder: &Path, state: &Path, messages: usize) {
     }
 }
 
-/// Where every file of messages is that a copy of the folder has.
+/// Where every file is that a copy of the folder has, but those that were never finished.
 pub fn files(copy: &Path) -> BTreeSet<PathBuf> {
+    let mut files = all_files(copy);
+    files.retain(|file| !is_unfinished(file));
+    files
+}
+
+/// What a killed member left unfinished stays where it is.
+pub fn assert_unfinished_not_carried(copies: &[PathBuf]) {
+    let mut seen = BTreeSet::new();
+    for file in copies.iter().flat_map(|copy| all_files(copy)).filter(|file| is_unfinished(file)) {
+        assert!(seen.insert(file.clone()), "Syncthing carried {}", file.display());
+    }
+}
+
+/// Whether this is a file that a member was putting together, or Syncthing.
+fn is_unfinished(file: &Path) -> bool {
+    let name = file.file_name().unwrap().to_string_lossy();
+    name.starts_with("~syncthing~") || name.starts_with(".syncthing.")
+}
+
+fn all_files(copy: &Path) -> BTreeSet<PathBuf> {
     fn add(directory: &Path, files: &mut BTreeSet<PathBuf>) {
         for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
             match entry.file_type() {

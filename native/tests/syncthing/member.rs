@@ -54,14 +54,18 @@ fn run(plan: &Plan) {
     let mut folder = MessageFolder::open(&plan.folder, options).unwrap();
     let messages = folder.messages().unwrap();
     let is_ended = AtomicBool::new(false);
+    let is_ended = &is_ended;
     std::thread::scope(|scope| {
         scope.spawn(|| keep(plan, messages));
-        let poster = scope.spawn(|| post(plan, &folder, &is_ended));
+        let poster = scope.spawn(move || {
+            post(plan, &folder, is_ended);
+            folder
+        });
         // Whoever started it closes its standard input to end it.
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
         is_ended.store(true, Ordering::Relaxed);
-        poster.join().unwrap();
-        drop(folder);
+        // The messages end with the folder, and with them who keeps them.
+        drop(poster.join().unwrap());
     });
 }
 
@@ -87,7 +91,8 @@ fn keep(plan: &Plan, messages: Messages) {
         let text = String::from_utf8(message.payload).unwrap();
         let (sequence, unix_ms) = (message.sequence, message.unix_ms.0);
         let line = format!("{sequence} {} {unix_ms} {} {} {text}\n", message.lamport, message.author, message.counter);
-        kept.write_all(line.as_bytes()).and_then(|()| kept.sync_data()).unwrap();
+        // A kill takes back nothing that was written.
+        kept.write_all(line.as_bytes()).unwrap();
         taken.stored().unwrap();
         say("kept", usize::try_from(sequence).unwrap());
     }

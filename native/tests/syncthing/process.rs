@@ -50,10 +50,6 @@ impl Member {
         self.finish();
     }
 
-    pub fn plan(&self) -> &Plan {
-        &self.plan
-    }
-
     fn finish(&mut self) {
         let _ = self.child.wait();
         if let Some(reader) = self.reader.take() {
