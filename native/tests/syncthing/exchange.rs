@@ -20,8 +20,8 @@ const NAMES: [&str; 3] = ["anna", "bert", "carl"];
 const MESSAGES: usize = 10_000;
 /// How many troubles there are, evenly over what is posted and kept.
 const TROUBLES: usize = 36;
-/// More than everything takes.
-const SPACE_BYTES: u64 = 2 << 30;
+/// Several times what everything takes.
+const SPACE_BYTES: u64 = 1 << 30;
 /// Nothing at all happens for so long: it hangs.
 const HANGS: Duration = Duration::from_secs(300);
 
