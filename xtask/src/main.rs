@@ -1,5 +1,5 @@
 //! The workspace's own commands: `cargo xtask test`, `sim`, `fuzz`, `tidy`, `wasm`, `js`, `swift`, `kotlin`, `interop`,
-//! `bench`.
+//! `syncthing`, `bench`.
 //!
 //! Each toolchain is taken in the ordinary way first and by a fallback second; one that cannot be had is a failure.
 
@@ -14,6 +14,7 @@ mod rust;
 mod shell;
 mod sim;
 mod swift;
+mod syncthing;
 mod test;
 mod tidy;
 mod toolchain;
@@ -70,6 +71,8 @@ enum Command {
     Kotlin,
     /// Exchanges messages between the command and an independent program in Python.
     Interop,
+    /// Lets three members exchange messages through real Syncthing while everything is stopped, killed and started again.
+    Syncthing,
     /// Measures speed against peers.
     Bench {
         /// Which rows; all if none is named.
@@ -102,6 +105,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Swift { debian } => test::swift(debian)?,
         Command::Kotlin => test::test(&[test::Language::Kotlin])?,
         Command::Interop => test::interop()?,
+        Command::Syncthing => test::syncthing()?,
         Command::Bench { rows, json } => bench::bench(&rows, json)?,
         Command::Fuzz(options) => fuzz::fuzz(&options)?,
     }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::report::Report;
-use crate::{interop, js, kotlin, rust, sim, swift, tidy, traces, wasm};
+use crate::{interop, js, kotlin, rust, sim, swift, syncthing, tidy, traces, wasm};
 
 /// A language that has tests of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -70,6 +70,16 @@ pub fn interop() -> Result<()> {
     report.finish()
 }
 
+/// Tests message folders through real Syncthing.
+///
+/// # Errors
+/// As [`test`].
+pub fn syncthing() -> Result<()> {
+    let mut report = Report::default();
+    test_syncthing(&mut report);
+    report.finish()
+}
+
 fn test_rust(report: &mut Report) {
     for (name, check) in rust::CHECKS {
         report.phase(name, check);
@@ -77,6 +87,7 @@ fn test_rust(report: &mut Report) {
     let count = report.phase("rust: test", rust::test);
     report.count(Language::Rust, count);
     test_interop(report);
+    test_syncthing(report);
     report.phase("rust: simulator", sim::test);
     report.phase("rust: tidy", tidy::tidy);
 }
@@ -84,6 +95,11 @@ fn test_rust(report: &mut Report) {
 fn test_interop(report: &mut Report) {
     let count = report.phase("rust: an independent program", interop::test);
     report.count("python", count);
+}
+
+fn test_syncthing(report: &mut Report) {
+    let count = report.phase("rust: through Syncthing", syncthing::test);
+    report.count("syncthing", count);
 }
 
 fn test_js(report: &mut Report) {

@@ -80,7 +80,7 @@ pub struct FolderStatus {
     pub folder: FolderId,
     /// What it does.
     pub state: FolderState,
-    /// It was looked through whole since the start, and nothing that was found is still to be read.
+    /// It was looked through whole since the start, and nothing that was found is still to be read or saved.
     pub indexed: bool,
     /// Messages of this replica that are not in it yet.
     #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]

@@ -236,6 +236,7 @@ impl Engine {
     pub fn status(&self) -> Status {
         let shared = &self.shared;
         let saved = shared.saver.saved_heads();
+        let all_saved = saved == shared.log.heads();
         let links = self.peers.iter().map(|(link, peer)| LinkStatus {
             link: *link,
             replica: peer.replica(),
@@ -250,7 +251,7 @@ impl Engine {
             members: shared.log.members().collect(),
             links: links.collect(),
             roots: self.roots.iter().map(Root::status).collect(),
-            folders: self.folders.iter().map(|folder| folder.status(&shared.log)).collect(),
+            folders: self.folders.iter().map(|folder| folder.status(&shared.log, all_saved)).collect(),
             gaps: self.gaps().take(GAPS_SHOWN_MAX).collect(),
             undelivered: self.deliveries.undelivered(),
             stable: self.deliveries.stable_until(shared).map(|order| MessagePlace {

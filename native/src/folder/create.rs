@@ -17,8 +17,12 @@ use super::SharedFolder;
 use super::look::kind_at;
 use crate::disk::{Directories, Place, failure, other_failure, place, rename_new, reopen, write_full};
 
-/// What names of files begin with that are being put together: no counter, feed or `info` is called so.
-pub(super) const STAGED_PREFIX: &str = ".syncline-";
+/// What names of files begin with that are being put together: no counter, feed or `info` is called so. Nor may a service
+/// carry such a file, which is gone before others can get it: Syncthing holds back for minutes what it did not get.
+/// Syncthing takes all names that begin so for its own unfinished files, on every system.
+pub(super) const STAGED_PREFIX: &str = "~syncthing~syncline-";
+/// Dropbox leaves out names that begin with `~` and end so, iCloud Drive, OneDrive and Google Drive all that end so.
+const STAGED_SUFFIX: &str = ".tmp";
 /// A staged file this old is left from a crash.
 const STALE_SECONDS: u64 = 3600;
 /// Who may do what with a new file or directory is what its folder's users have set up.
@@ -148,7 +152,7 @@ impl<'s> Batch<'s> {
 
 impl Staged {
     fn new(parent: &str, directory: Arc<OwnedFd>, name: &str, bytes: &[u8]) -> Result<Staged, Failure> {
-        let staged_name = format!("{STAGED_PREFIX}{}", Uuid::new_v4().simple());
+        let staged_name = format!("{STAGED_PREFIX}{}{STAGED_SUFFIX}", Uuid::new_v4().simple());
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = rustix::fs::openat(&directory, &staged_name, flags, FILE_MODE).map_err(failure)?;
         let parent = parent.to_string();

@@ -202,16 +202,16 @@ mod tests {
         let rename = EventKind::Modify(ModifyKind::Name(RenameMode::Both));
         let data = EventKind::Modify(ModifyKind::Data(DataChange::Any));
         let events = [
-            seen(create, &["r/.syncline-1"]),
-            seen(data, &["r/.syncline-1"]),
-            seen(rename, &["r/.syncline-1", "r/a"]),
+            seen(create, &["r/~syncthing~syncline-1.tmp"]),
+            seen(data, &["r/~syncthing~syncline-1.tmp"]),
+            seen(rename, &["r/~syncthing~syncline-1.tmp", "r/a"]),
             seen(data, &["r/a"]),
             seen(create, &["r/.b.icloud"]),
             seen(create, &["info"]),
             seen(create, &["/s/other/r/c"]),
         ];
         assert_eq!(gathered(events), Some(vec!["info".into(), "r/a".into(), "r/b".into()]));
-        assert_eq!(gathered([seen(create, &["r/.syncline-1", "/s/other"])]), None);
+        assert_eq!(gathered([seen(create, &["r/~syncthing~syncline-1.tmp", "/s/other"])]), None);
     }
 
     #[test]

@@ -216,13 +216,13 @@ impl Folder {
         core::mem::take(&mut self.has_looked)
     }
 
-    /// How it stands.
-    pub fn status(&self, log: &Log) -> FolderStatus {
+    /// How it stands, and whether all messages are saved: who waits until it is indexed looks into the store then.
+    pub fn status(&self, log: &Log, all_saved: bool) -> FolderStatus {
         let troubled = |trouble| self.feeds.values().map(|feed| feed.index.troubled(trouble)).sum();
         FolderStatus {
             folder: self.config.id,
             state: self.state,
-            indexed: self.is_indexed(log),
+            indexed: all_saved && self.is_indexed(log),
             unwritten: self.own.unwritten(log),
             placeholders: troubled(Trouble::Placeholder),
             unverifiable: troubled(Trouble::Unverifiable),

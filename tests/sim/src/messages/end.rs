@@ -54,12 +54,11 @@ impl Scene {
             self.world.settle();
             self.carry_all();
             self.collect();
-            // What is void and came again is found when its directory is listed.
-            let is_listed = !self.clears || lists > 0;
-            if round > 0 && is_listed && self.unrest().is_none() {
+            // What was taken away or came again unheard is found when its directory is listed.
+            if round > 0 && lists > 0 && self.unrest().is_none() {
                 return;
             }
-            let lists_now = round + 2 == ROUNDS_MAX || self.clears && self.unrest().is_none();
+            let lists_now = round + 2 == ROUNDS_MAX || self.unrest().is_none();
             lists += u32::from(lists_now);
             self.world.pass(if lists_now { RELIST_MS } else { ROUND_MS });
         }

@@ -75,6 +75,25 @@ fn f09_messages_in_any_order_and_over_restarts_come_once() {
 }
 
 #[test]
+fn what_was_found_counts_as_read_when_it_is_saved() {
+    let mut world = World::new(1);
+    let site = world.add_to_folder(false, FolderIndexing::Listing);
+    world.judge().admit_outsiders();
+    let mut author = Author::new(77);
+    for sealed in [author.introduce(), author.write(2, "two"), author.write(3, "three")] {
+        let path = message_path(sealed.message.author, sealed.message.counter);
+        world[site].host().folder.put(&path, FolderFile::new(sealed.bytes));
+    }
+    world.start(site);
+    let is_indexed = |world: &World| world[site].status().folders[0].indexed;
+    assert!(world.run_until(is_indexed));
+    for counter in 1..=3 {
+        let key = message_key(author.replica, counter);
+        assert!(world[site].host().store.value(&key).is_some(), "message {counter} is not saved yet");
+    }
+}
+
+#[test]
 fn an_application_that_fails_gets_the_same_again_and_nothing_twice() {
     let (mut world, sites) = World::folder_group(1, 2);
     world[sites[1]].host().application.fail_next(3);
