@@ -54,6 +54,7 @@ impl Engine {
                 None => Some(()),
             },
             keys::Key::Deliveries => self.deliveries.restore(&value),
+            keys::Key::Late(author, counter) => self.deliveries.restore_late(author, counter, &value),
             keys::Key::Written(id, author) => {
                 let written = postcard::from_bytes(&value).ok()?;
                 if let Some(folder) = self.folders.iter_mut().find(|folder| folder.id() == id) {

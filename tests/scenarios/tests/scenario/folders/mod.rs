@@ -5,12 +5,13 @@ mod messages;
 mod trees;
 
 use syncline_core::api::{
-    DeliveryConfig, DeliveryOrder, Event, FolderIndexing, FolderState, Gap, GroupConfig, NoticeCode, ReplicaId, UnixMs,
+    DeliveryConfig, DeliveryOrder, Event, FolderIndexing, FolderState, Gap, GroupConfig, NoticeCode,
+    ReplicaId, UnixMs,
 };
 use syncline_core::crypto::{Identity, Signature};
 use syncline_core::folder::{Info, message_path};
 use syncline_core::log::{Entry, Log, Message, Previous, Sealed};
-use syncline_sim::folder::{FolderFile, Trouble};
+use syncline_sim::folder::{Application, FolderFile, Trouble};
 use syncline_sim::{FOLDER, GROUP, SiteId, Tree, World, tree};
 
 pub(super) const MINUTE_MS: u64 = 60_000;
