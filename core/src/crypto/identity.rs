@@ -36,6 +36,11 @@ impl Identity {
         signature
     }
 
+    /// A secret for a use of its own, which the context names: it tells nothing of the key, and nobody else has it.
+    pub fn secret_for(&self, context: &str) -> [u8; 32] {
+        blake3::derive_key(context, self.key.as_bytes())
+    }
+
     /// What others need to check the signatures.
     pub fn public_key(&self) -> PublicKey {
         PublicKey(self.key.verifying_key())

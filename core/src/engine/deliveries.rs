@@ -1,7 +1,6 @@
 //! Application messages on their way to the application: numbered when they are saved, given out one batch at a time,
 //! each once (§2.8).
 
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
@@ -10,11 +9,12 @@ use super::keys;
 use super::limits::{DELIVER_BYTES_MAX, DELIVER_ITEMS_MAX, RETRY_MS};
 use super::shared::{Purpose, Shared};
 use crate::api::{
-    Delivery, DeliveryConfig, DeliveryOrder, Key, LoadQuery, Monotonic, NoticeCode, Outcome, Pair, ReplicaId, Work,
+    Delivery, DeliveryConfig, DeliveryOrder, Key, LoadQuery, Monotonic, NoticeCode, Outcome, Pair, ReplicaId, UnixMs,
+    Work,
 };
 use crate::clock::MessageOrder;
 use crate::log::{Message, message_key};
-use crate::messages::{Stability, delivery_key, parse_delivery};
+use crate::messages::{Orders, Stability, delivery_key, parse_delivery};
 use crate::planted::{Planted, planted};
 
 /// What a task was asked for.
@@ -42,8 +42,6 @@ struct Numbered {
     stable: u64,
     /// The highest message that has a number in message order.
     stable_until: Option<MessageOrder>,
-    /// Messages below that one that came later and are not stable yet.
-    late: Vec<MessageOrder>,
 }
 
 /// All application messages that are held, and how far the application has them.
@@ -52,7 +50,7 @@ pub struct Deliveries {
     stability: Stability,
     numbered: Numbered,
     /// Held and not stable yet, where message order is asked for.
-    unstable: BTreeSet<MessageOrder>,
+    unstable: Orders,
     /// How many numbers are on disk, and how many will be when the batch in flight is.
     saved: u64,
     delivered: u64,
@@ -68,7 +66,7 @@ impl Deliveries {
             config,
             stability: Stability::default(),
             numbered: Numbered::default(),
-            unstable: BTreeSet::new(),
+            unstable: Orders::default(),
             saved: 0,
             delivered,
             busy: false,
@@ -79,15 +77,23 @@ impl Deliveries {
     /// Takes what was saved of them; none if it makes no sense.
     pub fn restore(&mut self, value: &[u8]) -> Option<()> {
         self.numbered = postcard::from_bytes(value).ok()?;
-        self.unstable.extend(self.numbered.late.iter().copied());
+        Some(())
+    }
+
+    /// Takes from the store that a message is not numbered in message order, though later ones are; none if what is said of
+    /// it makes no sense.
+    pub fn restore_late(&mut self, author: ReplicaId, counter: u64, value: &[u8]) -> Option<()> {
+        let (lamport, unix_ms): (u64, UnixMs) = postcard::from_bytes(value).ok()?;
+        if self.is_total() {
+            self.unstable.insert(MessageOrder { lamport, unix_ms, author, counter });
+        }
         Some(())
     }
 
     /// Takes a message from the store.
     pub fn restore_message(&mut self, shared: &Shared, message: &Message) {
         self.stability.note(message.order(), &shared.log);
-        let is_unnumbered = self.numbered.stable_until.is_none_or(|until| until < message.order());
-        if self.is_total() && message.payload().is_some() && is_unnumbered {
+        if self.is_total() && message.payload().is_some() && !self.is_late(message.order()) {
             self.unstable.insert(message.order());
         }
     }
@@ -99,6 +105,9 @@ impl Deliveries {
             self.numbered.arrived = self.numbered.arrived.saturating_add(1);
             let place = (message.author, message.counter);
             self.number(shared, DeliveryOrder::Arrival, self.numbered.arrived, place);
+            if self.is_late(message.order()) {
+                self.save_late(shared, message.order());
+            }
             if self.is_total() {
                 self.unstable.insert(message.order());
             }
@@ -227,18 +236,33 @@ impl Deliveries {
     fn settle(&mut self, shared: &mut Shared) -> bool {
         let Some(bound) = self.stability.bound(&shared.log) else { return false };
         let before = self.numbered.stable;
-        while let Some(order) = self.unstable.first().copied().filter(|order| *order <= bound) {
-            self.unstable.remove(&order);
-            self.numbered.stable = self.numbered.stable.saturating_add(1);
-            self.numbered.stable_until = self.numbered.stable_until.max(Some(order));
-            self.number(shared, DeliveryOrder::Total, self.numbered.stable, (order.author, order.counter));
+        while let orders @ [_, ..] = self.unstable.take_until(bound).as_slice() {
+            for order in orders {
+                if self.is_late(*order) {
+                    shared.saver.remove(keys::late(order.author, order.counter));
+                }
+                self.numbered.stable = self.numbered.stable.saturating_add(1);
+                self.numbered.stable_until = self.numbered.stable_until.max(Some(*order));
+                self.number(shared, DeliveryOrder::Total, self.numbered.stable, (order.author, order.counter));
+            }
         }
         before != self.numbered.stable
     }
 
-    fn save(&mut self, shared: &mut Shared) {
-        let until = self.numbered.stable_until;
-        self.numbered.late = until.map_or_else(Vec::new, |until| self.unstable.range(..=until).copied().collect());
+    /// Later ones have a number in message order. Whether a message has one itself is remembered apart then, whatever the
+    /// order of delivery is: another one may be asked for at the next start.
+    fn is_late(&self, order: MessageOrder) -> bool {
+        self.numbered.stable_until.is_some_and(|until| order <= until)
+    }
+
+    fn save_late(&self, shared: &mut Shared, order: MessageOrder) {
+        match postcard::to_allocvec(&(order.lamport, order.unix_ms)) {
+            Ok(value) => shared.saver.put(keys::late(order.author, order.counter), value),
+            Err(_) => shared.saver.fail(),
+        }
+    }
+
+    fn save(&self, shared: &mut Shared) {
         match postcard::to_allocvec(&self.numbered) {
             Ok(value) => shared.saver.put(keys::deliveries(), value),
             Err(_) => shared.saver.fail(),

@@ -12,6 +12,7 @@ const INCARNATION: u8 = b'i';
 const DELIVERIES: u8 = b'd';
 const WRITTEN: u8 = b'f';
 const HEARD: u8 = b'h';
+const LATE: u8 = b'l';
 const INTENT: u8 = b't';
 const MANIFEST: u8 = b'x';
 const CHUNK: u8 = b'y';
@@ -28,6 +29,8 @@ pub enum Key {
     Base(RootId, String),
     /// How far application messages are numbered.
     Deliveries,
+    /// An application message that came behind others which were stable, and is not numbered among them.
+    Late(ReplicaId, u64),
     /// Which messages of a feed of this device are in a message folder.
     Written(FolderId, ReplicaId),
     /// When a member was heard last.
@@ -51,6 +54,7 @@ pub fn parse(key: &[u8]) -> Key {
             rest.try_into().map_or(Key::Unknown, |replica| Key::Heard(ReplicaId::from_bytes(replica)))
         }
         Some((&DELIVERIES, [])) => Key::Deliveries,
+        Some((&LATE, rest)) => late_key(rest).unwrap_or(Key::Unknown),
         Some((&INCARNATION, [])) => Key::Incarnation,
         Some(_) if parse_message_key(key).is_some() => Key::Message,
         Some((&INTENT, rest)) => path_key(rest).map_or(Key::Unknown, |(root, path)| Key::Intent(root, path)),
@@ -76,6 +80,11 @@ pub fn heard(replica: ReplicaId) -> Vec<u8> {
 /// Where it stands how far application messages are numbered.
 pub fn deliveries() -> Vec<u8> {
     alloc::vec![DELIVERIES]
+}
+
+/// Where it stands that an application message came behind others which were stable. The value is its lamport and time.
+pub fn late(author: ReplicaId, counter: u64) -> Vec<u8> {
+    [&[LATE], author.as_bytes().as_slice(), counter.to_be_bytes().as_slice()].concat()
 }
 
 /// Where a base entry stands.
@@ -107,6 +116,11 @@ pub fn chunk(chunk: &Hash) -> Vec<u8> {
     [&[CHUNK], chunk.as_bytes().as_slice()].concat()
 }
 
+fn late_key(rest: &[u8]) -> Option<Key> {
+    let (author, counter) = rest.split_first_chunk::<16>()?;
+    Some(Key::Late(ReplicaId::from_bytes(*author), u64::from_be_bytes(counter.try_into().ok()?)))
+}
+
 fn written_key(rest: &[u8]) -> Option<Key> {
     let (folder, author) = rest.split_first_chunk::<8>()?;
     let author = ReplicaId::from_bytes(author.try_into().ok()?);
@@ -135,6 +149,8 @@ mod tests {
         assert_eq!(parse(&written(FolderId(5), author)), Key::Written(FolderId(5), author));
         assert_eq!(parse(&heard(author)), Key::Heard(author));
         assert_eq!(parse(&heard(author)[..16]), Key::Unknown);
+        assert_eq!(parse(&late(author, 300)), Key::Late(author, 300));
+        assert_eq!(parse(&late(author, 300)[1..]), Key::Unknown);
         assert_eq!(parse(&intent(root, "a/b")), Key::Intent(root, "a/b".into()));
         assert_eq!(intended_path(&intent(root, "a/b")), Some("a/b".into()));
         assert_eq!(intended_path(&base(root, "a/b")), None);
@@ -145,7 +161,12 @@ mod tests {
     #[test]
     fn a_start_reads_all_but_contents() {
         let root = RootId::from_bytes([0xff; 16]);
-        for key in [base(root, "\u{10ffff}"), incarnation(), intent(root, "\u{10ffff}")] {
+        for key in [
+            base(root, "\u{10ffff}"),
+            late(ReplicaId::from_bytes([7; 16]), 1),
+            incarnation(),
+            intent(root, "\u{10ffff}"),
+        ] {
             assert!(key.as_slice() >= START.as_slice() && key.as_slice() < END.as_slice());
         }
         let deliveries = [deliveries(), delivery_key(DeliveryOrder::Arrival, 0)];

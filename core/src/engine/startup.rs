@@ -58,6 +58,7 @@ impl Engine {
                 self.compaction.restore_heard(replica, postcard::from_bytes(&value).ok()?);
                 Some(())
             }
+            keys::Key::Late(author, counter) => self.deliveries.restore_late(author, counter, &value),
             keys::Key::Written(id, author) => {
                 let written = postcard::from_bytes(&value).ok()?;
                 if let Some(folder) = self.folders.iter_mut().find(|folder| folder.id() == id) {

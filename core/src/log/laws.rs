@@ -62,7 +62,8 @@ fn conversation(acts: &[Act]) -> Vec<Sealed> {
         match act {
             Act::Write { author, skip, unix_ms } => {
                 let at = usize::from(*author);
-                let sealed = write(&mut authors[at], *author + 1, *skip, UnixMs(*unix_ms));
+                let before = held[at].iter().rev().find(|sealed| sealed.message.author == replica(*author + 1));
+                let sealed = write(&mut authors[at], before, *author + 1, *skip, UnixMs(*unix_ms));
                 for earlier in &held[at] {
                     assert!(sealed.message.lamport > earlier.message.lamport);
                     assert!(sealed.message.order() > earlier.message.order());
@@ -82,20 +83,21 @@ fn conversation(acts: &[Act]) -> Vec<Sealed> {
     all
 }
 
-/// The author's next message; one that leaves numbers out is what an honest author does whose last ones were lost.
-fn write(log: &mut Log, number: u8, skip: u64, now: UnixMs) -> Sealed {
+/// The author's next message behind `before`, its last one; one that leaves numbers out is what an honest author does whose
+/// last ones were lost.
+fn write(log: &mut Log, before: Option<&Sealed>, number: u8, skip: u64, now: UnixMs) -> Sealed {
     let counter = log.next_counter().unwrap();
     let node = Dot::new(replica(number), counter, 0);
     let entry = Entry::Tree { root: RootId::from_bytes([1; 16]), changes: vec![Change::Mode { node, mode: 0 }] };
-    if skip == 0 || counter == 1 {
+    let Some(before) = before.filter(|_| skip > 0) else {
         return log.compose(now, vec![entry], "desk").unwrap();
-    }
+    };
     let message = Message {
         author: replica(number),
         counter: counter + skip,
         lamport: log.next_lamport(),
         unix_ms: now,
-        previous: Some(Previous { counter: counter - 1, hash: log.hash(replica(number), counter - 1).unwrap() }),
+        previous: Some(Previous { counter: before.message.counter, hash: before.hash }),
         entries: vec![entry],
         signature: Signature::from_bytes([0; Signature::BYTES]),
     };
@@ -252,7 +254,7 @@ proptest! {
             let within = |message: &Message| ranges.iter().any(|(author, first, last)| {
                 message.author == *author && (*first..=*last).contains(&message.counter)
             });
-            let own = all.iter().filter(|sealed| from.hash(sealed.message.author, sealed.message.counter).is_some());
+            let own = all.iter().filter(|sealed| from.is_held(sealed.message.author, sealed.message.counter, &sealed.hash));
             own.filter(|sealed| within(&sealed.message)).map(|sealed| sealed.bytes.clone()).collect()
         };
         let (to_b, to_a) = (missing(a, b), missing(b, a));

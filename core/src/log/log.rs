@@ -5,6 +5,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::feed::{Feed, Fit, Introduced};
+use super::marks::MarkKey;
 use super::waiting::Waiting;
 use super::{Entry, Fork, Heads, IntervalSet, Message, MessageError, Receipt, Sealed};
 use crate::api::{ConfigError, GroupConfig, Hash, MemberStatus, ReplicaId, UnixMs};
@@ -16,14 +17,15 @@ const DIGEST_CONTEXT: &str = "Syncline 2026 digest of a log, version 1";
 
 /// The log of one group on one replica.
 ///
-/// It keeps what judging messages needs: who the authors are, the hashes of the messages held, the highest lamport. The
-/// messages themselves stand in the store. What it decides depends on the set of messages alone, not on their order;
+/// It keeps what judging messages needs: who the authors are, what tells the messages held from others, the highest
+/// lamport. The messages themselves stand in the store. What it decides depends on the set of messages alone, not on their order;
 /// only between the branches of a fork the first one that arrives wins here, and the digests of replicas that chose
 /// differently stay different.
 #[derive(Debug, Clone)]
 pub struct Log {
     identity: Identity,
     proof_key: ProofKey,
+    mark_key: MarkKey,
     own: Option<ReplicaId>,
     feeds: BTreeMap<ReplicaId, Feed>,
     heads: Heads,
@@ -42,8 +44,9 @@ impl Log {
     /// A group key that is not 32 bytes.
     pub fn new(group: &GroupConfig, identity: Identity) -> Result<Log, ConfigError> {
         Ok(Log {
-            identity,
             proof_key: ProofKey::new(group)?,
+            mark_key: MarkKey::new(&identity),
+            identity,
             own: None,
             feeds: BTreeMap::new(),
             heads: Heads::new(),
@@ -166,7 +169,7 @@ impl Log {
             hasher.update(author.as_bytes()).update(&(counters.intervals().len() as u64).to_le_bytes());
             for (first, last) in counters.intervals() {
                 hasher.update(&first.to_le_bytes()).update(&last.to_le_bytes());
-                if let Some(hash) = self.feeds.get(&author).and_then(|feed| feed.hash(last)) {
+                if let Some(hash) = self.feeds.get(&author).and_then(|feed| feed.end(last)) {
                     hasher.update(hash.as_bytes());
                 }
             }
@@ -220,9 +223,9 @@ impl Log {
         key.is_some_and(|key| Message::verify(bytes, self.proof_key.group(), &key))
     }
 
-    /// The hash of a message held; none for a number that is proven empty.
-    pub fn hash(&self, author: ReplicaId, counter: u64) -> Option<Hash> {
-        self.feeds.get(&author)?.hash(counter)
+    /// Whether an author's message of this number and hash is held.
+    pub fn is_held(&self, author: ReplicaId, counter: u64, hash: &Hash) -> bool {
+        self.feeds.get(&author).is_some_and(|feed| feed.is(counter, hash))
     }
 
     fn judge(&mut self, bytes: &[u8]) -> Receipt {
@@ -267,8 +270,11 @@ impl Log {
 
     /// These are the bytes of a message held, which most that come from a second peer are.
     fn holds(&self, bytes: &[u8]) -> bool {
-        let held = Message::place_in(bytes).and_then(|(author, counter)| self.hash(author, counter));
-        held.is_some_and(|held| held == blake3::hash(bytes).into())
+        let place = Message::place_in(bytes);
+        place.and_then(|(author, counter)| Some((self.feeds.get(&author)?, counter))).is_some_and(|(feed, counter)| {
+            // Most that come for the first time are not hashed for nothing.
+            feed.holds(counter) && feed.is(counter, &blake3::hash(bytes).into())
+        })
     }
 
     /// Holds a message that was judged.
@@ -279,7 +285,8 @@ impl Log {
 
     /// Holds a message that was found to fit; `introduced` is the key of its introduction, if it has one.
     fn admit(&mut self, message: &Message, hash: Hash, introduced: Option<PublicKey>) {
-        let feed = self.feeds.entry(message.author).or_default();
+        let key = self.mark_key;
+        let feed = self.feeds.entry(message.author).or_insert_with(|| Feed::new(key));
         if let (Some(public_key), Some(introduction)) = (introduced, introduction(message)) {
             let (name, lamport) = (introduction.name.to_string(), message.lamport);
             feed.introduced = Some(Introduced { public_key, name, lamport });
@@ -722,7 +729,8 @@ mod tests {
             log.receive(&sealed.bytes);
         }
         assert_eq!(log.heads().complete_until(replica(2)), 8);
-        assert!(log.hash(replica(2), 7).is_some() && log.hash(replica(2), 5).is_none());
+        assert!(log.numbers(replica(2), &IntervalSet::from_range(1, 9)).eq([1, 7, 8]));
+        assert!(log.is_held(replica(2), 7, &all[4].hash) && !log.is_held(replica(2), 5, &all[4].hash));
     }
 
     proptest! {

@@ -10,6 +10,7 @@ mod keys;
 mod laws;
 #[expect(clippy::module_inception, reason = "the file is named after its concept")]
 mod log;
+mod marks;
 mod message;
 mod receipt;
 mod waiting;

@@ -244,6 +244,43 @@ fn in_total_order_all_members_get_the_same_in_the_same_order() {
 }
 
 #[test]
+fn what_came_behind_stable_messages_under_another_order_of_delivery_comes_in_message_order_later() {
+    let (mut world, sites) = World::folder_group(1, 1);
+    let site = sites[0];
+    let deliver = |world: &mut World, order| {
+        world.crash(site);
+        // Another application, which has nothing yet.
+        world[site].host().application = Application::default();
+        world[site].config().delivery = Some(DeliveryConfig { order, delivered: 0 });
+        world.start(site);
+        world.settle();
+    };
+    let (mut early, mut late) = (Author::new(77), Author::new(78));
+    deliver(&mut world, DeliveryOrder::Total);
+    put(&mut world, site, &early.introduce());
+    early.lamport = 100;
+    put(&mut world, site, &early.write(2, "early"));
+    assert_eq!(texts(&mut world, site), ["early"]);
+
+    deliver(&mut world, DeliveryOrder::Arrival);
+    let introduction = late.introduce();
+    let missing = late.write(2, "missing");
+    let after = late.write(3, "late");
+    for sealed in [introduction, after] {
+        put(&mut world, site, &sealed);
+    }
+    assert_eq!(texts(&mut world, site), ["early", "late"]);
+
+    // It waits for what is missing before it, also over another start.
+    for _ in 0..2 {
+        deliver(&mut world, DeliveryOrder::Total);
+        assert_eq!(texts(&mut world, site), ["early"]);
+    }
+    put(&mut world, site, &missing);
+    assert_eq!(texts(&mut world, site), ["early", "missing", "late"]);
+}
+
+#[test]
 fn messages_come_once_over_a_folder_and_a_link_at_once() {
     let (mut world, sites) = World::folder_group(1, 2);
     world.link(sites[0], sites[1]);
