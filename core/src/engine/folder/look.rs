@@ -199,7 +199,7 @@ impl Folder {
     pub(super) fn feed_listed(&mut self, shared: &mut Shared, author: ReplicaId, outcome: Outcome) {
         let Outcome::FolderListed { names, next } = outcome else {
             if outcome == (Outcome::Failed { failure: Failure::Missing }) {
-                self.own.listed(author, &IntervalSet::new());
+                self.own_listed(author, &IntervalSet::new());
             }
             // It is looked at again with the next look.
             return self.next_feed(shared);
@@ -222,9 +222,17 @@ impl Folder {
         }
         feed.listed = Some(shared.now.monotonic);
         if is_own {
-            self.own.listed(author, &core::mem::take(&mut self.look.own));
+            let found = core::mem::take(&mut self.look.own);
+            self.own_listed(author, &found);
         }
         self.next_feed(shared);
+    }
+
+    /// Where own messages went, so may have the blobs they name.
+    fn own_listed(&mut self, author: ReplicaId, found: &IntervalSet<u64>) {
+        if self.own.listed(author, found) {
+            self.uploads.forget_done();
+        }
     }
 
     fn probe(&mut self, shared: &mut Shared, author: ReplicaId) {

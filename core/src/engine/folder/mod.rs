@@ -4,6 +4,7 @@
 //! (`f07_a_folder_that_turns_up_empty_or_as_another_sessions_is_left_alone`).
 
 mod blobs;
+mod collect;
 mod look;
 mod read;
 mod upload;
@@ -14,6 +15,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use self::blobs::{BlobAsk, Blobs};
+use self::collect::{CollectPurpose, Collection};
 use self::look::Look;
 use self::upload::Uploads;
 use self::write::OwnFeeds;
@@ -96,6 +98,11 @@ pub enum FolderPurpose {
     },
     /// These, into the folder.
     UploadCreate,
+    /// A step towards blobs that nothing needs any more.
+    Collect {
+        /// Which.
+        purpose: CollectPurpose,
+    },
     /// Bytes that are elsewhere.
     Fetch,
 }
@@ -122,6 +129,7 @@ pub struct Folder {
     own: OwnFeeds,
     blobs: Blobs,
     uploads: Uploads,
+    collection: Collection,
 }
 
 /// One author's directory.
@@ -154,6 +162,7 @@ impl Folder {
             own: OwnFeeds::default(),
             blobs: Blobs::default(),
             uploads: Uploads::default(),
+            collection: Collection::default(),
         }
     }
 
@@ -233,7 +242,8 @@ impl Folder {
         let retries = retries.filter(|_| self.state == FolderState::Following && self.reads == 0);
         let look = Some(look).filter(|_| self.look.is_idle());
         let writing = self.own.deadline().filter(|_| self.state == FolderState::Following && self.look.was_whole());
-        retries.chain(writing).chain(self.blobs.deadline()).chain(look).min()
+        let blobs = self.blobs.deadline().into_iter().chain(self.collection.deadline(now));
+        retries.chain(writing).chain(blobs).chain(look).min()
     }
 
     fn is_indexed(&self, log: &Log) -> bool {
@@ -299,7 +309,7 @@ impl Engine {
             FolderPurpose::Infos { paths } => folder.infos_read(&mut self.shared, &paths, outcome),
             FolderPurpose::Feed { author } => folder.feed_listed(&mut self.shared, author, outcome),
             FolderPurpose::Probe { author, counters } => folder.probed(&mut self.shared, author, &counters, outcome),
-            FolderPurpose::Own { author } => folder.own_loaded(&mut self.shared, author, outcome),
+            FolderPurpose::Own { author } => folder.own_loaded(&mut self.shared, &self.roots, author, outcome),
             FolderPurpose::Create { messages } => folder.created(&mut self.shared, messages, outcome),
             FolderPurpose::Remove => folder.removed(&self.shared, outcome),
             FolderPurpose::UploadManifest => folder.upload_manifest_loaded(outcome),
@@ -310,6 +320,7 @@ impl Engine {
             FolderPurpose::Reissue => self.reissue(outcome),
             FolderPurpose::Read { places } => self.folder_read(index, &places, outcome),
             FolderPurpose::Compare { place, message } => self.folder_compared(index, place, message, outcome),
+            FolderPurpose::Collect { purpose } => self.collected(index, purpose, outcome),
             FolderPurpose::Fetch => {}
         }
     }

@@ -7,16 +7,17 @@ use alloc::vec::Vec;
 use super::{Folder, FolderPurpose};
 use crate::api::{
     Failure, FolderFile, FolderResult, FolderState, LoadQuery, Monotonic, NoticeCode, Outcome, Pair, ReadResult,
-    ReplicaId, Work,
+    ReplicaId, RootId, Work,
 };
 use crate::engine::Engine;
 use crate::engine::keys;
 use crate::engine::limits::{
     FOLDER_FILE_BYTES_MAX, FOLDER_WRITE_BYTES_MAX, FOLDER_WRITE_ITEMS_MAX, RETRY_MS, RETRY_MS_MAX,
 };
+use crate::engine::root::Root;
 use crate::engine::shared::{Purpose, Shared};
 use crate::folder::message_path;
-use crate::log::{IntervalSet, Log, Message, message_keys, parse_message_key};
+use crate::log::{Dot, IntervalSet, Log, Message, message_keys, parse_message_key};
 use crate::planted::{Planted, planted};
 
 /// The feeds of this device, as far as they are in the folder.
@@ -38,12 +39,13 @@ impl OwnFeeds {
         self.written.insert(author, written);
     }
 
-    /// A directory of this device was listed whole: what is not there any more is written again.
-    pub fn listed(&mut self, author: ReplicaId, counters: &IntervalSet<u64>) {
-        if let Some(written) = self.written.get_mut(&author) {
-            let gone = written.difference(counters);
-            written.subtract(&gone);
-        }
+    /// A directory of this device was listed whole: what is not there any more is written again. Tells whether there is
+    /// such.
+    pub fn listed(&mut self, author: ReplicaId, counters: &IntervalSet<u64>) -> bool {
+        let Some(written) = self.written.get_mut(&author) else { return false };
+        let gone = written.difference(counters);
+        written.subtract(&gone);
+        !gone.is_empty()
     }
 
     /// Whose messages it has put there.
@@ -116,7 +118,7 @@ impl Folder {
         self.perform(shared, FolderPurpose::Own { author }, Work::Load { query });
     }
 
-    pub(super) fn own_loaded(&mut self, shared: &mut Shared, author: ReplicaId, outcome: Outcome) {
+    pub(super) fn own_loaded(&mut self, shared: &mut Shared, roots: &[Root], author: ReplicaId, outcome: Outcome) {
         let Outcome::Loaded { pairs, .. } = outcome else {
             shared.saver.fail();
             let message = "messages that were saved could not be read; nothing is sent any more";
@@ -136,7 +138,12 @@ impl Folder {
             self.own.busy = false;
             return;
         }
-        let names_contents = self.uploads.begin(messages.iter().map(|(.., message)| message.as_slice()));
+        // Nobody asks for what is dead, if that is saved.
+        let is_needed = |root: RootId, version: &Dot| {
+            let root = roots.iter().find(|known| known.id() == root);
+            root.is_none_or(|root| root.is_live(version)) || !shared.saver.is_idle()
+        };
+        let names_contents = self.uploads.begin(messages.iter().map(|(.., message)| message.as_slice()), is_needed);
         self.own.held = Some(messages);
         if !names_contents {
             self.create_held(shared);
