@@ -1,5 +1,6 @@
 //! Message folders: what a service may do to them, and what comes through all the same.
 
+mod collection;
 mod hostile;
 mod messages;
 mod trees;
