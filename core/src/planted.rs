@@ -81,6 +81,18 @@ faults! {
     AcknowledgementForgotten = "acknowledgement-forgotten",
     /// `Folder::infos_read` does not ask for an `info` whose bytes are elsewhere.
     InfoNotFetched = "info-not-fetched",
+    /// `Pass::keeps` lets blobs go that living contents have, too.
+    SharedCollected = "shared-collected",
+    /// `Engine::begin_pass` removes blobs of other replicas, too.
+    OthersCollected = "others-collected",
+    /// `Pass::take_dead` and `Pass::prove` let blobs go before others can know that they are dead.
+    CollectedAtOnce = "collected-at-once",
+    /// `Engine::note_dead` does not write down what died.
+    DeathNotNoted = "death-not-noted",
+    /// `Uploads::forget_done` takes blobs that were collected for standing in the folder still.
+    UploadsStayDone = "uploads-stay-done",
+    /// `Collection::keep` lets blobs go that were found standing since the pass began.
+    UploadsNotSpared = "uploads-not-spared",
     /// `Deliveries::start` gives numbers again that the application has had from a store that is lost.
     NumbersGivenAgain = "numbers-given-again",
 

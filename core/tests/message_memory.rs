@@ -10,8 +10,8 @@ use peak_alloc::PeakAlloc;
 use serde_bytes::ByteBuf;
 use syncline_core::Engine;
 use syncline_core::api::{
-    Action, Config, DeliveryConfig, DeliveryOrder, Event, Failure, FolderConfig, FolderEntryKind, FolderId,
-    FolderIndexing, FolderResult, GroupConfig, GroupId, LoadQuery, Monotonic, Now, Outcome, Pair, ReadResult,
+    Action, CompactionConfig, Config, DeliveryConfig, DeliveryOrder, Event, Failure, FolderConfig, FolderEntryKind,
+    FolderId, FolderIndexing, FolderResult, GroupConfig, GroupId, LoadQuery, Monotonic, Now, Outcome, Pair, ReadResult,
     ReplicaId, Seed, TaskId, UnixMs, Work, Write, listing,
 };
 use syncline_core::crypto::{Identity, Signature};
@@ -91,6 +91,7 @@ impl Host {
                 poll_ms: 60_000,
             }],
             delivery: Some(DeliveryConfig { order, delivered: self.delivered }),
+            compaction: CompactionConfig::default(),
             debounce_ms: 0,
             dry_run: false,
         };

@@ -16,6 +16,7 @@ const LATE: u8 = b'l';
 const INTENT: u8 = b't';
 const MANIFEST: u8 = b'x';
 const CHUNK: u8 = b'y';
+const DEAD: u8 = b'z';
 
 /// Where what a start reads begins.
 pub const START: [u8; 1] = [BASE];
@@ -121,6 +122,30 @@ fn late_key(rest: &[u8]) -> Option<Key> {
     Some(Key::Late(ReplicaId::from_bytes(*author), u64::from_be_bytes(counter.try_into().ok()?)))
 }
 
+/// Where it stands that a content is dead whose blobs a message folder may hold: that of a version by this author.
+pub fn dead(folder: FolderId, author: ReplicaId, content: &Hash) -> Vec<u8> {
+    [dead_of(folder).as_slice(), author.as_bytes().as_slice(), content.as_bytes().as_slice()].concat()
+}
+
+/// What the keys of all dead contents of a message folder begin with.
+pub fn dead_of(folder: FolderId) -> Vec<u8> {
+    [&[DEAD], folder.0.to_be_bytes().as_slice()].concat()
+}
+
+/// Behind the last key of a dead content of a message folder.
+pub fn dead_end(folder: FolderId) -> Vec<u8> {
+    match folder.0.checked_add(1) {
+        Some(next) => dead_of(FolderId(next)),
+        None => alloc::vec![DEAD.saturating_add(1)],
+    }
+}
+
+/// The author and the content that the key of a dead content names; none for any other key.
+pub fn parse_dead(key: &[u8]) -> Option<(ReplicaId, Hash)> {
+    let (author, content) = key.strip_prefix(&[DEAD])?.get(8..)?.split_first_chunk::<16>()?;
+    Some((ReplicaId::from_bytes(*author), Hash::from_bytes(content.try_into().ok()?)))
+}
+
 fn written_key(rest: &[u8]) -> Option<Key> {
     let (folder, author) = rest.split_first_chunk::<8>()?;
     let author = ReplicaId::from_bytes(author.try_into().ok()?);
@@ -154,8 +179,25 @@ mod tests {
         assert_eq!(parse(&intent(root, "a/b")), Key::Intent(root, "a/b".into()));
         assert_eq!(intended_path(&intent(root, "a/b")), Some("a/b".into()));
         assert_eq!(intended_path(&base(root, "a/b")), None);
+        let content = Hash::from_bytes([4; 32]);
+        assert_eq!(parse_dead(&dead(FolderId(5), author, &content)), Some((author, content)));
         assert_eq!(parse(&manifest(&Hash::from_bytes([1; 32]))), Key::Unknown);
         assert_eq!(parse(b"b\xff"), Key::Unknown);
+    }
+
+    #[test]
+    fn the_dead_contents_of_a_folder_are_one_range() {
+        for (folder, next) in [(FolderId(0), Some(FolderId(1))), (FolderId(u64::MAX), None)] {
+            let (start, end) = (dead_of(folder), dead_end(folder));
+            let last = dead(folder, ReplicaId::from_bytes([0xff; 16]), &Hash::from_bytes([0xff; 32]));
+            assert!(start < last && last < end);
+            assert!(
+                next.is_none_or(|next| end <= dead(next, ReplicaId::from_bytes([0; 16]), &Hash::from_bytes([0; 32])))
+            );
+        }
+        for other in [&b"z"[..], b"z12345678", b"x", &[b'z'; 100]] {
+            assert_eq!(parse_dead(other), None);
+        }
     }
 
     #[test]
@@ -172,6 +214,9 @@ mod tests {
         let deliveries = [deliveries(), delivery_key(DeliveryOrder::Arrival, 0)];
         assert_eq!(deliveries.map(|key| key.as_slice() < END.as_slice()), [true, false]);
         let content = Hash::from_bytes([0; 32]);
-        assert!(manifest(&content).as_slice() >= END.as_slice() && chunk(&content).as_slice() >= END.as_slice());
+        let dead = dead(FolderId(0), ReplicaId::from_bytes([0; 16]), &content);
+        for key in [manifest(&content), chunk(&content), dead] {
+            assert!(key.as_slice() >= END.as_slice());
+        }
     }
 }

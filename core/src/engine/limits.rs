@@ -188,6 +188,18 @@ pub const FOLDER_FEEDS_MAX: usize = 65_536;
 pub const FOLDER_AUTHORS_ASKED_MAX: usize = 16;
 /// Contents that are remembered to stand in a message folder; of more their chunks are asked for again.
 pub const UPLOADS_KNOWN_MAX: usize = 65_536;
+/// How long a content of this device must be dead before its blobs are removed from a message folder, and the time between
+/// two looks for such, in milliseconds: members that are behind by less find what they know of.
+pub const COLLECT_AGE_MS: u64 = 3_600_000;
+/// Contents whose manifests are read at once when blobs are collected.
+pub const COLLECT_ITEMS_MAX: usize = 256;
+/// Bytes of these contents; one may pass it. Their manifests are a thousandth of that.
+pub const COLLECT_BYTES_MAX: u64 = 1 << 30;
+/// Blobs that are removed at once; those of one name under several ids of this device may pass it.
+pub const COLLECT_REMOVALS_MAX: usize = 256;
+/// An earlier id under which this device wrote nothing for so long, in milliseconds, is given up: no copy of an earlier
+/// store goes on under it. Before, its blobs stay, for such a copy may have named them in messages that are still to come.
+pub const EARLIER_SILENT_MS: u64 = 30 * 24 * 3_600_000;
 /// How many names behind the highest one known are probed.
 pub const PROBE_AHEAD: u64 = 64;
 /// Missing numbers of one author that are probed at once.

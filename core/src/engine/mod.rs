@@ -53,6 +53,8 @@ pub struct Engine {
     folders: Vec<Folder>,
     deliveries: Deliveries,
     compaction: Compaction,
+    /// This device wrote of roots that it does not keep now: what lives in them is not known here.
+    has_other_roots: bool,
     /// What applications said before it was known what this device has said before.
     unpublished: Vec<Vec<u8>>,
     has_begun: bool,
@@ -130,6 +132,7 @@ impl Engine {
             group,
             roots,
             folders,
+            has_other_roots: false,
             deliveries: Deliveries::new(config.delivery),
             compaction: Compaction::new(config.compaction),
             unpublished: Vec::new(),
@@ -204,6 +207,8 @@ impl Engine {
                 root.prepare_commit(&mut self.shared);
             }
         }
+        self.note_dead();
+        self.collect_turn();
         self.shared.flush();
         self.deliveries.turn(&mut self.shared);
         self.note_applied();

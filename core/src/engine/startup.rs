@@ -75,6 +75,8 @@ impl Engine {
                 let message = self.shared.log.restore(&value).ok()?;
                 self.note_restored(&message);
                 self.apply_message(&message);
+                // What died of it was written down when it came.
+                self.roots.iter_mut().for_each(|root| drop(root.take_dead()));
                 self.deliveries.restore_message(&self.shared, &message);
                 self.compaction.note(&message, self.shared.log.own());
                 Some(())
@@ -132,8 +134,9 @@ impl Engine {
     pub(super) fn apply_message(&mut self, message: &crate::log::Message) {
         for (dot, root, change) in message.changes() {
             let order = ChangeOrder::new(message.lamport, message.unix_ms, dot);
-            if let Some(root) = self.roots.iter_mut().find(|known| known.id() == root) {
-                root.apply(order, change);
+            match self.roots.iter_mut().find(|known| known.id() == root) {
+                Some(root) => root.apply(order, change),
+                None => self.has_other_roots |= self.shared.log.is_by_this_device(message.author),
             }
         }
     }

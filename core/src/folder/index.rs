@@ -127,6 +127,11 @@ impl FeedIndex {
             && !self.found.iter().any(is_ready)
     }
 
+    /// Nothing was found that is not held.
+    pub fn is_clear(&self) -> bool {
+        self.found.is_empty() && self.reading.is_empty() && self.troubled.is_empty() && !self.overflowed
+    }
+
     /// How many files have this trouble.
     pub fn troubled(&self, trouble: Trouble) -> u64 {
         self.troubled.values().filter(|troubled| troubled.trouble == trouble).count() as u64

@@ -6,7 +6,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::{Body, Change, ChangeOrder, Name};
-use crate::api::{Content, UnixMs};
+use crate::api::{Content, Hash, UnixMs};
 use crate::log::{Dot, DotSet};
 use crate::planted::{Planted, planted};
 
@@ -24,6 +24,18 @@ pub struct Version {
     pub body: Body,
     /// Modification time, nanoseconds since 1970.
     pub modified_ns: i64,
+}
+
+impl Version {
+    /// What dies with it, if that is the content of a file.
+    fn file(&self) -> Option<DeadContent> {
+        match self.body {
+            Body::Content(Content::File { hash, size }) if size > 0 => {
+                Some(DeadContent { version: self.order.dot(), hash, size })
+            }
+            _ => None,
+        }
+    }
 }
 
 /// The last writer's permission bits.
@@ -81,6 +93,26 @@ pub struct Claim {
     pub name: Name,
 }
 
+/// What a change did to the tree.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Effects {
+    /// The names whose view may have changed.
+    pub claims: BTreeSet<Claim>,
+    /// The contents of files that no longer live, or never did here: one for each version that died.
+    pub dead: Vec<DeadContent>,
+}
+
+/// The content of a file whose version is dead. Other versions may have the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeadContent {
+    /// The version.
+    pub version: Dot,
+    /// Its content.
+    pub hash: Hash,
+    /// The content's size in bytes, never 0: an empty file has no content that anyone keeps.
+    pub size: u64,
+}
+
 /// The merged tree.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Merged {
@@ -94,27 +126,27 @@ pub struct Merged {
 }
 
 impl Merged {
-    /// Takes one change; returns the claims it touched.
-    pub fn apply(&mut self, order: ChangeOrder, change: &Change) -> BTreeSet<Claim> {
-        let mut touched = BTreeSet::new();
+    /// Takes one change; tells what it touched and what died of it.
+    pub fn apply(&mut self, order: ChangeOrder, change: &Change) -> Effects {
+        let mut effects = Effects::default();
         match change {
             Change::Birth { parent, name, past, content, mode, modified_ns } => {
                 let node = order.dot();
-                self.place(node, *parent, name, &mut touched);
-                self.set_mode(node, ModeRegister { mode: *mode, order }, &mut touched);
+                self.place(node, *parent, name, &mut effects.claims);
+                self.set_mode(node, ModeRegister { mode: *mode, order }, &mut effects.claims);
                 let body = Body::Content(content.clone());
                 let version = Version { order, past: past.clone(), body, modified_ns: *modified_ns };
-                self.add_version(node, version, &mut touched);
+                self.add_version(node, version, &mut effects);
             }
             Change::Version { node, past, body, modified_ns } => {
                 let version = Version { order, past: past.clone(), body: body.clone(), modified_ns: *modified_ns };
-                self.add_version(*node, version, &mut touched);
+                self.add_version(*node, version, &mut effects);
             }
             Change::Mode { node, mode } => {
-                self.set_mode(*node, ModeRegister { mode: *mode, order }, &mut touched);
+                self.set_mode(*node, ModeRegister { mode: *mode, order }, &mut effects.claims);
             }
         }
-        touched
+        effects
     }
 
     /// A node, if anything of it or in it is held.
@@ -141,6 +173,11 @@ impl Merged {
     /// The names that something claims in the directory `parent`, dead ones included.
     pub fn names(&self, parent: Option<NodeId>) -> impl Iterator<Item = &Name> {
         self.children.get(&parent).into_iter().flat_map(BTreeMap::keys)
+    }
+
+    /// All live versions, in no particular order.
+    pub fn living(&self) -> impl Iterator<Item = &Version> {
+        self.nodes.values().flat_map(|node| &node.versions)
     }
 
     /// A live version.
@@ -194,7 +231,8 @@ impl Merged {
         }
     }
 
-    fn add_version(&mut self, id: NodeId, version: Version, touched: &mut BTreeSet<Claim>) {
+    fn add_version(&mut self, id: NodeId, version: Version, effects: &mut Effects) {
+        let Effects { claims: touched, dead: buried } = effects;
         let dot = version.order.dot();
         let version = match planted(Planted::TieByArrival) {
             true => Version { order: ChangeOrder::new(self.living.len() as u64, UnixMs::default(), dot), ..version },
@@ -203,13 +241,17 @@ impl Merged {
         let dead: Vec<(Dot, NodeId)> = self.living_in(&version.past);
         self.superseded.extend(&version.past);
         for (dead, node) in dead {
-            self.change_node(node, touched, |node| node.versions.retain(|version| version.order.dot() != dead));
+            self.change_node(node, touched, |node| {
+                let died = |version: &mut Version| version.order.dot() == dead;
+                buried.extend(node.versions.extract_if(.., died).filter_map(|version| version.file()));
+            });
             self.living.remove(&dead);
         }
         let is_dead = self.superseded.contains(&dot) && !planted(Planted::SupersededForgotten);
         if is_dead || self.living.contains_key(&dot) {
             self.nodes.entry(id).or_default();
             self.touch(id, touched);
+            buried.extend(version.file().filter(|_| is_dead));
             return;
         }
         self.living.insert(dot, id);
@@ -277,7 +319,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::api::{Hash, ReplicaId, UnixMs};
+    use crate::api::ReplicaId;
     use crate::log::Place;
 
     fn dot(author: u8, counter: u64) -> Dot {
@@ -341,7 +383,7 @@ mod tests {
     fn a_deleted_directory_with_living_content_lives() {
         let mut merged = applied(&history());
         assert!(merged.node(&dot(1, 1)).unwrap().is_directory());
-        let claims = merged.apply(order(dot(1, 9)), &version(dot(1, 2), &[dot(1, 3)], Body::Deleted));
+        let claims = merged.apply(order(dot(1, 9)), &version(dot(1, 2), &[dot(1, 3)], Body::Deleted)).claims;
         assert!(!merged.node(&dot(1, 1)).unwrap().is_directory());
         assert!(claims.contains(&Claim { parent: None, name: Name::new("notes").unwrap() }));
     }
@@ -374,6 +416,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn each_content_of_a_file_lives_or_was_told_dead_once(changes in Just(history()).prop_shuffle()) {
+            let mut merged = Merged::default();
+            let dead = changes.iter().flat_map(|(dot, change)| merged.apply(order(*dot), change).dead);
+            let dead: Vec<Dot> = dead.map(|dead| dead.version).collect();
+            let living = merged.living().filter_map(Version::file).map(|file| file.version);
+            let mut all: Vec<Dot> = dead.into_iter().chain(living).collect();
+            all.sort();
+            prop_assert_eq!(all, [dot(1, 2), dot(1, 3), dot(2, 3)]);
+        }
+
         #[test]
         fn any_order_gives_the_same_state(changes in Just(history()).prop_shuffle(), again in 0usize..8) {
             let mut repeated = changes.clone();

@@ -12,7 +12,7 @@ use crate::api::{
 use crate::engine::limits::{INFO_BYTES_MAX, INFOS_MAX, MOMENT_MS, RELIST_MS};
 use crate::engine::shared::Shared;
 use crate::folder::{Info, InfoError, feed_directory, is_info, message_path, parse_counter, parse_feed_directory};
-use crate::log::IntervalSet;
+use crate::log::{IntervalSet, Log};
 use crate::planted::{Planted, planted};
 
 /// A look through the folder, directory by directory.
@@ -200,7 +200,7 @@ impl Folder {
     pub(super) fn feed_listed(&mut self, shared: &mut Shared, author: ReplicaId, outcome: Outcome) {
         let Outcome::FolderListed { names, next } = outcome else {
             if outcome == (Outcome::Failed { failure: Failure::Missing }) {
-                self.own.listed(&shared.log, author, &IntervalSet::new());
+                self.own_listed(&shared.log, author, &IntervalSet::new());
             }
             // It is looked at again with the next look.
             return self.next_feed(shared);
@@ -223,9 +223,17 @@ impl Folder {
         }
         feed.listed = Some(shared.now.monotonic);
         if is_own {
-            self.own.listed(&shared.log, author, &core::mem::take(&mut self.look.own));
+            let found = core::mem::take(&mut self.look.own);
+            self.own_listed(&shared.log, author, &found);
         }
         self.next_feed(shared);
+    }
+
+    /// Where own messages went, so may have the blobs they name.
+    fn own_listed(&mut self, log: &Log, author: ReplicaId, found: &IntervalSet<u64>) {
+        if self.own.listed(log, author, found) {
+            self.uploads.forget_done();
+        }
     }
 
     fn probe(&mut self, shared: &mut Shared, author: ReplicaId) {

@@ -5,6 +5,7 @@
 
 mod blobs;
 mod clear;
+mod collect;
 mod look;
 mod read;
 mod upload;
@@ -15,6 +16,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use self::blobs::{BlobAsk, Blobs};
+use self::collect::{CollectPurpose, Collection};
 use self::look::Look;
 use self::upload::Uploads;
 use self::write::OwnFeeds;
@@ -104,6 +106,11 @@ pub enum FolderPurpose {
     },
     /// These, into the folder.
     UploadCreate,
+    /// A step towards blobs that nothing needs any more.
+    Collect {
+        /// Which.
+        purpose: CollectPurpose,
+    },
     /// Bytes that are elsewhere.
     Fetch,
 }
@@ -132,6 +139,7 @@ pub struct Folder {
     own: OwnFeeds,
     blobs: Blobs,
     uploads: Uploads,
+    collection: Collection,
 }
 
 /// One author's directory.
@@ -165,6 +173,7 @@ impl Folder {
             own: OwnFeeds::default(),
             blobs: Blobs::default(),
             uploads: Uploads::default(),
+            collection: Collection::default(),
         }
     }
 
@@ -249,7 +258,8 @@ impl Folder {
         let retries = retries.filter(|_| self.state == FolderState::Following && self.reads == 0);
         let look = Some(look).filter(|_| self.look.is_idle());
         let writing = self.own.deadline().filter(|_| self.state == FolderState::Following && self.look.was_whole());
-        retries.chain(writing).chain(self.blobs.deadline()).chain(look).min()
+        let blobs = self.blobs.deadline().into_iter().chain(self.collection.deadline(now));
+        retries.chain(writing).chain(blobs).chain(look).min()
     }
 
     fn is_indexed(&self, log: &Log) -> bool {
@@ -319,7 +329,7 @@ impl Engine {
             FolderPurpose::Infos { paths } => folder.infos_read(&mut self.shared, &paths, outcome),
             FolderPurpose::Feed { author } => folder.feed_listed(&mut self.shared, author, outcome),
             FolderPurpose::Probe { author, counters } => folder.probed(&mut self.shared, author, &counters, outcome),
-            FolderPurpose::Own { author } => folder.own_loaded(&mut self.shared, author, outcome),
+            FolderPurpose::Own { author } => folder.own_loaded(&mut self.shared, &self.roots, author, outcome),
             FolderPurpose::Create { messages } => folder.created(&mut self.shared, messages, outcome),
             FolderPurpose::Remove => folder.removed(&self.shared, outcome),
             FolderPurpose::Clear { author, counters } => folder.cleared(&mut self.shared, author, counters, outcome),
@@ -331,6 +341,7 @@ impl Engine {
             FolderPurpose::Reissue => self.reissue(outcome),
             FolderPurpose::Read { places } => self.folder_read(index, &places, outcome),
             FolderPurpose::Compare { place, message } => self.folder_compared(index, place, message, outcome),
+            FolderPurpose::Collect { purpose } => self.collected(index, purpose, outcome),
             FolderPurpose::Fetch => {}
         }
     }

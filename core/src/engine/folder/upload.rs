@@ -6,14 +6,15 @@ use alloc::vec::Vec;
 use super::{Folder, FolderPurpose};
 use crate::api::{
     Content, Failure, FolderFile, FolderProbeResult, FolderResult, FolderState, Hash, Key, LoadQuery, Outcome, Pair,
-    ReadRange, ReadResult, Work,
+    ReadRange, ReadResult, RootId, Work,
 };
 use crate::content::{CHUNK_MIN, Chunk, Manifest};
 use crate::engine::limits::{PROBE_ITEMS_MAX, READ_BYTES_MAX, READ_ITEMS_MAX, UPLOADS_KNOWN_MAX};
 use crate::engine::shared::{Purpose, Shared};
 use crate::engine::{Engine, keys};
 use crate::folder::blob_path;
-use crate::log::Message;
+use crate::log::{Dot, Message};
+use crate::planted::{Planted, planted};
 use crate::tree::{Body, Change};
 
 /// Own messages that wait for the contents they name.
@@ -24,7 +25,7 @@ pub struct Uploads {
     job: Option<Upload>,
     /// A step of it is at the host.
     in_flight: bool,
-    /// Contents that stand in the folder, or cannot be put there any more.
+    /// Contents that stand in the folder.
     done: BTreeSet<Hash>,
 }
 
@@ -46,13 +47,18 @@ struct Upload {
 const MISSES_MAX: u32 = 3;
 
 impl Uploads {
-    /// Contents that these messages name are seen to first; false if there are none.
-    pub fn begin<'a>(&mut self, messages: impl Iterator<Item = &'a [u8]>) -> bool {
+    /// Contents that versions in these messages have are seen to first, if the versions are needed; false if there are none.
+    pub fn begin<'a>(
+        &mut self,
+        messages: impl Iterator<Item = &'a [u8]>,
+        is_needed: impl Fn(RootId, &Dot) -> bool,
+    ) -> bool {
         if self.done.len() > UPLOADS_KNOWN_MAX {
             self.done.clear();
         }
         for message in messages.filter_map(|bytes| Message::decode(bytes).ok()) {
-            for (hash, size) in message.0.changes().filter_map(|(_, _, change)| named(change)) {
+            let named = message.0.changes().filter_map(|(dot, root, change)| Some((dot, root, named(change)?)));
+            for (_, _, (hash, size)) in named.filter(|(dot, root, _)| is_needed(*root, dot)) {
                 if size > 0 && !self.done.contains(&hash) && !self.queue.iter().any(|(known, _)| *known == hash) {
                     self.queue.push_back((hash, size));
                 }
@@ -68,17 +74,31 @@ impl Uploads {
         self.in_flight = false;
     }
 
+    /// What stood in the folder may not stand there any more.
+    pub fn forget_done(&mut self) {
+        if !planted(Planted::UploadsStayDone) {
+            self.done.clear();
+        }
+    }
+
     fn end_job(&mut self) {
         if let Some(job) = self.job.take() {
             self.done.insert(job.content);
         }
+    }
+
+    /// A content cannot be put there now; where a later message names it, it may be.
+    fn leave_job(&mut self) {
+        self.job = None;
     }
 }
 
 impl Engine {
     /// Goes on with the contents that a folder's own messages wait for, until the host has something to do.
     pub(super) fn upload_turn(&mut self, index: usize) {
-        while self.folders.get(index).is_some_and(|folder| !folder.uploads.in_flight && folder.own.is_held()) {
+        let goes_on =
+            |folder: &Folder| !folder.uploads.in_flight && folder.own.is_held() && !folder.collection.is_removing();
+        while self.folders.get(index).is_some_and(goes_on) {
             self.upload_step(index);
         }
     }
@@ -110,8 +130,8 @@ impl Engine {
         let Some(job) = &mut folder.uploads.job else { return };
         let holder = self.roots.iter().find_map(|root| Some((root.id(), root.holder(&job.content)?)));
         let Some((root, (path, stat))) = holder.filter(|(_, (_, stat))| stat.size == job.size) else {
-            // Nothing here has it any more: a later version takes its place, or others have it.
-            return folder.uploads.end_job();
+            // Nothing here has it any more: a later version takes its place.
+            return folder.uploads.leave_job();
         };
         let mut chunks = Vec::new();
         let mut bytes = 0u64;
@@ -163,7 +183,7 @@ impl Engine {
         if job.missing.len() > missed_before {
             job.misses = job.misses.saturating_add(1);
             if job.misses > MISSES_MAX {
-                folder.uploads.end_job();
+                folder.uploads.leave_job();
             }
             self.roots.iter_mut().for_each(|root| root.suspect(path.clone()));
         }
@@ -218,6 +238,8 @@ impl Folder {
                 job.unprobed = VecDeque::from([(0, Chunk { hash: job.content, length })]);
             }
         }
+        let names = job.unprobed.iter().map(|(_, chunk)| chunk.hash);
+        self.collection.keep(names.chain([job.content]));
     }
 
     /// Chunks that are there already, as those of an earlier version of a file are, are not read again.

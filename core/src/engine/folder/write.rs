@@ -7,16 +7,17 @@ use alloc::vec::Vec;
 use super::{Folder, FolderPurpose};
 use crate::api::{
     Failure, FolderFile, FolderResult, FolderState, LoadQuery, Monotonic, NoticeCode, Outcome, Pair, ReadResult,
-    ReplicaId, Work,
+    ReplicaId, RootId, Work,
 };
 use crate::engine::Engine;
 use crate::engine::keys;
 use crate::engine::limits::{
     FOLDER_FILE_BYTES_MAX, FOLDER_WRITE_BYTES_MAX, FOLDER_WRITE_ITEMS_MAX, RETRY_MS, RETRY_MS_MAX,
 };
+use crate::engine::root::Root;
 use crate::engine::shared::{Purpose, Shared};
 use crate::folder::message_path;
-use crate::log::{IntervalSet, Log, Message, message_keys, parse_message_key};
+use crate::log::{Dot, IntervalSet, Log, Message, message_keys, parse_message_key};
 use crate::planted::{Planted, planted};
 
 /// The feeds of this device, as far as they are in the folder.
@@ -39,16 +40,16 @@ impl OwnFeeds {
     }
 
     /// A directory of this device was listed whole: what is not there any more is written again, and what is void and there
-    /// again is removed again.
-    pub fn listed(&mut self, log: &Log, author: ReplicaId, counters: &IntervalSet<u64>) {
-        if let Some(written) = self.written.get_mut(&author) {
-            let gone = written.difference(counters);
-            written.subtract(&gone);
-            if let Some((voided, _)) = log.voided(author) {
-                let alone = counters.difference(voided);
-                written.union(&counters.difference(&alone));
-            }
+    /// again is removed again. Tells whether anything is gone.
+    pub fn listed(&mut self, log: &Log, author: ReplicaId, counters: &IntervalSet<u64>) -> bool {
+        let Some(written) = self.written.get_mut(&author) else { return false };
+        let gone = written.difference(counters);
+        written.subtract(&gone);
+        if let Some((voided, _)) = log.voided(author) {
+            let alone = counters.difference(voided);
+            written.union(&counters.difference(&alone));
         }
+        !gone.is_empty()
     }
 
     /// Something is done with the own files.
@@ -143,7 +144,7 @@ impl Folder {
         self.perform(shared, FolderPurpose::Own { author }, Work::Load { query });
     }
 
-    pub(super) fn own_loaded(&mut self, shared: &mut Shared, author: ReplicaId, outcome: Outcome) {
+    pub(super) fn own_loaded(&mut self, shared: &mut Shared, roots: &[Root], author: ReplicaId, outcome: Outcome) {
         let Outcome::Loaded { pairs, .. } = outcome else {
             shared.saver.fail();
             let message = "messages that were saved could not be read; nothing is sent any more";
@@ -163,7 +164,12 @@ impl Folder {
             self.own.busy = false;
             return;
         }
-        let names_contents = self.uploads.begin(messages.iter().map(|(.., message)| message.as_slice()));
+        // Nobody asks for what is dead, if that is saved.
+        let is_needed = |root: RootId, version: &Dot| {
+            let root = roots.iter().find(|known| known.id() == root);
+            root.is_none_or(|root| root.is_live(version)) || !shared.saver.is_idle()
+        };
+        let names_contents = self.uploads.begin(messages.iter().map(|(.., message)| message.as_slice()), is_needed);
         self.own.held = Some(messages);
         if !names_contents {
             self.create_held(shared);

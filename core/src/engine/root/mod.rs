@@ -7,6 +7,7 @@
 mod absorb;
 mod awaited;
 mod commit;
+mod contents;
 mod evidence;
 mod fetch;
 mod order;
@@ -35,12 +36,13 @@ use super::keys;
 use super::limits::{DEPTH_MAX, PATH_BYTES_MAX};
 use super::shared::Shared;
 use crate::api::{
-    Command, Content, Failure, Hash, Hint, Membership, Monotonic, NoticeCode, Outcome, RootConfig, RootId, RootState,
+    Command, Content, Failure, Hint, Membership, Monotonic, NoticeCode, Outcome, RootConfig, RootId, RootState,
     RootStatus, StageId, Work,
 };
+use crate::log::Dot;
 use crate::planted::{Planted, planted};
 use crate::tree::base::{Base, BaseEntry, Intent, Standing};
-use crate::tree::merged::{Claim, Merged};
+use crate::tree::merged::{Claim, DeadContent, Merged};
 use crate::tree::{Change, ChangeOrder, Name, path};
 
 /// What a root asked for.
@@ -110,6 +112,8 @@ pub struct Root {
     /// Busy paths at which something else was seen meanwhile: they are looked at once they are free.
     again: BTreeSet<String>,
     retries: BTreeMap<String, Retry>,
+    /// Contents of versions that died, each with the version that it died of.
+    dead: Vec<(DeadContent, Dot)>,
 }
 
 impl Root {
@@ -131,6 +135,7 @@ impl Root {
             busy: BTreeSet::new(),
             again: BTreeSet::new(),
             retries: BTreeMap::new(),
+            dead: Vec::new(),
         }
     }
 
@@ -191,9 +196,11 @@ impl Root {
 
     /// Takes a change of the log.
     pub fn apply(&mut self, order: ChangeOrder, change: &Change) {
-        for claim in self.merged.apply(order, change) {
+        let effects = self.merged.apply(order, change);
+        for claim in effects.claims {
             self.mark_claim(&claim);
         }
+        self.dead.extend(effects.dead.into_iter().map(|dead| (dead, order.dot())));
     }
 
     /// A watcher saw something.
@@ -451,28 +458,6 @@ impl Root {
     fn give_up(&mut self, shared: &mut Shared, purpose: RootPurpose) {
         let failure = Failure::Other { message: "the host answered with an outcome of another kind".to_string() };
         self.completed(shared, purpose, Outcome::Failed { failure });
-    }
-}
-
-/// Contents that a peer may be given.
-impl Root {
-    /// A path of a file with this content and its metadata.
-    pub fn holder(&self, content: &Hash) -> Option<(String, crate::api::Stat)> {
-        self.base.holders(content).find_map(|path| {
-            let (directory, name) = path::split(path)?;
-            Some((path.clone(), self.base.entry(directory, &name)?.stat?))
-        })
-    }
-
-    /// A content stands here, and not at this path any more.
-    pub fn holds_elsewhere(&self, content: &Hash, path: &str) -> bool {
-        let mut holders = self.base.holders(content).peekable();
-        holders.peek().is_some() && holders.all(|holder| holder != path)
-    }
-
-    /// A file was found changed while a peer was served from it.
-    pub fn suspect(&mut self, path: String) {
-        self.look(path);
     }
 }
 

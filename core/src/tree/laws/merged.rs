@@ -128,7 +128,7 @@ proptest! {
         let mut merged = Merged::default();
         let mut shown = vec![Vec::new(); claims.len()];
         for (order, change) in &other {
-            let touched = merged.apply(*order, change);
+            let touched = merged.apply(*order, change).claims;
             for (claim, before) in claims.iter().zip(&mut shown) {
                 let after = tree_view::entries(&merged, &[claim.parent], &claim.name);
                 if *before != after {

@@ -150,6 +150,11 @@ impl Ledger {
         born.chain(self.versions_of(message)).collect()
     }
 
+    /// A message as its author wrote it last.
+    pub fn message(&self, place: MessageId) -> Option<Message> {
+        Some(Message::decode(&self.messages.get(&place)?.bytes).ok()?.0)
+    }
+
     /// Another device has a message, or had it.
     pub fn is_public(&self, (author, counter): MessageId) -> bool {
         self.messages.get(&(author, counter)).is_some_and(|written| written.is_public)

@@ -3,6 +3,7 @@
 //! The judge knows nothing of the engine's inside. It hears what people do, what hosts are asked for and answer, and
 //! what goes over the wire, and draws its own conclusions.
 
+mod blobs;
 mod deletions;
 mod displaced;
 mod doubts;
@@ -14,11 +15,16 @@ mod text;
 mod versions;
 mod work;
 
-use std::{cell::RefCell, fmt, rc::Rc};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    rc::Rc,
+};
 
 use serde::{Deserialize, Serialize};
 use syncline_core::{
-    api::{CommitItem, CommitResult, HashResult, LinkId, Now, Outcome, Put, ReplicaId, Work},
+    api::{CommitItem, CommitResult, Hash, HashResult, LinkId, Now, Outcome, Put, ReplicaId, Work},
     engine::intended_path,
     log::Heads,
 };
@@ -283,6 +289,13 @@ impl Judge {
     /// A device once created a file with these bytes in the message folder.
     pub(crate) fn was_created(&self, path: &str, bytes: &[u8]) -> bool {
         self.state.borrow().posts.was_created(path, bytes)
+    }
+
+    /// The contents that this device owes to who reads the message folder: those of versions that it wrote under these ids,
+    /// in messages that ever stood there, and that no message replaces which did. With their sizes.
+    pub(crate) fn owed(&self, own: &BTreeSet<ReplicaId>) -> BTreeMap<Hash, u64> {
+        let state = self.state.borrow();
+        blobs::owed(&state.ledger, &state.posts, own)
     }
 
     /// Files of the message folder that nobody has any more, nor will again, never were.

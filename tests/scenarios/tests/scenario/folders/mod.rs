@@ -1,6 +1,7 @@
 //! Message folders: what a service may do to them, and what comes through all the same.
 
 mod clearing;
+mod collection;
 mod hostile;
 mod messages;
 mod trees;

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Two roots that are kept in sync through a message folder alone.
-fn via_folder(seed: u64, sealed: bool, trees: [Tree; 2]) -> (World, [SiteId; 2]) {
+pub(super) fn via_folder(seed: u64, sealed: bool, trees: [Tree; 2]) -> (World, [SiteId; 2]) {
     let mut world = World::new(seed);
     let sites = [world.add_via_folder(sealed), world.add_via_folder(sealed)];
     for (site, tree) in sites.into_iter().zip(trees) {

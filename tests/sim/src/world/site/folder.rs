@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use syncline_core::{
     api::{
-        Event, Failure, FolderEntryKind, FolderProbeResult, FolderResult, GroupId, Outcome, ReadResult, ReplicaId,
-        Work, Write, listing,
+        Event, Failure, FolderEntryKind, FolderProbeResult, FolderResult, GroupId, Hash, Outcome, ReadResult,
+        ReplicaId, Work, Write, listing,
     },
+    content::Manifest,
     folder::{Info, blob_path, is_info, message_path, parse_blob_path, parse_message_path},
     log::{IntervalSet, Message, parse_message_key},
 };
@@ -21,10 +22,14 @@ const CREATE_BYTES_MAX: usize = (2 << 20) + (1 << 20) + 64 * 40;
 /// Contents of files, of which one more than the bytes may go at once.
 const BLOB_ITEMS_MAX: usize = 128;
 const BLOB_BYTES_MAX: usize = (4 << 20) + (4 << 20) + 128 * 40;
+const REMOVE_ITEMS_MAX: usize = 256 + 16;
 const PROBE_ITEMS_MAX: usize = 1_024;
 const READS_MAX: usize = 2;
 const DELIVER_ITEMS_MAX: usize = 256;
 const DELIVER_BYTES_MAX: usize = 2 << 20;
+
+/// What the keys begin with under which a store holds how contents are cut.
+const MANIFEST_KEY: u8 = b'x';
 
 /// What an engine was told of its message folder and of what it saved for it.
 #[derive(Default)]
@@ -157,7 +162,10 @@ impl Site {
                 }
             }
             Work::FolderRemove { paths, .. } => {
-                let is_own = |path: &String| parse_message_path(path).is_some_and(|(author, _)| self.is_own(author));
+                let is_own_message = |path: &str| parse_message_path(path).is_some_and(|place| self.is_own(place.0));
+                let is_own = |path: &String| is_own_message(path) || self.is_own_blob(path);
+                let (many, is_small) = (paths.len(), paths.len() <= REMOVE_ITEMS_MAX);
+                self.must(Invariant::Bounds, is_small, || format!("removes {many} files at once"));
                 self.must(Invariant::Containment, paths.iter().all(is_own), || format!("removes {paths:?}"));
             }
             Work::FolderRead { paths, .. } => {
@@ -193,11 +201,19 @@ impl Site {
     }
 
     /// The device is about to remove files of the message folder: none is a message that was written there, but for those
-    /// that a checkpoint of it voids which stands there, too.
+    /// that a checkpoint of it voids which was written there, too, or a blob that one needs.
     pub(super) fn check_removal(&mut self, work: &Work) {
         match work {
             Work::FolderRemove { paths, .. } => {
-                for path in paths {
+                let owed = self.owed_blobs();
+                for path in paths.iter().filter(|path| self.host.folder.at(path).is_some()) {
+                    if let Some(hash) = parse_blob_path(path) {
+                        self.must(Invariant::NoLoss, !owed.contains(&hash), || {
+                            format!("removes `{path}`, which a living version needs")
+                        });
+                        self.coverage.count("blob collected");
+                        continue;
+                    }
                     let bytes = self.host.folder.at(path).map(|file| file.bytes.as_slice());
                     let is_whole = bytes.is_some_and(|bytes| self.judge.was_created(path, bytes));
                     let is_whole = is_whole && !self.is_void(path);
@@ -222,8 +238,8 @@ impl Site {
     }
 
     fn check_created(&self, path: &str) {
-        if let Some(hash) = parse_blob_path(path) {
-            let is_own = self.folder.own.iter().any(|own| blob_path(*own, &hash) == path);
+        if parse_blob_path(path).is_some() {
+            let is_own = self.is_own_blob(path);
             return self.must(Invariant::Containment, is_own, || format!("creates the blob `{path}` of another"));
         }
         let place = parse_message_path(path).filter(|(author, counter)| message_path(*author, *counter) == path);
@@ -231,6 +247,29 @@ impl Site {
         self.must(Invariant::Containment, is_own, || format!("creates `{path}`, which is not in its own directory"));
         let is_saved = place.is_some_and(|place| self.folder.saved.contains(&place));
         self.must(Invariant::CrashSafety, is_saved, || format!("creates `{path}`, which it does not know to be saved"));
+    }
+
+    /// The names of all blobs that who reads the folder may ask this device for.
+    pub fn owed_blobs(&self) -> BTreeSet<Hash> {
+        let mut names = BTreeSet::new();
+        for (content, size) in self.judge.owed(&self.folder.own) {
+            names.insert(content);
+            let manifest = self.host.store.value(&[&[MANIFEST_KEY], content.as_bytes().as_slice()].concat());
+            let manifest = manifest.and_then(|manifest| Manifest::decode(manifest, &content, size).ok());
+            names.extend(manifest.iter().flat_map(Manifest::chunks).map(|chunk| chunk.hash));
+        }
+        names
+    }
+
+    /// The blobs in the message folder that this device put there.
+    pub fn own_blobs(&self) -> BTreeSet<Hash> {
+        let own = self.host.folder.files().filter(|(path, _)| self.is_own_blob(path));
+        own.filter_map(|(path, _)| parse_blob_path(path)).collect()
+    }
+
+    fn is_own_blob(&self, path: &str) -> bool {
+        let hash = parse_blob_path(path);
+        hash.is_some_and(|hash| self.folder.own.iter().any(|own| blob_path(*own, &hash) == path))
     }
 
     /// An incarnation of this device, also one that another engine of it learned of from its folder.
