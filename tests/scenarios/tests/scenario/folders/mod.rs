@@ -5,7 +5,7 @@ mod messages;
 mod trees;
 
 use syncline_core::api::{
-    DeliveryConfig, DeliveryOrder, Event, FolderIndexing, FolderState, Gap, GroupConfig, NoticeCode,
+    Command, DeliveryConfig, DeliveryOrder, Event, FolderIndexing, FolderState, Gap, GroupConfig, NoticeCode,
     ReplicaId, UnixMs,
 };
 use syncline_core::crypto::{Identity, Signature};
