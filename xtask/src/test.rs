@@ -53,7 +53,7 @@ pub fn test(languages: &[Language]) -> Result<()> {
 /// Tests Swift, with Debian's packages even where a toolchain is installed if `debian` says so.
 ///
 /// # Errors
-/// As [`test`].
+/// As [`test()`].
 pub fn swift(debian: bool) -> Result<()> {
     let mut report = Report::default();
     test_swift(&mut report, debian);

@@ -43,4 +43,7 @@ pub enum Command {
         /// Which root.
         root: RootId,
     },
+    /// Come to rest soon, once: what waits for others so that one message can serve for all of them is said as soon as
+    /// nothing else is left to do. For a host that ends when the engine is [`quiet`](super::Status::quiet).
+    Settle,
 }

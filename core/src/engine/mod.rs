@@ -64,6 +64,8 @@ pub struct Engine {
     restored: BTreeMap<ReplicaId, (u64, u64)>,
     /// The last acknowledgement was written before it did.
     says_less_than_applied: bool,
+    /// Nothing is put off once all else is done.
+    settles: bool,
     peers: BTreeMap<LinkId, Peer>,
     /// Links that came up before this replica knew its own id.
     early_links: BTreeMap<LinkId, EarlyLink>,
@@ -140,6 +142,7 @@ impl Engine {
             holds_unapplied: false,
             restored: BTreeMap::new(),
             says_less_than_applied: false,
+            settles: false,
             peers: BTreeMap::new(),
             early_links: BTreeMap::new(),
             phase: Phase::New,
@@ -193,7 +196,7 @@ impl Engine {
         if !self.has_begun && self.folders.iter().all(|folder| folder.is_known(&self.shared.log)) {
             self.begin();
         }
-        self.acknowledge_over_folders();
+        self.acknowledge_if_due();
         self.compaction_turn();
         let indexed_before = self.is_indexed();
         for root in &mut self.roots {
@@ -214,6 +217,18 @@ impl Engine {
         self.note_applied();
         self.peers_turn();
         self.blobs_turn();
+        self.come_to_rest();
+    }
+
+    /// Where the host waits for it, says what else would wait for its time.
+    fn come_to_rest(&mut self) {
+        if self.settles && self.is_quiet_but_for_acknowledging() {
+            self.settles = self.shared.acknowledge.is_some();
+            if self.settles {
+                self.acknowledge_in_folders();
+                self.shared.flush();
+            }
+        }
     }
 
     /// When the host must send [`Event::Wake`]; a time that has passed means at once.
@@ -269,6 +284,10 @@ impl Engine {
     }
 
     fn is_quiet(&self) -> bool {
+        self.shared.acknowledge.is_none() && self.is_quiet_but_for_acknowledging()
+    }
+
+    fn is_quiet_but_for_acknowledging(&self) -> bool {
         let shared = &self.shared;
         let is_waiting = |root: &Root| root.is_at_rest() || root.is_joining();
         let is_up = self.phase == Phase::Stopped || self.phase == Phase::Running && self.has_begun;
@@ -281,7 +300,6 @@ impl Engine {
             && self.peers.values().all(Peer::is_idle)
             && self.folders.iter().all(|folder| folder.is_idle(&shared.log))
             && self.deliveries.is_idle()
-            && shared.acknowledge.is_none()
     }
 
     /// What is missing below messages that are held, feed by feed.
@@ -374,6 +392,7 @@ impl Engine {
         match command {
             Command::Publish { payload } if self.has_begun => self.publish(&payload),
             Command::Publish { payload } => self.unpublished.push(payload),
+            Command::Settle => self.settles = true,
             Command::Poll { folder } => {
                 self.folders.iter_mut().filter(|known| known.id() == folder).for_each(Folder::poll);
             }

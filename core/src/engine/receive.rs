@@ -101,10 +101,15 @@ impl Engine {
     }
 
     /// Says what is saved and applied, if that is due and it is known what this device has said before.
-    pub(super) fn acknowledge_over_folders(&mut self) {
+    pub(super) fn acknowledge_if_due(&mut self) {
         if !self.has_begun || self.shared.acknowledge.is_none_or(|due| self.shared.now.monotonic < due) {
             return;
         }
+        self.acknowledge_in_folders();
+    }
+
+    /// Says what is saved and applied.
+    pub(super) fn acknowledge_in_folders(&mut self) {
         self.says_less_than_applied = self.holds_unapplied;
         let (received, applied) = (self.shared.log.heads().clone(), self.applied.clone());
         self.write(Entry::Acknowledgement { received, applied });

@@ -94,10 +94,11 @@ impl MessageFolder {
         self.messages.take()
     }
 
-    /// Waits until the folder was looked through and nothing is left to do; false if the time is over before. A folder that
-    /// cannot be used counts as looked through. What could not be written into it is not waited for: see
-    /// [`FolderStatus::unwritten`].
+    /// Waits until the folder was looked through and nothing is left to do; false if the time is over before. What was
+    /// received is acknowledged then, which else waits a moment for more to come. A folder that cannot be used counts as
+    /// looked through. What could not be written into it is not waited for: see [`FolderStatus::unwritten`].
     pub fn settle(&self, timeout: Duration) -> bool {
+        self.tell(Event::Command { command: Command::Settle });
         self.wait(timeout, |status, quiet| quiet && status.folders.iter().all(is_read))
     }
 

@@ -157,6 +157,9 @@ impl Running {
         let (mut told, mut rescanned, mut seen) = (Instant::now(), Instant::now(), 0);
         let mut settled: Option<Summary> = None;
         let mut retried = false;
+        if self.options.once {
+            self.command(Command::Settle);
+        }
         loop {
             let [side, _] = self.board.wait(&mut seen, PROGRESS_EVERY);
             self.check(&side)?;
@@ -172,6 +175,7 @@ impl Running {
                 if self.options.once && !retried && root_statuses(&side).iter().any(|root| root.waiting > 0) {
                     retried = true;
                     self.command(Command::Retry { root: self.place.id });
+                    self.command(Command::Settle);
                     continue;
                 }
                 if self.options.once {

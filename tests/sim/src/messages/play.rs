@@ -106,7 +106,6 @@ impl Scene {
                     // A clock may jump by years.
                     stale_after_ms: u64::MAX,
                     checkpoint_items_min: CHECKPOINT_ITEMS_MIN,
-                    ..CompactionConfig::default()
                 };
             }
             scene.world[site].config().delivery = Some(DeliveryConfig { order, delivered: 0 });

@@ -214,6 +214,35 @@ fn f16_ten_replicas_acknowledge_and_come_to_rest() {
 }
 
 #[test]
+fn who_is_about_to_end_acknowledges_at_once_and_once() {
+    let (mut world, sites) = World::folder_group(1, 2);
+    let files = |world: &mut World| world[sites[1]].host().folder.files().count();
+    let before = files(&mut world);
+    for text in ["one", "two", "three"] {
+        world.post(sites[0], text);
+        world.pass(0);
+    }
+    while world.carry_by(|_, _| None) > 0 {
+        world.pass(0);
+    }
+    assert_eq!(texts(&mut world, sites[1]), ["one", "two", "three"]);
+    assert!(!world[sites[1]].status().quiet && files(&mut world) == before + 3);
+    world.command(sites[1], Command::Settle);
+    world.pass(0);
+    assert!(world[sites[1]].status().quiet && files(&mut world) == before + 4);
+
+    // That was for once: later ones wait again for others.
+    world.settle();
+    world.carry();
+    world.post(sites[0], "four");
+    world.pass(0);
+    while world.carry_by(|_, _| None) > 0 {
+        world.pass(0);
+    }
+    assert!(!world[sites[1]].status().quiet);
+}
+
+#[test]
 fn in_total_order_all_members_get_the_same_in_the_same_order() {
     let (mut world, sites) = World::folder_group(1, 3);
     for site in &sites {

@@ -7,7 +7,8 @@ mod messages;
 mod trees;
 
 use syncline_core::api::{
-    DeliveryConfig, DeliveryOrder, Event, FolderIndexing, FolderState, Gap, GroupConfig, NoticeCode, ReplicaId, UnixMs,
+    Command, DeliveryConfig, DeliveryOrder, Event, FolderIndexing, FolderState, Gap, GroupConfig, NoticeCode,
+    ReplicaId, UnixMs,
 };
 use syncline_core::crypto::{Identity, Signature};
 use syncline_core::folder::{Info, message_path};

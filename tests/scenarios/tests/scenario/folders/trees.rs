@@ -42,6 +42,35 @@ fn a_tree_comes_through_a_folder_alone() {
 }
 
 #[test]
+fn who_is_about_to_end_acknowledges_what_stands_on_its_disk_as_soon_as_it_does() {
+    let ended = [false, true].map(|settles| {
+        let (mut world, [a, b]) = via_folder(1, false, [tree([("a.md", "one")]), Tree::default()]);
+        world.crash(b);
+        world[a].disk().write("b.md", "two");
+        world.rescan(a);
+        world.pass(10_000);
+        world.carry();
+        let began = world.clock().elapsed_ms();
+        world.start(b);
+        if settles {
+            world.command(b, Command::Settle);
+        }
+        assert!(world.pass_until(MINUTE_MS, |world| world[b].status().quiet));
+        let took = world.clock().elapsed_ms() - began;
+        assert_eq!(world[b].disk().read("b.md"), Some("two".as_bytes()));
+        let said = world[b].counts().saves;
+        world.carry();
+        let (own, other) = (replica(&world, a), replica(&world, b));
+        let members = world[a].status().members;
+        let applied = |of| members.iter().find(|member| member.replica == of).unwrap();
+        assert_eq!(applied(other).applied, applied(own).counter);
+        (took, said)
+    });
+    assert!(ended[1].0 + 1_000 <= ended[0].0, "{ended:?}");
+    assert!(ended[1].1 <= ended[0].1, "{ended:?}");
+}
+
+#[test]
 fn what_changed_while_no_engine_ran_goes_through_the_folder_with_the_next_one() {
     let (mut world, [a, b]) = via_folder(1, false, [tree([("a.md", "one"), ("gone", "x")]), Tree::default()]);
     world.crash(b);
