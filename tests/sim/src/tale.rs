@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Invariant, messages,
-    story::{self, Options, Played, Swarm},
+    story::{self, Carried, Options, Played, Swarm},
 };
 
 /// Which kind of stories.
@@ -13,6 +13,8 @@ pub enum Genre {
     /// Of file trees that are synced over links.
     #[default]
     Trees,
+    /// Of file trees that a message folder carries, too.
+    Carried,
     /// Of groups that speak through a message folder.
     Folders,
 }
@@ -32,6 +34,7 @@ impl Tale {
     pub fn draw(genre: Genre, swarm: Swarm, workload: u64, schedule: u64, acts: u16) -> Tale {
         match genre {
             Genre::Trees => Tale::Tree(story::draw_from(swarm, workload, schedule, acts)),
+            Genre::Carried => Tale::Tree(story::draw_carried(swarm, workload, schedule, acts)),
             Genre::Folders => Tale::Folder(messages::draw_from(swarm, workload, schedule, acts)),
         }
     }
@@ -67,7 +70,13 @@ impl Tale {
         match self {
             Tale::Tree(story) => {
                 let shape = format!("{:?}", story.shape).to_lowercase();
-                format!("{} devices in a {shape}", story.devices)
+                match story.carried {
+                    None => format!("{} devices in a {shape}", story.devices),
+                    Some(Carried { linked: true, .. }) => {
+                        format!("{} devices in a {shape}, with a message folder", story.devices)
+                    }
+                    Some(_) => format!("{} devices with a message folder alone", story.devices),
+                }
             }
             Tale::Folder(story) => {
                 let sealed = if story.sealed { "sealed" } else { "open" };

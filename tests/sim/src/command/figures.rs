@@ -165,6 +165,23 @@ const EXPECTED_OF_FOLDERS: &[&str] = &[
     "work Save",
 ];
 
+/// What must happen in stories of file trees that a message folder carries.
+const EXPECTED_OF_CARRIED: &[&str] = &[
+    "blob collected",
+    "carriage brought",
+    "carriage doubled",
+    "carriage late",
+    "carriage placeholder",
+    "carriage torn",
+    "carriage unheard",
+    "work FolderCreate",
+    "work FolderFetch",
+    "work FolderList",
+    "work FolderProbe",
+    "work FolderRead",
+    "work FolderRemove",
+];
+
 /// The kinds of things that many stories should hold and these do not.
 pub fn missing(coverage: &Coverage, genre: Genre, swarm: Swarm) -> Vec<String> {
     let mut expected: Vec<String> = Vec::new();
@@ -177,6 +194,7 @@ pub fn missing(coverage: &Coverage, genre: Genre, swarm: Swarm) -> Vec<String> {
             let platforms = PLATFORMS.iter().filter(|_| swarm.holds(Kind::Platforms));
             expected.extend(EXPECTED.iter().chain(platforms).map(ToString::to_string));
         }
+        Genre::Carried => expected.extend(EXPECTED_OF_CARRIED.iter().map(ToString::to_string)),
         Genre::Folders => {
             let holds = |name: &str| Kind::from_name(name).is_none_or(|kind| swarm.holds(kind));
             let acts = messages::ActKind::ALL.iter().map(|kind| format!("{kind:?}"));

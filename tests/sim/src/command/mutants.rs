@@ -37,6 +37,16 @@ const FOLDER_FAULTS: [Planted; 14] = [
     Planted::NumbersGivenAgain,
 ];
 
+/// The faults of blobs in message folders.
+const CARRIED_FAULTS: [Planted; 6] = [
+    Planted::SharedCollected,
+    Planted::OthersCollected,
+    Planted::CollectedAtOnce,
+    Planted::DeathNotNoted,
+    Planted::UploadsStayDone,
+    Planted::UploadsNotSpared,
+];
+
 /// How a fault was found, or was not.
 #[derive(Debug, Clone)]
 pub struct Hunted {
@@ -123,9 +133,13 @@ impl Hunter {
     }
 }
 
-/// The kind of stories that can show a fault: those of file trees have no message folder.
+/// The kind of stories that can show a fault: most of those of file trees have no message folder.
 fn genre_of(fault: Planted) -> Genre {
-    if FOLDER_FAULTS.contains(&fault) { Genre::Folders } else { Genre::Trees }
+    match fault {
+        fault if FOLDER_FAULTS.contains(&fault) => Genre::Folders,
+        fault if CARRIED_FAULTS.contains(&fault) => Genre::Carried,
+        _ => Genre::Trees,
+    }
 }
 
 fn goes_on(plan: Plan, tally: &crew::Tally, to_watch: bool) -> bool {

@@ -32,6 +32,9 @@ pub struct Cli {
     /// Play stories of message folders instead of file trees.
     #[arg(long, conflicts_with_all = ["crashes", "exhaustive", "traces"])]
     pub folders: bool,
+    /// Play stories of file trees that a message folder carries, beside links or in place of them.
+    #[arg(long, conflicts_with_all = ["folders", "crashes", "exhaustive", "traces"])]
+    pub carried: bool,
     /// End with the first broken promise.
     #[arg(long)]
     pub first: bool,
@@ -111,7 +114,11 @@ pub struct Cli {
 impl Cli {
     /// Which kind of stories to play.
     pub fn genre(&self) -> Genre {
-        if self.folders { Genre::Folders } else { Genre::Trees }
+        match (self.folders, self.carried) {
+            (true, _) => Genre::Folders,
+            (false, true) => Genre::Carried,
+            (false, false) => Genre::Trees,
+        }
     }
 
     /// Whether planted faults shall be found.
@@ -151,13 +158,14 @@ impl Cli {
     /// What else decides how a story is drawn and played, as flags of another command.
     pub fn same_options(&self) -> String {
         let folders = self.folders.then(|| " --folders".to_owned());
+        let carried = self.carried.then(|| " --carried".to_owned());
         let plant = self.plant.map(|fault| format!(" --plant {}", fault.name()));
         let without = self.without.iter().map(|left| match left {
             LeftOut::Promise(invariant) => format!(" --without {}", invariant.name()),
             LeftOut::Kind(kind) => format!(" --without {}", kind.name()),
         });
         let with = self.with.iter().map(|kind| format!(" --with {}", kind.name()));
-        folders.into_iter().chain(plant).chain(without).chain(with).collect()
+        folders.into_iter().chain(carried).chain(plant).chain(without).chain(with).collect()
     }
 }
 

@@ -16,6 +16,7 @@ mod trouble;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::service::Service;
 pub use self::{
     act::{Act, ActKind},
     draw::draw_from,

@@ -42,7 +42,7 @@ const COPIES: [&str; 6] = [" (1)", ".sync-conflict-20260101-000000-ABC", " (conf
 
 /// The service.
 #[derive(Default)]
-pub(super) struct Service {
+pub(crate) struct Service {
     cloud: BTreeMap<String, Vec<u8>>,
     /// What was removed and may stand in copies still.
     removed: Vec<String>,

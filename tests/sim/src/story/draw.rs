@@ -32,7 +32,7 @@ pub fn draw_from(swarm: Swarm, workload: u64, schedule: u64, acts: u16) -> Story
     });
     let turns = turns.collect();
     let platforms = platforms(&mut fate, devices);
-    swarm.of(Story { seed, devices, shape, watchers: weather.watchers, platforms, turns })
+    swarm.of(Story { seed, devices, shape, watchers: weather.watchers, platforms, carried: None, turns })
 }
 
 /// Who works with an editor that keeps texts saves so many times more often than anything else is done: only the first

@@ -8,6 +8,7 @@ use std::{
 
 use syncline_core::api::{Command, RootState, RootStatus};
 
+use super::carried::Courier;
 use crate::{Invariant, Item, Judge, Order, ROOT, Site, SiteId, Tree, Violation, World};
 
 /// How often a world is looked after before it must be at rest.
@@ -24,6 +25,8 @@ pub(crate) struct Group {
     pub world: World,
     pub sites: Vec<SiteId>,
     pub edges: Vec<(SiteId, SiteId)>,
+    /// Who carries the group's message folder, if it has one.
+    pub courier: Option<Courier>,
 }
 
 impl Group {
@@ -31,7 +34,7 @@ impl Group {
     pub fn new(world: World, edges: impl IntoIterator<Item = (u8, u8)>) -> Group {
         let sites: Vec<SiteId> = world.sites().collect();
         let edges = edges.into_iter().map(|(a, b)| (sites[usize::from(a)], sites[usize::from(b)])).collect();
-        Group { world, sites, edges }
+        Group { world, sites, edges, courier: None }
     }
 
     /// Every pair is joined that is not.
@@ -55,9 +58,19 @@ impl Group {
     pub fn end(&mut self) {
         self.world.narrative().tell("the troubles end");
         self.wind_down();
+        self.with_courier(Courier::pass_hours);
         self.check_silence();
+        self.with_courier(|courier, group| courier.check(group));
         self.check_staging();
         self.check_rest();
+    }
+
+    /// Lets the service do something, if there is one.
+    pub fn with_courier(&mut self, act: impl FnOnce(&mut Courier, &mut Group)) {
+        if let Some(mut courier) = self.courier.take() {
+            act(&mut courier, self);
+            self.courier = Some(courier);
+        }
     }
 
     /// Everything is mended, everyone is joined, and everyone looks, until all are equal.
@@ -73,6 +86,7 @@ impl Group {
         for round in 0..ROUNDS_MAX {
             self.look_after();
             self.world.settle();
+            self.with_courier(Courier::carry_all);
             // What waits for bytes may get them from a neighbour who waits for them, too.
             let waits = self.sites.iter().any(|site| self.world[*site].root().waiting > 0);
             if round > 0 && self.is_at_rest() && (!waits || round + 1 == ROUNDS_MAX) {

@@ -5,6 +5,7 @@
 //! meaning is looked up when it is played: a story from which anything was taken away is still a story.
 
 mod act;
+mod carried;
 mod coverage;
 mod draw;
 pub(crate) mod group;
@@ -17,6 +18,7 @@ mod trouble;
 
 pub use self::{
     act::{Act, ActKind},
+    carried::{Carried, draw_carried},
     coverage::Coverage,
     draw::{draw, draw_from},
     play::{Options, Played, play},
@@ -46,6 +48,9 @@ pub struct Story {
     /// The file systems of its devices, in order; those of the others are as Linux has them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub platforms: Vec<Traits>,
+    /// A message folder carries the tree; else links alone do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carried: Option<Carried>,
     /// What happens, in order.
     pub turns: Vec<Turn>,
 }

@@ -6,6 +6,7 @@ use syncline_core::api::Membership;
 
 use super::{
     Coverage, Story, Trouble, TroubleKind, Turn,
+    carried::Courier,
     group::{Group, judged},
 };
 use crate::{Invariant, Item, Judge, Order, SiteId, Trace, Tree, Violation, World, tree};
@@ -77,7 +78,10 @@ impl Stage {
         let mut world = World::narrated(story.seed, judge, with_work);
         world.set_steps_max(STEPS_MAX);
         for number in 0..story.devices {
-            let site = world.add(if number == 0 { Membership::Founder } else { Membership::Joiner });
+            let site = match story.carried {
+                Some(carried) => world.add_via_folder(carried.sealed),
+                None => world.add(if number == 0 { Membership::Founder } else { Membership::Joiner }),
+            };
             if let Some(traits) = story.platforms.get(usize::from(number)) {
                 world[site].disk().set_traits(*traits);
             }
@@ -85,7 +89,11 @@ impl Stage {
             observe(&mut world, site, number, story, trace);
         }
         world.pass(1_000);
-        let mut group = Group::new(world, story.shape.edges(story.devices));
+        let is_linked = story.carried.is_none_or(|carried| carried.linked);
+        let edges = story.shape.edges(story.devices).into_iter().filter(|_| is_linked);
+        let mut group = Group::new(world, edges);
+        group.courier = story.carried.map(|carried| Courier::new(carried, story.seed));
+        group.with_courier(Courier::meet);
         for site in group.sites.clone() {
             group.world.start(site);
         }
@@ -150,6 +158,8 @@ impl Stage {
             }
         }
         self.group.world.pass(u64::from(turn.run.milliseconds));
+        let coverage = &mut self.coverage;
+        self.group.with_courier(|courier, group| courier.turn(group, coverage));
     }
 
     fn struck(&mut self, trouble: Trouble, told: Option<String>) {
@@ -256,7 +266,8 @@ mod tests {
 
     fn played(turns: Vec<Turn>, platforms: Vec<Traits>) -> Played {
         let (shape, watchers) = (Shape::Mesh, WatcherTraits::default());
-        let played = play(&Story { seed: 2, devices: 2, shape, watchers, platforms, turns }, Options::default());
+        let played =
+            play(&Story { seed: 2, devices: 2, shape, watchers, platforms, carried: None, turns }, Options::default());
         assert_eq!(played.violation, None, "{:#?}", played.told);
         played
     }

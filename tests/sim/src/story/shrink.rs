@@ -1,7 +1,7 @@
 //! Making a failing story smaller.
 
-use super::{Options, Run, Story, Turn, play};
-use crate::{Invariant, Traits, Violation, WatcherTraits};
+use super::{Carried, Options, Run, Story, Turn, play};
+use crate::{Invariant, Traits, Violation, WatcherTraits, messages::Weather};
 
 /// The smallest story found that still breaks the same promise, and how it does; `tries` bounds how many are played.
 ///
@@ -25,6 +25,7 @@ pub fn shrink_while(story: &Story, options: Options, invariant: Invariant, goes_
         shrinker.take_devices_away();
         shrinker.mend_watchers();
         shrinker.make_platforms_alike();
+        shrinker.simplify_carriage();
         shrinker.simplify_turns();
         if shrinker.best == before || shrinker.is_over {
             return shrinker.best;
@@ -90,6 +91,21 @@ impl<F: FnMut() -> bool> Shrinker<F> {
                 smaller.platforms[index] = simpler(smaller.platforms[index], usual);
                 self.attempt(smaller);
             }
+        }
+    }
+
+    fn simplify_carriage(&mut self) {
+        let simpler: [fn(&mut Carried); 5] = [
+            |carried| carried.linked = false,
+            |carried| carried.sealed = false,
+            |carried| carried.one_in = 1,
+            |carried| carried.idle_one_in = 1,
+            |carried| carried.weather = Weather::default(),
+        ];
+        for simpler in simpler {
+            let mut smaller = self.best.clone();
+            smaller.carried.iter_mut().for_each(simpler);
+            self.attempt(smaller);
         }
     }
 

@@ -1,6 +1,9 @@
 //! What is left of work that was under way when an engine ended.
 
-use syncline_core::api::{CommitItem, CommitResult, Failure, Outcome, Put, RootId, StageItem, Work};
+use syncline_core::{
+    api::{CommitItem, CommitResult, Failure, Outcome, Put, RootId, StageItem, Work},
+    folder::parse_blob_path,
+};
 
 use super::{Host, host::Undone};
 use crate::{
@@ -55,6 +58,13 @@ impl Host {
                 let outcome = self.perform(work.clone());
                 Some((work, outcome))
             }
+            (1, Work::FolderRemove { folder, mut paths }) => {
+                paths.truncate(chance.pick(paths.len() + 1));
+                self.disk.strike(|faults| faults.work_in_part += 1);
+                let work = Work::FolderRemove { folder, paths };
+                let outcome = self.perform(work.clone());
+                Some((work, outcome))
+            }
             // A save is whole or not at all.
             (_, work) => {
                 let outcome = self.perform(work.clone());
@@ -82,9 +92,12 @@ impl Host {
             Undone::Created(paths) => {
                 for path in paths {
                     let length = self.folder.at(&path).map_or(0, |file| file.bytes.len());
+                    // What messages name has the bytes of its name, or is not there.
+                    let is_blob = parse_blob_path(&path).is_some();
                     match chance.u8(..3) {
                         0 => continue,
                         1 => self.folder.lose(&path, None),
+                        _ if is_blob => self.folder.lose(&path, None),
                         _ => self.folder.lose(&path, Some(chance.pick(length + 1))),
                     }
                     self.disk.strike(|faults| faults.items_undone += 1);
