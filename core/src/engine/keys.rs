@@ -11,6 +11,7 @@ const BASE: u8 = b'b';
 const INCARNATION: u8 = b'i';
 const DELIVERIES: u8 = b'd';
 const WRITTEN: u8 = b'f';
+const OWED: u8 = b'o';
 const INTENT: u8 = b't';
 const MANIFEST: u8 = b'x';
 const CHUNK: u8 = b'y';
@@ -30,6 +31,8 @@ pub enum Key {
     Deliveries,
     /// Which messages of a feed of this device are in a message folder.
     Written(FolderId, ReplicaId),
+    /// A content that is to be put into a message folder, behind the message that names it.
+    Owed(FolderId, Hash),
     /// The replica's own id.
     Incarnation,
     /// A message.
@@ -45,6 +48,7 @@ pub fn parse(key: &[u8]) -> Key {
     match key.split_first() {
         Some((&BASE, rest)) => path_key(rest).map_or(Key::Unknown, |(root, path)| Key::Base(root, path)),
         Some((&WRITTEN, rest)) => written_key(rest).unwrap_or(Key::Unknown),
+        Some((&OWED, rest)) => owed_key(rest).unwrap_or(Key::Unknown),
         Some((&DELIVERIES, [])) => Key::Deliveries,
         Some((&INCARNATION, [])) => Key::Incarnation,
         Some(_) if parse_message_key(key).is_some() => Key::Message,
@@ -61,6 +65,11 @@ pub fn incarnation() -> Vec<u8> {
 /// Where it stands which messages of a feed of this device are in a message folder.
 pub fn written(folder: FolderId, author: ReplicaId) -> Vec<u8> {
     [&[WRITTEN], folder.0.to_be_bytes().as_slice(), author.as_bytes().as_slice()].concat()
+}
+
+/// Where it stands that a content is to be put into a message folder, behind the message that names it.
+pub fn owed(folder: FolderId, content: &Hash) -> Vec<u8> {
+    [&[OWED], folder.0.to_be_bytes().as_slice(), content.as_bytes().as_slice()].concat()
 }
 
 /// Where it stands how far application messages are numbered.
@@ -127,6 +136,12 @@ fn written_key(rest: &[u8]) -> Option<Key> {
     Some(Key::Written(FolderId(u64::from_be_bytes(*folder)), author))
 }
 
+fn owed_key(rest: &[u8]) -> Option<Key> {
+    let (folder, content) = rest.split_first_chunk::<8>()?;
+    let content = Hash::from_bytes(content.try_into().ok()?);
+    Some(Key::Owed(FolderId(u64::from_be_bytes(*folder)), content))
+}
+
 fn path_key(rest: &[u8]) -> Option<(RootId, String)> {
     let (root, path) = rest.split_first_chunk::<16>()?;
     let path = core::str::from_utf8(path).ok()?;
@@ -151,6 +166,7 @@ mod tests {
         assert_eq!(intended_path(&intent(root, "a/b")), Some("a/b".into()));
         assert_eq!(intended_path(&base(root, "a/b")), None);
         let content = Hash::from_bytes([4; 32]);
+        assert_eq!(parse(&owed(FolderId(5), &content)), Key::Owed(FolderId(5), content));
         assert_eq!(parse_dead(&dead(FolderId(5), author, &content)), Some((author, content)));
         assert_eq!(parse(&manifest(&Hash::from_bytes([1; 32]))), Key::Unknown);
         assert_eq!(parse(b"b\xff"), Key::Unknown);
@@ -174,7 +190,12 @@ mod tests {
     #[test]
     fn a_start_reads_all_but_contents() {
         let root = RootId::from_bytes([0xff; 16]);
-        for key in [base(root, "\u{10ffff}"), incarnation(), intent(root, "\u{10ffff}")] {
+        for key in [
+            owed(FolderId(7), &Hash::from_bytes([7; 32])),
+            base(root, "\u{10ffff}"),
+            incarnation(),
+            intent(root, "\u{10ffff}"),
+        ] {
             assert!(key.as_slice() >= START.as_slice() && key.as_slice() < END.as_slice());
         }
         let deliveries = [deliveries(), delivery_key(DeliveryOrder::Arrival, 0)];
