@@ -13,6 +13,7 @@ const DELIVERIES: u8 = b'd';
 const WRITTEN: u8 = b'f';
 const HEARD: u8 = b'h';
 const LATE: u8 = b'l';
+const OWED: u8 = b'o';
 const INTENT: u8 = b't';
 const MANIFEST: u8 = b'x';
 const CHUNK: u8 = b'y';
@@ -36,6 +37,8 @@ pub enum Key {
     Written(FolderId, ReplicaId),
     /// When a member was heard last.
     Heard(ReplicaId),
+    /// A content that is to be put into a message folder, behind the message that names it.
+    Owed(FolderId, Hash),
     /// The replica's own id.
     Incarnation,
     /// A message.
@@ -54,6 +57,7 @@ pub fn parse(key: &[u8]) -> Key {
         Some((&HEARD, rest)) => {
             rest.try_into().map_or(Key::Unknown, |replica| Key::Heard(ReplicaId::from_bytes(replica)))
         }
+        Some((&OWED, rest)) => owed_key(rest).unwrap_or(Key::Unknown),
         Some((&DELIVERIES, [])) => Key::Deliveries,
         Some((&LATE, rest)) => late_key(rest).unwrap_or(Key::Unknown),
         Some((&INCARNATION, [])) => Key::Incarnation,
@@ -76,6 +80,11 @@ pub fn written(folder: FolderId, author: ReplicaId) -> Vec<u8> {
 /// Where it stands when a member was heard last.
 pub fn heard(replica: ReplicaId) -> Vec<u8> {
     [&[HEARD], replica.as_bytes().as_slice()].concat()
+}
+
+/// Where it stands that a content is to be put into a message folder, behind the message that names it.
+pub fn owed(folder: FolderId, content: &Hash) -> Vec<u8> {
+    [&[OWED], folder.0.to_be_bytes().as_slice(), content.as_bytes().as_slice()].concat()
 }
 
 /// Where it stands how far application messages are numbered.
@@ -152,6 +161,12 @@ fn written_key(rest: &[u8]) -> Option<Key> {
     Some(Key::Written(FolderId(u64::from_be_bytes(*folder)), author))
 }
 
+fn owed_key(rest: &[u8]) -> Option<Key> {
+    let (folder, content) = rest.split_first_chunk::<8>()?;
+    let content = Hash::from_bytes(content.try_into().ok()?);
+    Some(Key::Owed(FolderId(u64::from_be_bytes(*folder)), content))
+}
+
 fn path_key(rest: &[u8]) -> Option<(RootId, String)> {
     let (root, path) = rest.split_first_chunk::<16>()?;
     let path = core::str::from_utf8(path).ok()?;
@@ -180,6 +195,7 @@ mod tests {
         assert_eq!(intended_path(&intent(root, "a/b")), Some("a/b".into()));
         assert_eq!(intended_path(&base(root, "a/b")), None);
         let content = Hash::from_bytes([4; 32]);
+        assert_eq!(parse(&owed(FolderId(5), &content)), Key::Owed(FolderId(5), content));
         assert_eq!(parse_dead(&dead(FolderId(5), author, &content)), Some((author, content)));
         assert_eq!(parse(&manifest(&Hash::from_bytes([1; 32]))), Key::Unknown);
         assert_eq!(parse(b"b\xff"), Key::Unknown);
@@ -206,6 +222,7 @@ mod tests {
         for key in [
             base(root, "\u{10ffff}"),
             late(ReplicaId::from_bytes([7; 16]), 1),
+            owed(FolderId(7), &Hash::from_bytes([7; 32])),
             incarnation(),
             intent(root, "\u{10ffff}"),
         ] {

@@ -188,6 +188,11 @@ pub const FOLDER_FEEDS_MAX: usize = 65_536;
 pub const FOLDER_AUTHORS_ASKED_MAX: usize = 16;
 /// Contents that are remembered to stand in a message folder; of more their chunks are asked for again.
 pub const UPLOADS_KNOWN_MAX: usize = 65_536;
+/// How often a content that a message names is tried to be read, with growing waits between, before the message goes
+/// without it: not quite a minute, for which other messages wait, too.
+pub const UPLOAD_TRIES_MAX: u32 = 10;
+/// How often a content is tried to be read again whose message went without it, in milliseconds.
+pub const OWED_AGAIN_MS: u64 = 300_000;
 /// How long a content of this device must be dead before its blobs are removed from a message folder, and the time between
 /// two looks for such, in milliseconds: members that are behind by less find what they know of.
 pub const COLLECT_AGE_MS: u64 = 3_600_000;

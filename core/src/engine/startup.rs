@@ -66,6 +66,13 @@ impl Engine {
                 }
                 Some(())
             }
+            keys::Key::Owed(id, content) => {
+                let size = postcard::from_bytes(&value).ok()?;
+                if let Some(folder) = self.folders.iter_mut().find(|folder| folder.id() == id) {
+                    folder.restore_owed(content, size);
+                }
+                Some(())
+            }
             keys::Key::Incarnation => {
                 let replica: ReplicaId = postcard::from_bytes(&value).ok()?;
                 self.shared.log.begin(replica);

@@ -7,6 +7,7 @@ mod blobs;
 mod clear;
 mod collect;
 mod look;
+mod owed;
 mod read;
 mod upload;
 mod write;
@@ -24,7 +25,8 @@ use super::Engine;
 use super::limits::FOLDER_FEEDS_MAX;
 use super::shared::{Purpose, Shared};
 use crate::api::{
-    FolderConfig, FolderId, FolderState, FolderStatus, GroupId, Monotonic, NoticeCode, Outcome, ReplicaId, TaskId, Work,
+    FolderConfig, FolderId, FolderState, FolderStatus, GroupId, Hash, Monotonic, NoticeCode, Outcome, ReplicaId,
+    RootId, TaskId, Work,
 };
 use crate::content::Chunk;
 use crate::crypto::FileKey;
@@ -99,7 +101,9 @@ pub enum FolderPurpose {
     },
     /// The bytes of others.
     UploadRead {
-        /// The file they are read from.
+        /// The root of the file they are read from.
+        root: RootId,
+        /// The file.
         path: String,
         /// Which.
         chunks: Vec<(u64, Chunk)>,
@@ -187,6 +191,11 @@ impl Folder {
         self.own.restore(author, written);
     }
 
+    /// A content that an earlier engine was to put into it, behind the message that names it.
+    pub fn restore_owed(&mut self, content: Hash, size: u64) {
+        self.uploads.owed.restore(content, size);
+    }
+
     /// It is known what stands in it, or that it cannot be known now: own messages may be written.
     pub fn is_known(&self, log: &Log) -> bool {
         self.state == FolderState::Halted || self.is_indexed(log)
@@ -258,7 +267,8 @@ impl Folder {
         let retries = retries.filter(|_| self.state == FolderState::Following && self.reads == 0);
         let look = Some(look).filter(|_| self.look.is_idle());
         let writing = self.own.deadline().filter(|_| self.state == FolderState::Following && self.look.was_whole());
-        let blobs = self.blobs.deadline().into_iter().chain(self.collection.deadline(now));
+        let blobs =
+            self.blobs.deadline().into_iter().chain(self.collection.deadline(now)).chain(self.uploads.deadline(now));
         retries.chain(writing).chain(blobs).chain(look).min()
     }
 
@@ -336,7 +346,7 @@ impl Engine {
             FolderPurpose::UploadManifest => folder.upload_manifest_loaded(outcome),
             FolderPurpose::UploadProbe { chunks } => folder.uploads_probed(chunks, outcome),
             FolderPurpose::UploadCreate => folder.upload_created(&mut self.shared, outcome),
-            FolderPurpose::UploadRead { path, chunks } => self.upload_read(index, path, chunks, outcome),
+            FolderPurpose::UploadRead { root, path, chunks } => self.upload_read(index, (root, path), chunks, outcome),
             FolderPurpose::Blob { ask } => self.blob_read(index, ask, outcome),
             FolderPurpose::Reissue => self.reissue(outcome),
             FolderPurpose::Read { places } => self.folder_read(index, &places, outcome),

@@ -1,15 +1,20 @@
 //! Contents of own files go into a folder: their chunks stand there before the message that names them (§6.1).
 
 use alloc::collections::{BTreeSet, VecDeque};
+use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::owed::Owed;
 use super::{Folder, FolderPurpose};
 use crate::api::{
-    Content, Failure, FolderFile, FolderProbeResult, FolderResult, FolderState, Hash, Key, LoadQuery, Outcome, Pair,
-    ReadRange, ReadResult, RootId, Work,
+    Content, Failure, FolderFile, FolderId, FolderProbeResult, FolderResult, FolderState, Hash, Key, LoadQuery,
+    Monotonic, Outcome, Pair, ReadRange, ReadResult, RootId, Stat, Work,
 };
 use crate::content::{CHUNK_MIN, Chunk, Manifest};
-use crate::engine::limits::{PROBE_ITEMS_MAX, READ_BYTES_MAX, READ_ITEMS_MAX, UPLOADS_KNOWN_MAX};
+use crate::engine::limits::{
+    PROBE_ITEMS_MAX, READ_BYTES_MAX, READ_ITEMS_MAX, RETRY_MS_MIN, UPLOAD_TRIES_MAX, UPLOADS_KNOWN_MAX,
+};
+use crate::engine::root::Root;
 use crate::engine::shared::{Purpose, Shared};
 use crate::engine::{Engine, keys};
 use crate::folder::blob_path;
@@ -27,6 +32,8 @@ pub struct Uploads {
     in_flight: bool,
     /// Contents that stand in the folder.
     done: BTreeSet<Hash>,
+    /// Contents whose messages went without them.
+    pub(super) owed: Owed,
 }
 
 /// One content.
@@ -39,12 +46,13 @@ struct Upload {
     unprobed: VecDeque<(u64, Chunk)>,
     /// Chunks that are not.
     missing: VecDeque<(u64, Chunk)>,
-    /// How often its bytes could not be read.
+    /// No message waits for it.
+    is_owed: bool,
+    /// How often its bytes could not be read, from which file last, and when they are tried to be read again.
     misses: u32,
+    missed: Option<(RootId, String)>,
+    again: Option<Monotonic>,
 }
-
-/// A content whose file changes each time it is read is left: a later version takes its place.
-const MISSES_MAX: u32 = 3;
 
 impl Uploads {
     /// Contents that versions in these messages have are seen to first, if the versions are needed; false if there are none.
@@ -67,13 +75,6 @@ impl Uploads {
         !self.queue.is_empty()
     }
 
-    /// Begins anew another time; what is done stays so.
-    pub fn give_up(&mut self) {
-        self.queue.clear();
-        self.job = None;
-        self.in_flight = false;
-    }
-
     /// What stood in the folder may not stand there any more.
     pub fn forget_done(&mut self) {
         if !planted(Planted::UploadsStayDone) {
@@ -81,39 +82,76 @@ impl Uploads {
         }
     }
 
-    fn end_job(&mut self) {
+    /// Nothing is being found out about what stands in the folder.
+    pub fn is_idle(&self) -> bool {
+        self.job.is_none() && !self.in_flight
+    }
+
+    /// When bytes that could not be read are tried to be read again. What is due already waits for something to happen.
+    pub fn deadline(&self, now: Monotonic) -> Option<Monotonic> {
+        let again = self.job.as_ref().and_then(|job| job.again);
+        again.into_iter().chain(self.owed.deadline()).filter(|again| now < *again).min()
+    }
+
+    fn is_ready(&self, now: Monotonic) -> bool {
+        !self.in_flight && self.job.as_ref().and_then(|job| job.again).is_none_or(|again| again <= now)
+    }
+
+    fn end_job(&mut self, shared: &mut Shared, folder: FolderId) {
         if let Some(job) = self.job.take() {
             self.done.insert(job.content);
+            self.settle(shared, folder, &job.content);
         }
     }
 
-    /// A content cannot be put there now; where a later message names it, it may be.
-    fn leave_job(&mut self) {
+    /// A content is owed no more, if it was.
+    fn settle(&mut self, shared: &mut Shared, folder: FolderId, content: &Hash) {
+        if self.owed.remove(content) {
+            shared.saver.remove(keys::owed(folder, content));
+        }
+    }
+
+    /// The messages that wait are taken up again later; what is done stays so.
+    fn give_up_with(&mut self, own: &mut super::OwnFeeds) {
+        self.queue.clear();
         self.job = None;
+        own.let_go();
+    }
+}
+
+impl Upload {
+    /// A file that has it: another one than could not be read last, if there is.
+    fn file(&self, roots: &[Root]) -> Option<(RootId, String, Stat)> {
+        let all = roots.iter().flat_map(|root| root.holders(&self.content).map(|(path, stat)| (root.id(), path, stat)));
+        let mut whole = all.filter(|(.., stat)| stat.size == self.size);
+        let first = whole.next()?;
+        let was_missed = self.missed.as_ref().is_some_and(|(root, path)| (*root, path) == (first.0, &first.1));
+        let other = if was_missed { whole.next() } else { None };
+        Some(other.unwrap_or(first))
     }
 }
 
 impl Engine {
     /// Goes on with the contents that a folder's own messages wait for, until the host has something to do.
     pub(super) fn upload_turn(&mut self, index: usize) {
-        let goes_on =
-            |folder: &Folder| !folder.uploads.in_flight && folder.own.is_held() && !folder.collection.is_removing();
-        while self.folders.get(index).is_some_and(goes_on) {
-            self.upload_step(index);
-        }
+        while self.upload_step(index) {}
     }
 
-    fn upload_step(&mut self, index: usize) {
-        let Some(folder) = self.folders.get_mut(index) else { return };
+    /// False if nothing is left to do until something happens.
+    fn upload_step(&mut self, index: usize) -> bool {
+        let now = self.shared.now.monotonic;
+        let Some(folder) = self.folders.get_mut(index) else { return false };
+        if !folder.uploads.is_ready(now) || folder.collection.is_removing() {
+            return false;
+        }
         if folder.state != FolderState::Following {
-            return folder.uploads.give_up_with(&mut folder.own);
+            if folder.own.is_held() {
+                folder.uploads.give_up_with(&mut folder.own);
+            }
+            return false;
         }
         let Some(job) = &mut folder.uploads.job else {
-            match folder.uploads.queue.pop_front() {
-                Some((content, size)) => folder.begin_upload(&mut self.shared, content, size),
-                None => folder.create_held(&mut self.shared),
-            }
-            return;
+            return self.next_upload(index);
         };
         if !job.unprobed.is_empty() {
             folder.probe_uploads(&mut self.shared);
@@ -122,17 +160,49 @@ impl Engine {
         } else {
             self.read_uploads(index);
         }
+        true
+    }
+
+    /// Begins with the next content that a message waits for, or that is owed; false if there is none.
+    fn next_upload(&mut self, index: usize) -> bool {
+        let now = self.shared.now.monotonic;
+        let Some(folder) = self.folders.get_mut(index) else { return false };
+        if folder.own.is_held() {
+            match folder.uploads.queue.pop_front() {
+                Some((content, size)) => folder.begin_upload(&mut self.shared, (content, size), false),
+                None => folder.create_held(&mut self.shared),
+            }
+            return true;
+        }
+        let Some((content, size)) = folder.uploads.owed.take(now) else { return false };
+        let stands = self.roots.iter().any(|root| root.holder(&content).is_some());
+        let (lives, is_dead) = (self.lives(&content), self.is_dead(&content));
+        let Some(folder) = self.folders.get_mut(index) else { return false };
+        if is_dead {
+            folder.uploads.settle(&mut self.shared, folder.config.id, &content);
+        } else if lives && stands {
+            folder.begin_upload(&mut self.shared, (content, size), true);
+        }
+        true
+    }
+
+    /// A version of this device that lives has this content.
+    fn lives(&self, content: &Hash) -> bool {
+        let has = |body: &Body| matches!(body, Body::Content(Content::File { hash, .. }) if hash == content);
+        let mut living = self.roots.iter().flat_map(Root::living).filter(|version| has(&version.body));
+        living.any(|version| self.shared.log.is_by_this_device(version.order.dot().author))
+    }
+
+    /// None has, and that is saved.
+    fn is_dead(&self, content: &Hash) -> bool {
+        self.shared.draft.is_none() && self.shared.saver.is_idle() && !self.lives(content)
     }
 
     /// Reads the next chunks from a file that has them.
     fn read_uploads(&mut self, index: usize) {
         let Some(folder) = self.folders.get_mut(index) else { return };
         let Some(job) = &mut folder.uploads.job else { return };
-        let holder = self.roots.iter().find_map(|root| Some((root.id(), root.holder(&job.content)?)));
-        let Some((root, (path, stat))) = holder.filter(|(_, (_, stat))| stat.size == job.size) else {
-            // Nothing here has it any more: a later version takes its place.
-            return folder.uploads.leave_job();
-        };
+        let Some((root, path, stat)) = job.file(&self.roots) else { return self.put_off_upload(index) };
         let mut chunks = Vec::new();
         let mut bytes = 0u64;
         while chunks.len() < READ_ITEMS_MAX
@@ -150,14 +220,14 @@ impl Engine {
         };
         let ranges = chunks.iter().map(range).collect();
         folder.uploads.in_flight = true;
-        let purpose = FolderPurpose::UploadRead { path, chunks };
+        let purpose = FolderPurpose::UploadRead { root, path, chunks };
         self.shared.perform(Purpose::Folder { folder: index, purpose }, Work::Read { root, ranges });
     }
 
     pub(super) fn upload_read(
         &mut self,
         index: usize,
-        path: alloc::string::String,
+        (root, path): (RootId, String),
         chunks: Vec<(u64, Chunk)>,
         outcome: Outcome,
     ) {
@@ -180,16 +250,7 @@ impl Engine {
                 _ => job.missing.push_back((offset, chunk)),
             }
         }
-        if job.missing.len() > missed_before {
-            job.misses = job.misses.saturating_add(1);
-            if job.misses > MISSES_MAX {
-                folder.uploads.leave_job();
-            }
-            self.roots.iter_mut().for_each(|root| root.suspect(path.clone()));
-        }
-        if let Some(folder) = self.folders.get_mut(index)
-            && !files.is_empty()
-        {
+        if !files.is_empty() {
             let files = files
                 .into_iter()
                 .map(|(hash, bytes)| FolderFile { path: blob_path(own, &hash), bytes: folder.blob_of(&hash, bytes) });
@@ -197,13 +258,55 @@ impl Engine {
             folder.uploads.in_flight = true;
             folder.perform(&mut self.shared, FolderPurpose::UploadCreate, work);
         }
+        if let Some(job) = &mut self.folders.get_mut(index).and_then(|folder| folder.uploads.job.as_mut())
+            && job.missing.len() > missed_before
+        {
+            job.missed = Some((root, path.clone()));
+            self.roots.iter_mut().filter(|known| known.id() == root).for_each(|root| root.suspect(path.clone()));
+            self.put_off_upload(index);
+        }
+    }
+
+    /// Its bytes cannot be read now. Where nobody needs them any more, the message need not wait; where they cannot be read
+    /// for long, it goes without them, and they follow.
+    fn put_off_upload(&mut self, index: usize) {
+        let now = self.shared.now.monotonic;
+        let job = self.folders.get(index).and_then(|folder| folder.uploads.job.as_ref());
+        let Some(content) = job.map(|job| job.content) else { return };
+        let is_needed = !self.is_dead(&content);
+        let Some(folder) = self.folders.get_mut(index) else { return };
+        let Some(job) = &mut folder.uploads.job else { return };
+        job.misses = job.misses.saturating_add(1);
+        if is_needed && !job.is_owed && job.misses < UPLOAD_TRIES_MAX {
+            let wait = RETRY_MS_MIN.saturating_mul(1u64.checked_shl(job.misses).unwrap_or(u64::MAX));
+            job.again = Some(now.plus(wait));
+            return;
+        }
+        let (size, is_owed) = (job.size, job.is_owed);
+        folder.uploads.job = None;
+        if is_needed && !is_owed {
+            folder.uploads.owed.insert(content, size, now);
+            match postcard::to_allocvec(&size) {
+                Ok(value) => self.shared.saver.put(keys::owed(folder.config.id, &content), value),
+                Err(_) => self.shared.saver.fail(),
+            }
+        }
     }
 }
 
 impl Folder {
-    fn begin_upload(&mut self, shared: &mut Shared, content: Hash, size: u64) {
-        let (manifest, unprobed) = (Vec::new(), VecDeque::new());
-        self.uploads.job = Some(Upload { content, size, manifest, unprobed, missing: VecDeque::new(), misses: 0 });
+    fn begin_upload(&mut self, shared: &mut Shared, (content, size): (Hash, u64), is_owed: bool) {
+        self.uploads.job = Some(Upload {
+            content,
+            size,
+            manifest: Vec::new(),
+            unprobed: VecDeque::new(),
+            missing: VecDeque::new(),
+            is_owed,
+            misses: 0,
+            missed: None,
+            again: None,
+        });
         if size <= u64::from(CHUNK_MIN) {
             return self.cut_upload(&[]);
         }
@@ -272,7 +375,9 @@ impl Folder {
     fn end_upload(&mut self, shared: &mut Shared) {
         let Some(job) = &mut self.uploads.job else { return };
         let (manifest, content) = (core::mem::take(&mut job.manifest), job.content);
-        let Some(own) = shared.log.own().filter(|_| !manifest.is_empty()) else { return self.uploads.end_job() };
+        let Some(own) = shared.log.own().filter(|_| !manifest.is_empty()) else {
+            return self.uploads.end_job(shared, self.config.id);
+        };
         let file = FolderFile { path: blob_path(own, &content), bytes: self.blob_of(&content, manifest) };
         self.uploads.in_flight = true;
         let work = Work::FolderCreate { folder: self.config.id, files: Vec::from([file]) };
@@ -292,7 +397,8 @@ impl Folder {
             FolderResult::Failed { failure } if failure != Failure::Changed => Some(failure),
             _ => None,
         });
-        if let Some(failure) = failed {
+        let Some(failure) = failed else { return };
+        if self.uploads.job.take_if(|job| job.is_owed).is_none() {
             self.uploads.give_up_with(&mut self.own);
             self.unwritable(shared, &failure);
         }
@@ -303,14 +409,6 @@ impl Folder {
             Some(key) => key.seal_blob(hash, &bytes),
             None => bytes,
         }
-    }
-}
-
-impl Uploads {
-    /// The messages that wait are taken up again later.
-    fn give_up_with(&mut self, own: &mut super::OwnFeeds) {
-        self.give_up();
-        own.let_go();
     }
 }
 

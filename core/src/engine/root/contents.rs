@@ -28,7 +28,12 @@ impl Root {
 
     /// A path of a file with this content and its metadata.
     pub fn holder(&self, content: &Hash) -> Option<(String, Stat)> {
-        self.base.holders(content).find_map(|path| {
+        self.holders(content).next()
+    }
+
+    /// The paths of all files with this content and their metadata.
+    pub fn holders(&self, content: &Hash) -> impl Iterator<Item = (String, Stat)> {
+        self.base.holders(content).filter_map(|path| {
             let (directory, name) = path::split(path)?;
             Some((path.clone(), self.base.entry(directory, &name)?.stat?))
         })

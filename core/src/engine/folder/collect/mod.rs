@@ -132,7 +132,8 @@ impl Engine {
             folder.collection.give_up(now);
             return false;
         }
-        let Some(step) = pass.next(!folder.own.is_held()) else { return false };
+        let is_free = !folder.own.is_held() && folder.uploads.is_idle();
+        let Some(step) = pass.next(is_free) else { return false };
         match step {
             Step::End => folder.collection.end(now),
             Step::Gather => self.spare_what_lives(index),
@@ -152,7 +153,8 @@ impl Engine {
         let is_saved = self.shared.draft.is_none() && self.shared.saver.is_idle();
         let Some(folder) = self.folders.get_mut(index).filter(|_| is_whole && is_saved) else { return };
         let is_due = folder.collection.next.is_some_and(|next| next <= self.shared.now.monotonic);
-        let is_free = folder.collection.pass.is_none() && !folder.collection.in_flight && !folder.own.is_held();
+        let is_free = folder.collection.pass.is_none() && !folder.collection.in_flight;
+        let is_free = is_free && !folder.own.is_held() && folder.uploads.is_idle();
         let Some(own) = self.shared.log.own().filter(|_| is_due && is_free) else { return };
         // An own message that is there and not held comes back to a store that was put back, and may need anything.
         let is_read = folder.feeds.get(&own).is_some_and(|feed| feed.index.is_clear());
