@@ -162,9 +162,7 @@ impl Deliveries {
                 let purpose = DeliverPurpose::Messages { first: self.delivered.saturating_add(1) };
                 shared.perform(Purpose::Deliver { purpose }, Work::Load { query });
             }
-            (DeliverPurpose::Messages { first }, Outcome::Loaded { pairs, .. }) if !pairs.is_empty() => {
-                self.give(shared, *first, pairs);
-            }
+            (DeliverPurpose::Messages { first }, Outcome::Loaded { pairs, .. }) => self.give(shared, *first, pairs),
             (DeliverPurpose::Deliver { last }, Outcome::Delivered) => {
                 self.delivered = *last;
                 self.busy = false;
@@ -176,11 +174,7 @@ impl Deliveries {
                 self.busy = false;
                 self.again = Some(shared.now.monotonic.plus(RETRY_MS));
             }
-            _ => {
-                shared.saver.fail();
-                let message = "application messages that were saved could not be read; nothing is sent any more";
-                shared.notify(NoticeCode::StoreCorrupt, message);
-            }
+            _ => lost(shared),
         }
     }
 
@@ -293,8 +287,15 @@ impl Deliveries {
             let Message { author, counter, lamport, unix_ms, .. } = *message;
             messages.push(Delivery { sequence, author, counter, lamport, unix_ms, payload: payload.to_vec() });
         }
-        let last = messages.last().map_or(self.delivered, |message| message.sequence);
+        // What was numbered is an application message, or the store is not what it was.
+        let Some(last) = messages.last().map(|message| message.sequence) else { return lost(shared) };
         let purpose = DeliverPurpose::Deliver { last };
         shared.perform(Purpose::Deliver { purpose }, Work::Deliver { messages });
     }
+}
+
+fn lost(shared: &mut Shared) {
+    shared.saver.fail();
+    let message = "application messages that were saved could not be read; nothing is sent any more";
+    shared.notify(NoticeCode::StoreCorrupt, message);
 }

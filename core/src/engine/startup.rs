@@ -6,6 +6,7 @@ use super::limits::LOAD_BYTES_MAX;
 use super::shared::Purpose;
 use super::{Engine, Phase, keys};
 use crate::api::{LoadQuery, NoticeCode, Outcome, Pair, ReplicaId, Work};
+use crate::log::message_key;
 use crate::tree::ChangeOrder;
 
 impl Engine {
@@ -80,6 +81,8 @@ impl Engine {
             }
             keys::Key::Message => {
                 let message = self.shared.log.restore(&value).ok()?;
+                // Under another key it would be held and could never be found.
+                (key == message_key(message.author, message.counter)).then_some(())?;
                 self.note_restored(&message);
                 self.apply_message(&message);
                 // What died of it was written down when it came.

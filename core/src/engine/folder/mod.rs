@@ -63,6 +63,8 @@ pub enum FolderPurpose {
     Own {
         /// Of which incarnation.
         author: ReplicaId,
+        /// The first of them.
+        first: u64,
     },
     /// Own messages, into the folder.
     Create {
@@ -339,7 +341,9 @@ impl Engine {
             FolderPurpose::Infos { paths } => folder.infos_read(&mut self.shared, &paths, outcome),
             FolderPurpose::Feed { author } => folder.feed_listed(&mut self.shared, author, outcome),
             FolderPurpose::Probe { author, counters } => folder.probed(&mut self.shared, author, &counters, outcome),
-            FolderPurpose::Own { author } => folder.own_loaded(&mut self.shared, &self.roots, author, outcome),
+            FolderPurpose::Own { author, first } => {
+                folder.own_loaded(&mut self.shared, &self.roots, (author, first), outcome);
+            }
             FolderPurpose::Create { messages } => folder.created(&mut self.shared, messages, outcome),
             FolderPurpose::Remove => folder.removed(&self.shared, outcome),
             FolderPurpose::Clear { author, counters } => folder.cleared(&mut self.shared, author, counters, outcome),

@@ -141,14 +141,25 @@ impl Folder {
         self.own.busy = true;
         let (start, end) = message_keys(author, first, last);
         let query = LoadQuery::Range { start, end, bytes_max: FOLDER_WRITE_BYTES_MAX };
-        self.perform(shared, FolderPurpose::Own { author }, Work::Load { query });
+        self.perform(shared, FolderPurpose::Own { author, first }, Work::Load { query });
     }
 
-    pub(super) fn own_loaded(&mut self, shared: &mut Shared, roots: &[Root], author: ReplicaId, outcome: Outcome) {
-        let Outcome::Loaded { pairs, .. } = outcome else {
-            shared.saver.fail();
-            let message = "messages that were saved could not be read; nothing is sent any more";
-            return shared.notify(NoticeCode::StoreCorrupt, message);
+    pub(super) fn own_loaded(
+        &mut self,
+        shared: &mut Shared,
+        roots: &[Root],
+        (author, first): (ReplicaId, u64),
+        outcome: Outcome,
+    ) {
+        let is_void = shared.log.numbers(author, &IntervalSet::from_iter([first])).next().is_none();
+        let pairs = match outcome {
+            Outcome::Loaded { pairs, .. } if !pairs.is_empty() || is_void => pairs,
+            // The store failed, or lost what it had saved.
+            _ => {
+                shared.saver.fail();
+                let message = "messages that were saved could not be read; nothing is sent any more";
+                return shared.notify(NoticeCode::StoreCorrupt, message);
+            }
         };
         let is_written = |counter| self.own.written.get(&author).is_some_and(|written| written.contains(counter));
         let (saved, unsaved) = (shared.saver.saved_heads(), planted(Planted::UnsavedWritten));

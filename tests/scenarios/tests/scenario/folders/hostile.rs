@@ -192,3 +192,35 @@ fn f15_a_smaller_session_that_another_device_made_at_once_ends_this_one() {
     assert!(world[sites[0]].has_notice(NoticeCode::SessionSuperseded));
     assert!(world[sites[0]].host().folder.files().count() <= files + 1);
 }
+
+#[test]
+fn a_store_that_lost_a_message_which_the_folder_lacks_ends_all_sending() {
+    let (mut world, sites) = World::folder_group(1, 1);
+    let site = sites[0];
+    world.post(site, "one");
+    let path = path_of(&mut world, site, "one");
+    let (own, counter) = *world[site].host().application.published().last().unwrap();
+    world[site].host().store.save(vec![Write { key: message_key(own, counter), value: None }]);
+    world[site].host().folder.take(&path).unwrap();
+    world.pass(120 * MINUTE_MS);
+    assert!(world[site].has_notice(NoticeCode::StoreCorrupt));
+    assert!(world[site].status().failed);
+}
+
+#[test]
+fn a_message_that_is_saved_under_another_number_is_found_at_the_start() {
+    let (mut world, sites) = World::folder_group(1, 1);
+    let site = sites[0];
+    world.post(site, "one");
+    world.settle();
+    let (own, counter) = *world[site].host().application.published().last().unwrap();
+    let key = message_key(own, counter);
+    world.crash(site);
+    let value = world[site].host().store.value(&key).map(<[u8]>::to_vec);
+    let elsewhere = message_key(own, counter + 7);
+    world[site].host().store.save(vec![Write { key, value: None }, Write { key: elsewhere, value }]);
+    world.start(site);
+    world.pass(MINUTE_MS);
+    assert!(world[site].has_notice(NoticeCode::StoreCorrupt));
+    assert!(world[site].status().failed);
+}
