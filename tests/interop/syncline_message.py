@@ -17,7 +17,7 @@ PROOF_CONTEXT = "Syncline 2026 proof of membership, version 1"
 SIGNATURE_CONTEXT = "Syncline 2026 signature of a message, version 1"
 OPEN_KEY_CONTEXT = "Syncline 2026 key of an open message folder, version 1"
 
-# The encodings of the eight points of small order (RFC 8032's curve), each in its canonical form.
+# The encodings of the eight points of small order (RFC 8032's curve), each in its only form.
 SMALL_ORDER = frozenset(
     bytes.fromhex(text)
     for text in (
@@ -31,6 +31,8 @@ SMALL_ORDER = frozenset(
         "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
     )
 )
+# The two points with x = 0, with a sign bit that they cannot have. OpenSSL takes them.
+SIGNED_ZERO = frozenset({bytes.fromhex("01" + "00" * 30 + "80"), bytes.fromhex("ec" + "ff" * 31)})
 FIELD_PRIME = 2**255 - 19
 GROUP_ORDER = 2**252 + 27742317777372353535851937790883648493
 
@@ -40,10 +42,11 @@ def derive_key(context: str, data: bytes) -> bytes:
 
 
 def verify_strictly(public_key: bytes, signature: bytes, signed: bytes) -> bool:
-    """Ed25519 as §2.5 asks. What OpenSSL leaves unchecked is checked here: it takes keys and nonces of small order."""
+    """Ed25519 as §2.5 asks. What OpenSSL leaves unchecked is checked here: it takes keys and nonces of small order, and
+    keys in other forms. It multiplies by no cofactor and compares the nonce's bytes, so other forms of that never pass."""
     if int.from_bytes(public_key, "little") & ~(1 << 255) >= FIELD_PRIME:
         return False
-    if public_key in SMALL_ORDER or signature[:32] in SMALL_ORDER:
+    if public_key in SMALL_ORDER | SIGNED_ZERO or signature[:32] in SMALL_ORDER:
         return False
     if int.from_bytes(signature[32:], "little") >= GROUP_ORDER:
         return False

@@ -22,6 +22,9 @@ SESSION_DIR = "tempo-fs-session"
 INFO_MAX_BYTES = 64 << 10
 LAMPORT_LEAP_MAX = 1 << 32
 COUNTER_NAME = re.compile("[1-9a-f][0-9a-f]{0,15}")
+HASH_NAME = re.compile("[0-9a-f]{64}")
+PLACEHOLDER_NAME = re.compile(r"\.(.+)\.icloud", re.DOTALL)
+U64_MAX = (1 << 64) - 1
 
 
 class FolderError(Exception):
@@ -53,24 +56,46 @@ def refuse_constant(text: str) -> None:
     raise ValueError(f"{text} is not JSON")
 
 
+def members_of(value: Any, *names: str) -> dict[str, Any] | None:
+    """An object's members of these names; None if it is no object, or one of them stands there twice (§10.2)."""
+    if not isinstance(value, tuple):
+        return None
+    found = [(name, member) for name, member in value if name in names]
+    return dict(found) if len(dict(found)) == len(found) else None
+
+
 def parse_info(data: bytes) -> tuple[bytes, bool] | None:
     """The session's id and whether it is sealed; None for what is no valid info; an error for a later version."""
     try:
         text = data.decode("utf-8") if len(data) <= INFO_MAX_BYTES else "null"
-        info = json.loads(text, parse_constant=refuse_constant)
+        # Objects become tuples of pairs, which nothing else does: so it is seen what stands there twice.
+        value = json.loads(text, parse_constant=refuse_constant, object_pairs_hook=tuple)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(info, dict) or info.get("format") != "syncline" or type(info.get("version")) is not int:
+    first = members_of(value, "format", "version") or {}
+    version = first.get("version")
+    if first.get("format") != "syncline" or type(version) is not int or not 1 <= version <= U64_MAX:
         return None
-    if info["version"] > 1:
-        raise FolderError(f"the folder's format is version {info['version']}, this program reads 1; use a newer one")
-    session, sealed = canonical_uuid(info.get("session")), info.get("sealed")
-    return (session, sealed) if info["version"] == 1 and session and type(sealed) is bool else None
+    if version > 1:
+        raise FolderError(f"the folder's format is version {version}, this program reads 1; use a newer one")
+    rest = members_of(value, "session", "sealed") or {}
+    session, sealed = canonical_uuid(rest.get("session")), rest.get("sealed")
+    if session is None or type(sealed) is not bool:
+        return None
+    check = (members_of(value, "key_check") or {}).get("key_check") if sealed else "0" * 64
+    return (session, sealed) if isinstance(check, str) and HASH_NAME.fullmatch(check) else None
 
 
 def regular_files(directory: Path) -> Iterator[str]:
     with os.scandir(directory) as entries:
         yield from sorted(entry.name for entry in entries if entry.is_file(follow_symlinks=False))
+
+
+def elsewhere(directory: Path) -> Iterator[str]:
+    """Names of files that are known here and whose bytes are not (§10.1.4)."""
+    names = set(regular_files(directory))
+    found = (match[1] for name in sorted(names) if (match := PLACEHOLDER_NAME.fullmatch(name)))
+    yield from (name for name in found if name not in names)
 
 
 def feed_directories(folder: Path) -> list[tuple[bytes, Path]]:
@@ -84,6 +109,8 @@ def find_group(folder: Path) -> Group | None:
     directory = folder / SESSION_DIR
     if not folder.is_dir():
         raise FolderError(f"expected a folder at {folder}, found none; create it first", 2)
+    if directory.is_symlink():
+        raise FolderError(f"{directory} is a link, which is not followed")
     if not directory.is_dir():
         return None
     infos = []
@@ -175,17 +202,21 @@ def read_feed(folder: Path, directory: Path, group: Group, author: bytes, readin
     return verified
 
 
-def without_leaps(feeds: list[list[Held]], reading: Reading) -> list[list[Held]]:
-    """Drops messages whose lamport is out of reach (§3.5). The lowest first, so that the answer is one."""
-    highest = 0
-    for held in sorted((held for feed in feeds for held in feed), key=lambda held: held.message.lamport):
-        if held.message.lamport <= highest + LAMPORT_LEAP_MAX:
-            highest = held.message.lamport
-        else:
-            reading.unverifiable(
-                held.path, "its lamport is out of reach: it waits until others have come that far", True
-            )
-    return [[held for held in feed if held.message.lamport <= highest] for feed in feeds]
+def followed(feeds: list[list[Held]], reading: Reading) -> list[list[Held]]:
+    """Drops messages whose lamport is out of reach (§3.5) and forks (§3.8). Only what is held moves what is in reach."""
+    reach = -1
+    while True:
+        forks: list[tuple[Held, str]] = []
+        held = [without_forks(without_void([one for one in feed if one.message.lamport <= reach]), forks) for feed in feeds]
+        highest = max((one.message.lamport for feed in held for one in feed), default=0)
+        if reach == highest + LAMPORT_LEAP_MAX:
+            break
+        reach = max(reach, highest + LAMPORT_LEAP_MAX)
+    for one in (one for feed in feeds for one in feed if one.message.lamport > reach):
+        reading.unverifiable(one.path, "its lamport is out of reach: it waits until others have come that far", True)
+    for one, reason in forks:
+        reading.fork(one, reason)
+    return held
 
 
 def voided_in(feed: list[Held]) -> list[Interval]:
@@ -203,23 +234,23 @@ def without_void(feed: list[Held]) -> list[Held]:
     return [held for held in feed if not is_in(held.message.counter, voided)]
 
 
-def without_forks(feed: list[Held], reading: Reading) -> list[Held]:
-    """Drops messages that contradict those before them (§3.7)."""
+def without_forks(feed: list[Held], forks: list[tuple[Held, str]]) -> list[Held]:
+    """Drops messages that contradict those before them (§3.8): they are taken in the order of their counters."""
     chain: list[Held] = []
     for held in feed:
         previous = held.message.previous
         if chain and chain[-1].message.counter > previous.counter:
             last = chain[-1].message.counter
-            reading.fork(held, f"it proves that there is no message {last:x}, which is held")
+            forks.append((held, f"it proves that there is no message {last:x}, which is held"))
         elif chain and chain[-1].message.counter == previous.counter and chain[-1].hash != previous.hash:
-            reading.fork(held, f"the hash that it names is not that of the held message {previous.counter:x}")
+            forks.append((held, f"the hash that it names is not that of the held message {previous.counter:x}"))
         else:
             chain.append(held)
     return chain
 
 
 def gaps_of(feed: list[Held]) -> Iterator[dict]:
-    """Counters below the last one held that are neither held nor void nor proven empty."""
+    """Counters below the last one held that are neither held nor void nor proven empty (§10.5)."""
     known = voided_in(feed)
     for held in feed:
         known.append(Interval(held.message.previous.counter + 1 if held.message.previous else 1, held.message.counter))
@@ -235,7 +266,7 @@ def read_folder(folder: Path) -> tuple[Group, Reading]:
     group = open_group(folder)
     reading = Reading()
     feeds = [read_feed(folder, directory, group, author, reading) for author, directory in feed_directories(folder)]
-    feeds = [without_forks(without_void(feed), reading) for feed in without_leaps(feeds, reading)]
+    feeds = followed(feeds, reading)
     reading.gaps = [gap for feed in feeds for gap in gaps_of(feed)]
     reading.messages = sorted((held for feed in feeds for held in feed), key=lambda held: held.message.order)
     return group, reading

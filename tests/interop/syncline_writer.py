@@ -23,6 +23,8 @@ from syncline_reader import (
     COUNTER_NAME,
     SESSION_DIR,
     FolderError,
+    U64_MAX,
+    elsewhere,
     feed_directories,
     find_group,
     open_group,
@@ -30,8 +32,6 @@ from syncline_reader import (
     regular_files,
 )
 from syncline_wire import Application, Message, Previous, Refused
-
-U64_MAX = (1 << 64) - 1
 
 
 def sync_directory(path: Path) -> None:
@@ -54,7 +54,9 @@ def rename_noreplace(old: Path, new: Path) -> None:
 
 
 def create_new(path: Path, data: bytes) -> bool:
-    """Puts a whole file there, unless one is there already (False). Its bytes are on disk when this returns."""
+    """Puts a whole file there, unless one is there already or elsewhere (False). Its bytes are on disk when this returns."""
+    if path.name in elsewhere(path.parent):
+        return False
     staged = path.parent / f".new-{uuid.uuid4()}"
     try:
         with open(staged, "xb") as file:
@@ -85,6 +87,8 @@ def init(folder: Path) -> Group:
     directory.mkdir(exist_ok=True)
     if feed_directories(folder):
         raise FolderError("the folder has feeds but no readable info yet; wait until it has arrived")
+    if any(name.startswith("info") for name in elsewhere(directory)):
+        raise FolderError("the bytes of the folder's info are elsewhere; wait until they have arrived")
     info = {"format": "syncline", "version": 1, "session": str(uuid.uuid4()), "sealed": False}
     if not create_new(directory / "info", json.dumps(info, indent=2).encode() + b"\n"):
         group = find_group(folder)
@@ -150,7 +154,8 @@ class Member:
     def catch_up(self, folder: Path) -> None:
         """Finishes what a crash broke off. A state that is behind its own feed begins a new incarnation (§2.1)."""
         feed = self.feed_directory(folder)
-        names = [name for name in regular_files(feed) if COUNTER_NAME.fullmatch(name)] if feed.is_dir() else []
+        there = [*regular_files(feed), *elsewhere(feed)] if feed.is_dir() else []
+        names = [name for name in there if COUNTER_NAME.fullmatch(name)]
         if any(int(name, 16) > self.counter for name in names):
             print("the state is older than its own feed: going on as a new replica", file=sys.stderr)
             self.replica, self.counter, self.last = uuid.uuid4().bytes, 0, b""

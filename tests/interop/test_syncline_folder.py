@@ -25,6 +25,7 @@ from syncline_message import (
     FIELD_PRIME,
     GROUP_ORDER,
     MESSAGE_MAX_BYTES,
+    SIGNED_ZERO,
     SMALL_ORDER,
     Group,
     parse_message,
@@ -336,7 +337,7 @@ class Signatures(unittest.TestCase):
 
     def test_keys_of_small_order_and_not_in_canonical_form_are_refused(self):
         padded = [(FIELD_PRIME + y).to_bytes(32, "little") for y in (0, 1)]
-        for key in [*SMALL_ORDER, *padded, b"\xff" * 32]:
+        for key in [*SMALL_ORDER, *SIGNED_ZERO, *padded, b"\xff" * 32]:
             for nonce in SMALL_ORDER:
                 for text in range(4):
                     with self.subTest(key=key.hex(), nonce=nonce.hex(), text=text):
@@ -348,6 +349,9 @@ class Signatures(unittest.TestCase):
         signature = key.public_key().public_bytes_raw() + (scalar_of(key) % GROUP_ORDER).to_bytes(32, "little")
         Ed25519PublicKey.from_public_bytes(identity).verify(signature, b"anything")
         self.assertFalse(verify_strictly(identity, signature, b"anything"))
+        signed_zero = b"\x01" + bytes(30) + b"\x80"
+        self.assertIn(signed_zero, SIGNED_ZERO)
+        self.assertFalse(verify_strictly(signed_zero, signature, b"anything"))
 
     def test_a_signature_whose_nonce_is_of_small_order_is_refused_though_it_fits(self):
         key = Ed25519PrivateKey.generate()
@@ -657,6 +661,34 @@ class Reading(InFolder):
         self.assertEqual([line["counter"] for line in self.of("fork")], [3])
         self.assertEqual(self.texts(), ["one", "two"])
 
+    def test_what_is_not_taken_moves_nothing_into_reach(self):
+        author = Author(self.group, self.session)
+        first = author.write(1, 1, None, "one")
+        author.write(2, 1 << 32, first._replace(hash=bytes(32)), "fork")
+        other = Author(self.group, self.session, b"\x43" * 16)
+        other.write(2, 2 + (1 << 32), other.write(1, 1, None, "two"), "far")
+        self.assertEqual([line["counter"] for line in self.of("fork")], [2])
+        self.assertEqual([line["waits"] for line in self.of("unverifiable")], [True])
+        self.assertEqual(self.texts(), ["one", "two"])
+
+    def test_a_branch_that_begins_behind_a_gap_is_held_and_what_leads_to_it_is_not(self):
+        author = Author(self.group, self.session)
+        first = author.write(1, 1, None, "one")
+        second = author.message(2, 2, first, "another two")
+        author.write(4, 4, author.write(3, 3, Previous(2, blake3(second).digest()), "another three"), "another four")
+        (author.directory / "3").unlink()
+        author.write(2, 2, first, "two")
+        self.assertEqual(self.texts(), ["one", "two", "another four"])
+        author.write(3, 3, Previous(2, blake3(second).digest()), "another three")
+        self.assertEqual([line["counter"] for line in self.of("fork")], [3])
+        self.assertEqual([(gap["from"], gap["to"]) for gap in self.of("gap")], [(3, 3)])
+
+    def test_a_lamport_below_its_own_before_is_taken_where_its_number_puts_it(self):
+        author = Author(self.group, self.session)
+        first = author.write(1, 9, None, "one")
+        author.write(3, 2, author.write(2, 1, first, "two"), "three")
+        self.assertEqual(self.texts(), ["two", "three", "one"])
+
     def test_a_lamport_out_of_reach_waits_until_others_have_come_that_far(self):
         author = Author(self.group, self.session)
         first = author.write(1, 1, None, "one")
@@ -706,7 +738,25 @@ class Info(InFolder):
             '{"format":"syncline","version":1,"sealed":false,"session":"' + low + '","x":NaN}'
         )
         self.assertEqual(self.counts(), real)
-        self.write("infoF", session=low, other={"ignored": [1]})
+        members = '"format":"syncline","version":1,"sealed":false,"session":"' + low + '"'
+        for place, text in enumerate(
+            (
+                "{" + members + ',"session":"' + low + '"}',
+                "{" + members + ',"version":1}',
+                "{" + members.replace(":1,", ":1.0,") + "}",
+                "{" + members.replace(":1,", ":1e0,") + "}",
+                "{" + members.replace(":1,", ":" + str(1 << 64) + ",") + "}",
+                "{" + members.replace("false", "true") + "}",
+                "{" + members.replace("false", "true") + ',"key_check":"' + "A" * 64 + '"}',
+                "[{" + members + "}]",
+                "{" + members + "} {}",
+                "\ufeff{" + members + "}",
+            )
+        ):
+            (self.session / f"info-{place}").write_bytes(text.encode())
+        self.assertEqual(self.counts(), real)
+        text = "{" + members + ',"key_check":7,"key_check":8,"x":{"version":9},"x":{"session":1,"session":2}}'
+        (self.session / "info-more").write_text(text)
         self.assertEqual(self.counts(), low)
 
     def test_a_later_version_and_a_sealed_session_are_refused(self):
@@ -735,6 +785,18 @@ class Info(InFolder):
             writer.init(self.folder)
         self.assertFalse((self.session / "info").exists())
 
+    def test_an_info_whose_bytes_are_elsewhere_is_not_absent(self):
+        (self.session / "info").rename(self.session / ".info.icloud")
+        with self.assertRaisesRegex(FolderError, "elsewhere"):
+            writer.init(self.folder)
+        self.assertFalse((self.session / "info").exists())
+
+    def test_a_session_behind_a_link_is_not_followed(self):
+        self.session.rename(self.home / "moved")
+        self.session.symlink_to(self.home / "moved")
+        with self.assertRaisesRegex(FolderError, "link"):
+            writer.init(self.folder)
+
     def test_a_missing_folder_is_not_created(self):
         with self.assertRaises(FolderError) as caught:
             writer.init(self.home / "absent")
@@ -757,6 +819,14 @@ class Writing(InFolder):
             self.assertTrue(writer.create_new(self.home / "other", b"fourth"))
         self.assertEqual((target.read_bytes(), (self.home / "other").read_bytes()), (b"first", b"fourth"))
         self.assertEqual([name for name in os.listdir(self.home) if name.startswith(".new")], [])
+
+    def test_nothing_is_created_where_a_placeholder_stands(self):
+        feed = self.feed(self.post("a", "one"))
+        (feed / ".2.icloud").write_bytes(b"elsewhere")
+        again = self.post("a", "two")
+        self.assertNotEqual(self.feed(again), feed)
+        self.assertFalse((feed / "2").exists())
+        self.assertFalse(writer.create_new(feed / "2", b"text"))
 
     def test_a_crash_before_landing_leaves_the_same_message_later(self):
         self.post("a", "one")

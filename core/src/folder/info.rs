@@ -26,13 +26,13 @@ pub struct Info {
     pub key_check: Option<Hash>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Json {
     format: String,
     version: u64,
     session: String,
     sealed: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     key_check: Option<String>,
 }
 
@@ -41,6 +41,19 @@ struct Json {
 struct Version {
     format: String,
     version: u64,
+}
+
+/// The rest, of any session.
+#[derive(Deserialize)]
+struct Session {
+    session: String,
+    sealed: bool,
+}
+
+/// What only a sealed session's has to say.
+#[derive(Deserialize)]
+struct Sealed {
+    key_check: String,
 }
 
 impl Info {
@@ -62,19 +75,22 @@ impl Info {
         if bytes.len() > INFO_BYTES_MAX as usize {
             return Err(InfoError::Malformed);
         }
-        let Version { format, version } = serde_json::from_slice(bytes).map_err(|_| InfoError::Malformed)?;
-        if format != FORMAT {
+        // What is not looked at further is UTF-8, too.
+        let text = core::str::from_utf8(bytes).map_err(|_| InfoError::Malformed)?;
+        let Version { format, version } = parse_json(text)?;
+        if format != FORMAT || version < INFO_VERSION {
             return Err(InfoError::Malformed);
         }
         if version > INFO_VERSION {
             return Err(InfoError::Newer { found: version });
         }
-        let json: Json = serde_json::from_slice(bytes).map_err(|_| InfoError::Malformed)?;
-        let session = super::parse_feed_directory(&json.session).ok_or(InfoError::Malformed)?;
-        let key_check = match (json.sealed, json.key_check) {
-            (false, _) => None,
-            (true, Some(check)) => Some(parse_hash(&check).ok_or(InfoError::Malformed)?),
-            (true, None) => return Err(InfoError::Malformed),
+        let Session { session, sealed } = parse_json(text)?;
+        let session = super::parse_feed_directory(&session).ok_or(InfoError::Malformed)?;
+        let key_check = if sealed {
+            let Sealed { key_check } = parse_json(text)?;
+            Some(parse_hash(&key_check).ok_or(InfoError::Malformed)?)
+        } else {
+            None
         };
         Ok(Info { session: GroupId::from_bytes(*session.as_bytes()), key_check })
     }
@@ -125,6 +141,12 @@ impl Info {
         // Writing texts and numbers cannot fail.
         serde_json::to_string_pretty(&json).unwrap_or_default()
     }
+}
+
+/// The members that a type names, each there once, and others that nobody looks at. (Arrays would pass for objects.)
+fn parse_json<'t, T: Deserialize<'t>>(text: &'t str) -> Result<T, InfoError> {
+    let is_object = text.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('{');
+    if is_object { serde_json::from_str(text).map_err(|_| InfoError::Malformed) } else { Err(InfoError::Malformed) }
 }
 
 fn key_check(key: &[u8]) -> Hash {
@@ -190,6 +212,45 @@ mod tests {
         for bytes in [b"".as_slice(), b"{}", b"null", b"\xff", &long, other.as_bytes(), unkeyed.as_bytes()] {
             assert_eq!(Info::parse(bytes), Err(InfoError::Malformed));
         }
+    }
+
+    #[test]
+    fn f15_an_info_has_each_of_its_members_once_and_in_its_only_form() {
+        let own = r#""format":"syncline","version":1,"session":"01010101-0101-0101-0101-010101010101","sealed":false"#;
+        let within = |members: &str| alloc::format!("{{{members}}}");
+        let more = r#","key_check":7,"key_check":8,"x":{"version":9},"x":[1e999,"\u0000"]"#;
+        for text in [within(own), within(&alloc::format!("{own}{more}")), alloc::format!(" \r\n\t{} ", within(own))] {
+            assert_eq!(Info::parse(text.as_bytes()), Ok(Info::open(session(1))), "{text}");
+        }
+        for (from, to) in [
+            ("\"sealed\":false", "\"sealed\":false,\"sealed\":false"),
+            ("\"version\":1", "\"version\":1,\"version\":1"),
+            (",\"sealed\":false", ""),
+            ("false", "0"),
+            ("false", "true"),
+            ("false", "true,\"key_check\":null"),
+            (":1,", ":0,"),
+            (":1,", ":-0,"),
+            (":1,", ":1.0,"),
+            (":1,", ":1e0,"),
+            (":1,", ":\"1\","),
+            (":1,", ":18446744073709551616,"),
+            ("01010101-", "0101ABCD-"),
+            ("\"format\"", "\u{feff}\"format\""),
+        ] {
+            let text = within(&own.replacen(from, to, 1));
+            assert_eq!(Info::parse(text.as_bytes()), Err(InfoError::Malformed), "{text}");
+        }
+        let sealed = within(&own.replace("false", "true,\"key_check\":\"ab\"").replace("ab", &"A".repeat(64)));
+        let array = r#"["syncline",1,"01010101-0101-0101-0101-010101010101",false]"#;
+        let marked = alloc::format!("\u{feff}{}", within(own));
+        let two = alloc::format!("{} {{}}", within(own));
+        for text in [sealed.as_str(), array, &marked, &two] {
+            assert_eq!(Info::parse(text.as_bytes()), Err(InfoError::Malformed), "{text}");
+        }
+        let mut strange = within(&alloc::format!("{own},\"x\":\"?\"")).into_bytes();
+        strange.iter_mut().filter(|byte| **byte == b'?').for_each(|byte| *byte = 0xff);
+        assert_eq!(Info::parse(&strange), Err(InfoError::Malformed));
     }
 
     #[test]
