@@ -1,10 +1,11 @@
 //! A member of the group at the other end of a link: it knows the group's key and may write anything under its own.
 
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 use syncline_core::{
     api::{Content, GroupConfig, GroupId, Hash, ReplicaId, RootId, UnixMs},
     crypto::{Identity, Introduction, ProofKey},
-    log::{Dot, DotSet, Previous},
+    log::{Dot, DotSet, Heads, Previous},
 };
 
 /// The group of all targets.
@@ -82,6 +83,26 @@ struct RawMessage {
 enum RawEntry {
     Introduction(Introduction),
     Tree { root: RootId, changes: Vec<RawChange> },
+    Application { payload: ByteBuf },
+    Acknowledgement { received: Heads, applied: Heads },
+}
+
+/// What a member says beside who it is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Said {
+    /// Nothing.
+    Nothing,
+    /// Something for applications.
+    Text(Vec<u8>),
+    /// Something about the tree.
+    Changes(Vec<RawChange>),
+    /// What it claims to have.
+    Acknowledgement {
+        /// Saved.
+        received: Heads,
+        /// Applied.
+        applied: Heads,
+    },
 }
 
 /// A writer of one feed.
@@ -113,8 +134,13 @@ impl Member {
         Member { key: vec![6; 32], ..Member::new(number) }
     }
 
-    /// Its next message, with numbers passed over and this much of lamport added, signed.
+    /// Its next message, about the tree.
     pub fn seal(&mut self, root: RootId, changes: Vec<RawChange>, skip: u8, lamport: u64) -> Vec<u8> {
+        self.say(root, Said::Changes(changes), skip, lamport)
+    }
+
+    /// Its next message, with numbers passed over and this much of lamport added, signed.
+    pub fn say(&mut self, root: RootId, said: Said, skip: u8, lamport: u64) -> Vec<u8> {
         let skip = if self.counter == 0 { 0 } else { u64::from(skip) };
         self.counter = self.counter.saturating_add(1).saturating_add(skip);
         self.lamport = self.lamport.saturating_add(1).saturating_add(lamport);
@@ -126,7 +152,14 @@ impl Member {
             let introduction = Introduction::new(&identity, &key, self.author, "member").expect("a short name");
             entries.push(RawEntry::Introduction(introduction));
         }
-        entries.push(RawEntry::Tree { root, changes });
+        match said {
+            Said::Nothing => {}
+            Said::Text(text) => entries.push(RawEntry::Application { payload: ByteBuf::from(text) }),
+            Said::Changes(changes) => entries.push(RawEntry::Tree { root, changes }),
+            Said::Acknowledgement { received, applied } => {
+                entries.push(RawEntry::Acknowledgement { received, applied });
+            }
+        }
         let message = RawMessage {
             author: self.author,
             counter: self.counter,
@@ -153,6 +186,11 @@ impl Member {
     /// Its id.
     pub fn author(&self) -> ReplicaId {
         self.author
+    }
+
+    /// The number of the message that it wrote last; 0 before the first.
+    pub fn counter(&self) -> u64 {
+        self.counter
     }
 }
 

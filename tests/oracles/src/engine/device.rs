@@ -4,15 +4,17 @@ use serde::{Deserialize, Serialize};
 use syncline_core::{
     Engine,
     api::{
-        Action, CommitResult, CompactionConfig, Config, Content, EntryKind, Event, Failure, FolderProbeResult,
-        FolderResult, HashResult, LinkId, Membership, Now, Outcome, ProbeResult, Put, ReadResult, RootConfig, Seed,
-        StageResult, Stat, TaskId, Work,
+        Action, CommitResult, CompactionConfig, Config, Content, EntryKind, Event, Failure, HashResult, LinkId,
+        Membership, Now, Outcome, ProbeResult, Put, ReadResult, RootConfig, Seed, StageResult, Stat, TaskId, Work,
     },
 };
 use syncline_sim::{Clock, Disk, Host, Item, ROOT};
 
-use super::rules::Rules;
-use crate::{member::group, memory};
+use super::{folder_rules::FolderRules, rules::Rules};
+use crate::{
+    member::{Member, group},
+    memory,
+};
 
 /// What an engine may hold beyond what it was told, and take for one call.
 const ENGINE_BYTES: u64 = 1 << 20;
@@ -22,6 +24,9 @@ const HELD_BYTES_EACH: u64 = 256;
 
 /// Places in a staged file that a host with little memory still takes.
 const STAGED_BYTES_MAX: u64 = 16 << 20;
+
+/// The other member of the group.
+pub(crate) const OTHER: u8 = 0xee;
 
 /// The places that people use.
 const PATHS: [&str; 12] =
@@ -86,11 +91,16 @@ pub(crate) fn config(number: u8, membership: Membership) -> Config {
 impl Device {
     /// An engine that was not started, on a device with this folder and store.
     pub fn new(config: Config, seed: u8, host: Host) -> Device {
+        let folder = config.folders.first().map(|folder| {
+            let delivered = config.delivery.as_ref().map_or(0, |delivery| delivery.delivered);
+            FolderRules::new(folder.id, Member::new(OTHER).author(), delivered)
+        });
+        let rules = Rules::new(config.roots.first().map(|root| root.id), folder);
         let engine = Engine::new(config, Seed { bytes: vec![seed; 32] }).expect("a sound configuration");
         Device {
             engine,
             host,
-            rules: Rules::new(ROOT),
+            rules,
             pending: Vec::new(),
             sent: Vec::new(),
             closed: Vec::new(),
@@ -110,6 +120,11 @@ impl Device {
     pub fn unmeasured(mut self) -> Device {
         self.measured = false;
         self
+    }
+
+    /// Memory is counted.
+    pub fn is_measured(&self) -> bool {
+        self.measured
     }
 
     /// Tells the engine something and holds its answer against the rules.
@@ -162,6 +177,20 @@ impl Device {
         }
     }
 
+    /// Does work as a device does whose disk and store are not what the engine was told.
+    pub fn pretend(&mut self, work: Work) -> Outcome {
+        match &work {
+            Work::FolderList { .. }
+            | Work::FolderProbe { .. }
+            | Work::FolderRead { .. }
+            | Work::FolderCreate { .. }
+            | Work::FolderRemove { .. }
+            | Work::FolderFetch { .. }
+            | Work::Deliver { .. } => self.perform(work),
+            _ => plausible(&work),
+        }
+    }
+
     /// A hash of all that the engine answered.
     pub fn digest(&self) -> blake3::Hash {
         self.digest.finalize()
@@ -204,7 +233,10 @@ impl Device {
                 let target: Vec<u8> = target.iter().map(|byte| *byte.max(&1)).take(100).collect();
                 disk.symlink(name(*path), if target.is_empty() { b"t".to_vec() } else { target });
             }
-            Edit::Mode { path, mode } if tree.at(name(*path)).is_some() => disk.chmod(name(*path), mode & 0o777),
+            // Of no bits at all an engine learns nothing: that is how a platform without them looks.
+            Edit::Mode { path, mode } if tree.at(name(*path)).is_some() && mode & 0o777 != 0 => {
+                disk.chmod(name(*path), mode & 0o777);
+            }
             Edit::Marker(there) => disk.set_marker(*there),
             Edit::Full(full) => disk.space(full.then_some(0)),
             _ => {}
@@ -212,8 +244,8 @@ impl Device {
     }
 }
 
-/// An outcome that fits the work and comes from no device.
-pub(crate) fn plausible(work: &Work) -> Outcome {
+/// An outcome that fits work on a disk or store and comes from no device.
+fn plausible(work: &Work) -> Outcome {
     let stat =
         Stat { kind: EntryKind::File, size: 3, mode: 0o644, modified_ns: 5, changed_ns: 5, file_id: 9, settled: true };
     let content = Content::File { hash: syncline_core::content::chunk_hash(b"abc"), size: 3 };
@@ -241,19 +273,7 @@ pub(crate) fn plausible(work: &Work) -> Outcome {
             Outcome::Committed { results }
         }
         Work::Discard { .. } => Outcome::Discarded,
-        Work::FolderList { .. } => Outcome::FolderListed { names: Vec::new(), next: None },
-        Work::FolderProbe { paths, .. } => {
-            let results = paths.iter().map(|_| FolderProbeResult::Failed { failure: Failure::Missing }).collect();
-            Outcome::FolderProbed { results, count: None }
-        }
-        Work::FolderRead { paths, .. } => {
-            Outcome::FolderRead { results: vec![ReadResult::Bytes { bytes: read(64) }; paths.len()] }
-        }
-        Work::FolderCreate { files, .. } => Outcome::FolderWritten { results: vec![FolderResult::Done; files.len()] },
-        Work::FolderRemove { paths, .. } | Work::FolderFetch { paths, .. } => {
-            Outcome::FolderWritten { results: vec![FolderResult::Done; paths.len()] }
-        }
-        Work::Deliver { .. } => Outcome::Delivered,
+        other => panic!("expected work on a disk or store, found {other:?}"),
     }
 }
 

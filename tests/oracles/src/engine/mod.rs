@@ -2,9 +2,12 @@
 
 mod device;
 mod events;
+mod folder;
+mod folder_rules;
 mod pair;
+mod recorded;
 mod rules;
 mod store;
 
-pub(crate) use self::{device::Edit, events::recorded, pair::PairStep, store::pairs};
+pub(crate) use self::{device::Edit, pair::PairStep, recorded::recorded, store::pairs};
 pub use self::{events::engine, pair::engine_pair, store::store};

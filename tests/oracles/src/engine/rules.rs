@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::folder_rules::FolderRules;
 use syncline_core::{
     api::{Action, Event, LinkId, LoadQuery, Outcome, Put, RootId, StageSource, TaskId, Work},
     engine::limits,
@@ -18,7 +19,8 @@ const KEY_BYTES_MAX: usize = 8 << 10;
 
 /// What an engine was told and asked for so far.
 pub(crate) struct Rules {
-    root: RootId,
+    root: Option<RootId>,
+    folder: Option<FolderRules>,
     started: bool,
     given: BTreeSet<TaskId>,
     in_flight: BTreeSet<TaskId>,
@@ -31,10 +33,11 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    /// Nothing happened yet to an engine with this one root.
-    pub fn new(root: RootId) -> Rules {
+    /// Nothing happened yet to an engine with at most this one root and this one message folder.
+    pub fn new(root: Option<RootId>, folder: Option<FolderRules>) -> Rules {
         Rules {
             root,
+            folder,
             started: false,
             given: BTreeSet::new(),
             in_flight: BTreeSet::new(),
@@ -47,6 +50,7 @@ impl Rules {
 
     /// Takes note of what the engine is about to be told.
     pub fn told(&mut self, event: &Event) {
+        self.folder.iter_mut().for_each(|folder| folder.told(event));
         match event {
             Event::Start => self.started = true,
             Event::Completed { task, outcome } if self.in_flight.remove(task) && self.save == Some(*task) => {
@@ -93,7 +97,7 @@ impl Rules {
                     assert!(!self.silenced, "something is saved though a save failed");
                     self.save = Some(*task);
                 }
-                self.check_work(work);
+                self.check_work(*task, work);
             }
             Action::Cancel { task } => assert!(self.in_flight.contains(task), "task {} is not in flight", task.0),
             Action::Send { link, bytes } => {
@@ -115,7 +119,7 @@ impl Rules {
         }
     }
 
-    fn check_work(&self, work: &Work) {
+    fn check_work(&mut self, task: TaskId, work: &Work) {
         match work {
             Work::Load { query: LoadQuery::Keys { keys } } => {
                 at_most(keys.len(), limits::CHUNK_LOOKUPS_MAX, "keys");
@@ -170,13 +174,15 @@ impl Rules {
             | Work::FolderCreate { .. }
             | Work::FolderRemove { .. }
             | Work::FolderFetch { .. }
-            | Work::Deliver { .. } => panic!("work for a message folder, and none is configured"),
+            | Work::Deliver { .. } => {
+                self.folder.as_mut().expect("no work for a message folder where none is configured").check(task, work);
+            }
         }
     }
 
     /// Containment (§10.10): whatever comes, no work names a path outside the root or Syncline's own files in it.
     fn check_place<'a>(&self, root: RootId, paths: impl IntoIterator<Item = &'a String>) {
-        assert_eq!(root, self.root, "work for a root that is not configured");
+        assert_eq!(Some(root), self.root, "work for a root that is not configured");
         for path in paths {
             let honest = |name: &str| !matches!(name, "" | "." | "..") && !name.contains('\0');
             assert!(path.is_empty() || path.split('/').all(honest), "work names `{}`", path.escape_debug());

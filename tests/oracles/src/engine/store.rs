@@ -1,10 +1,23 @@
 //! A start from a store that holds anything.
 
-use syncline_core::api::{Command, Event, Membership, Pair, Write};
-use syncline_sim::{Clock, Disk, Host, ROOT};
+use syncline_core::api::{Command, Config, DeliveryOrder, Event, Membership, Pair, RootConfig, Write};
+use syncline_sim::{Clock, Disk, Host, ROOT, folder::FolderFile};
 
-use super::device::{Device, Edit, config};
-use crate::script;
+use super::{
+    device::{Device, Edit, OTHER},
+    folder::{Fate, FolderEdit, Setup},
+};
+use crate::{
+    member::{Member, Said},
+    script,
+};
+
+/// The device has all that an engine keeps something of in its store.
+const SETUP: Setup = Setup { rooted: true, sealed: false, probing: false, delivery: Some((DeliveryOrder::Total, 0)) };
+
+/// A deadline further away than this is no sign that anything is left to do: a message folder is looked through again and
+/// again.
+const SOON_MS: u64 = 50_000;
 
 /// Pieces of work after which a device is taken to be at rest with nothing.
 const WORK_MAX: usize = 5_000;
@@ -17,13 +30,13 @@ const WAITS_MAX: usize = 64;
 pub fn store(bytes: &[u8]) {
     let pairs = script::read::<Pair>(bytes);
     let clock = Clock::new();
-    let mut host = Host::new(ROOT, folder(&clock));
+    let mut host = host(folder(&clock));
     let writes = pairs.into_iter().filter(|pair| pair.key.len() <= 1_024);
     host.store.save(writes.map(|Pair { key, value }| Write { key, value: Some(value) }).collect());
-    let mut device = Device::new(config(1, Membership::Founder), 1, host);
+    let mut device = Device::new(setup(), 1, host);
     let told = run(&mut device, &clock);
     if told {
-        let mut next = Device::new(config(1, Membership::Founder), 2, device.host);
+        let mut next = Device::new(setup(), 2, device.host);
         assert!(run(&mut next, &clock), "a store that was taken is refused at the next start");
     }
 }
@@ -41,7 +54,7 @@ fn run(device: &mut Device, clock: &Clock) -> bool {
             device.tell(clock.now(), Event::Completed { task, outcome });
         }
         let now = clock.now();
-        match device.engine.deadline() {
+        match device.engine.deadline().filter(|deadline| deadline.0 < now.monotonic.0 + SOON_MS) {
             Some(deadline) => {
                 clock.advance(deadline.0.saturating_sub(now.monotonic.0));
                 device.tell(clock.now(), Event::Wake);
@@ -54,6 +67,27 @@ fn run(device: &mut Device, clock: &Clock) -> bool {
         }
     }
     !device.engine.status().failed
+}
+
+fn setup() -> Config {
+    let root = RootConfig { id: ROOT, membership: Membership::Founder, allow_deletions: false };
+    Config { roots: vec![root], ..SETUP.config(1) }
+}
+
+/// A device with a message folder in which a member has said something, of which a part is missing.
+fn host(disk: Disk) -> Host {
+    let mut host = Host::new(ROOT, disk);
+    host.folder.put("info", FolderFile::new(SETUP.info().to_json()));
+    let mut member = Member::new(OTHER);
+    for (said, fate) in [
+        (Said::Nothing, Fate::Whole),
+        (Said::Text(b"one".to_vec()), Fate::Whole),
+        (Said::Text(b"missing".to_vec()), Fate::Lost),
+        (Said::Text(b"late".to_vec()), Fate::Whole),
+    ] {
+        FolderEdit::Say { said, skip: 0, lamport: 0, fate }.apply(SETUP, None, &mut host, &mut member);
+    }
+    host
 }
 
 fn folder(clock: &Clock) -> Disk {
@@ -76,7 +110,7 @@ pub(crate) fn pairs() -> Vec<Vec<Pair>> {
     ];
     let mut stores: Vec<Vec<Pair>> = days
         .map(|edits| {
-            let mut device = Device::empty(config(1, Membership::Founder), 1, &clock);
+            let mut device = Device::new(setup(), 1, host(Disk::new(clock.clone())));
             edits.iter().for_each(|edit| device.edit(edit));
             clock.advance(1_000);
             assert!(run(&mut device, &clock), "an engine takes an empty store");
