@@ -11,11 +11,11 @@ use crate::{Invariant, Order, SiteId};
 /// How often a world is looked after before it must be at rest.
 const ROUNDS_MAX: u32 = 12;
 
-/// Longer than any wait for another look.
-const ROUND_MS: u64 = 70_000;
+/// So much longer than a wait for another look is a round.
+const ROUND_MORE_MS: u64 = 10_000;
 
 /// Longer than until a directory that is probed is listed all the same.
-const RELIST_MS: u64 = 3_900_000;
+const RELIST_MS: u64 = 4_300_000;
 
 /// So long a world that is at rest must stay so: an hour in one of four stories, for that is what costs most.
 const SILENCE_MS: [u64; 4] = [3_600_000, 600_000, 600_000, 600_000];
@@ -60,7 +60,7 @@ impl Scene {
             }
             let lists_now = round + 2 == ROUNDS_MAX || self.unrest().is_none();
             lists += u32::from(lists_now);
-            self.world.pass(if lists_now { RELIST_MS } else { ROUND_MS });
+            self.world.pass(if lists_now { RELIST_MS } else { u64::from(self.poll_ms) + ROUND_MORE_MS });
         }
         let unrest = self.unrest().unwrap_or_default();
         self.judge.must(Invariant::Convergence, false, || unrest);

@@ -21,6 +21,9 @@ const STEPS_MAX: u64 = 300_000;
 /// Few enough that stories, which are short, see many checkpoints.
 const CHECKPOINT_ITEMS_MIN: u32 = 4;
 
+/// How often members look into their folders unasked: often in one of four stories, for that is what takes the most steps.
+const POLLS_MS: [u32; 4] = [60_000, 600_000, 600_000, 600_000];
+
 /// The sessions that rivals begin: one that is smaller than the group's, one that is larger.
 const RIVALS: [GroupId; 2] = [GroupId::from_bytes([3; 16]), GroupId::from_bytes([0xc0; 16])];
 
@@ -69,6 +72,8 @@ pub(super) struct Scene {
     pub missed: BTreeSet<usize>,
     /// Members clear what all have.
     pub clears: bool,
+    /// How often members look into the folder unasked.
+    pub poll_ms: u32,
     /// What waits for its moment.
     awaited: Option<Trouble>,
 }
@@ -94,12 +99,14 @@ impl Scene {
             all_known: story.introduced,
             missed: BTreeSet::new(),
             clears: story.clears,
+            poll_ms: POLLS_MS[(story.seed >> 8) as usize % POLLS_MS.len()],
             awaited: None,
         };
         for (number, member) in story.members.iter().enumerate() {
             let indexing = if member.probes { FolderIndexing::Probing } else { FolderIndexing::Listing };
             let site = scene.world.add_to_folder(story.sealed, indexing);
             let order = if member.total { DeliveryOrder::Total } else { DeliveryOrder::Arrival };
+            scene.world[site].config().folders[0].poll_ms = scene.poll_ms;
             if story.clears {
                 scene.world[site].config().compaction = CompactionConfig {
                     clear_applied: true,
