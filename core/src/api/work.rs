@@ -95,7 +95,9 @@ pub enum Work {
         folder: FolderId,
         /// The paths.
         paths: Vec<String>,
-        /// A directory whose entries are to be counted, if that costs nothing.
+        /// A directory whose entries are to be counted, if that costs nothing. With it, these paths are polled for what is
+        /// new: a host that has seen no placeholder in the folder need not look for one beside each missing name every
+        /// time, as long as repeated polls find the first that comes.
         count: Option<String>,
     },
     /// Read files of a message folder whole. Answer: [`FolderRead`](super::Outcome::FolderRead).

@@ -8,6 +8,6 @@ mod name;
 pub use index::{FeedIndex, Trouble};
 pub use info::{INFO_VERSION, Info, InfoError};
 pub use name::{
-    SESSION_DIRECTORY, blob_path, feed_directory, is_info, message_path, parse_blob_path, parse_counter,
+    SESSION_DIRECTORY, blob_path, feed_directory, is_info, message_path, message_paths, parse_blob_path, parse_counter,
     parse_feed_directory, parse_message_path,
 };

@@ -2,6 +2,8 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt::Write;
 
 use crate::api::{Hash, ReplicaId};
 use crate::planted::{Planted, planted};
@@ -27,6 +29,20 @@ pub fn parse_feed_directory(name: &str) -> Option<ReplicaId> {
 /// Where a message stands, below the session's directory.
 pub fn message_path(author: ReplicaId, counter: u64) -> String {
     format!("{author}/{counter:x}")
+}
+
+/// Where many messages of one author stand: a look asks for hundreds.
+pub fn message_paths(author: ReplicaId, counters: &[u64]) -> Vec<String> {
+    let directory = feed_directory(author);
+    let path = |counter: &u64| {
+        let mut path = String::with_capacity(directory.len().saturating_add(1 + COUNTER_DIGITS_MAX));
+        path.push_str(&directory);
+        path.push('/');
+        // Only what formats itself could fail, and a number does not.
+        let _ = write!(path, "{counter:x}");
+        path
+    };
+    counters.iter().map(path).collect()
 }
 
 /// Where a replica's copy of a chunk, a manifest or a file of one chunk stands, below the session's directory.
@@ -113,6 +129,8 @@ mod tests {
     fn paths_are_read_as_they_are_written_and_in_no_other_form() {
         let author: ReplicaId = "6d0f2f3e-58b5-4c52-9f0c-0d4a1e6a7b01".parse().unwrap();
         assert_eq!(message_path(author, 0xab), "6d0f2f3e-58b5-4c52-9f0c-0d4a1e6a7b01/ab");
+        let counters = [1, 0xab, u64::MAX];
+        assert_eq!(message_paths(author, &counters), counters.map(|counter| message_path(author, counter)));
         assert_eq!(parse_message_path(&message_path(author, u64::MAX)), Some((author, u64::MAX)));
         assert_eq!(parse_feed_directory(&feed_directory(author)), Some(author));
         for name in [

@@ -36,12 +36,15 @@ pub(crate) fn check(path: &str) -> Result<(), Failure> {
         return Ok(());
     }
     let mut names = path.split('/');
-    if names.clone().next() == Some(OWN)
-        || names.any(|name| name.is_empty() || name == "." || name == ".." || name.contains('\0'))
-    {
+    if names.clone().next() == Some(OWN) || !names.all(is_name) {
         return Err(Failure::Unrepresentable);
     }
     Ok(())
+}
+
+/// Whether this is one name, and that of an entry in its directory.
+pub(crate) fn is_name(name: &str) -> bool {
+    !matches!(name, "" | "." | "..") && !name.bytes().any(|byte| matches!(byte, b'/' | 0))
 }
 
 /// The first name, where a file system that folds case or characters might take it for [`OWN`].

@@ -105,12 +105,14 @@ impl Tree {
 pub(crate) struct Directories<'t> {
     tree: &'t Tree,
     open: HashMap<String, Arc<OwnedFd>>,
+    /// The last one that an entry was asked for in, which the next entry mostly is in too; never the root.
+    last: Option<(String, Arc<OwnedFd>)>,
 }
 
 impl<'t> Directories<'t> {
     /// None are open yet.
     pub(crate) fn new(tree: &'t Tree) -> Self {
-        Self { tree, open: HashMap::new() }
+        Self { tree, open: HashMap::new(), last: None }
     }
 
     /// The directory at this path.
@@ -144,15 +146,26 @@ impl<'t> Directories<'t> {
         path: &'p str,
         explain: fn(Errno) -> Failure,
     ) -> Result<(Arc<OwnedFd>, &'p str), Failure> {
+        if let Some((parent, directory)) = &self.last
+            && let Some(name) = path.strip_prefix(parent.as_str()).and_then(|rest| rest.strip_prefix('/'))
+            && path::is_name(name)
+        {
+            return Ok((Arc::clone(directory), name));
+        }
         let Place { parent, name } = path::place(path)?;
         if parent.is_empty() {
             self.refuse_own(name, explain)?;
         }
-        Ok((self.directory(parent, explain)?, name))
+        let directory = self.directory(parent, explain)?;
+        if !parent.is_empty() {
+            self.last = Some((parent.to_string(), Arc::clone(&directory)));
+        }
+        Ok((directory, name))
     }
 
     /// Closes a directory that is no longer at this path, and what was below it.
     pub(crate) fn forget(&mut self, path: &str) {
+        self.last = None;
         self.open.retain(|open, _| match open.strip_prefix(path) {
             Some(rest) => !rest.is_empty() && !rest.starts_with('/'),
             None => true,

@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fd::OwnedFd;
-use rustix::fs::{AtFlags, Dir, FileType};
+use rustix::fs::{AtFlags, Dir, DirEntry, FileType};
 use rustix::io::Errno;
 use syncline_core::api::{Failure, FolderEntryKind, listing};
 
 use super::SharedFolder;
-use super::look::{kind_from, kind_in, placeholder_of};
+use super::look::{Placeholders, kind_from, kind_in, placeholder_of};
 use crate::disk::{Directories, failure, other_failure, reopen};
 
 /// How many bytes of packed names one page holds.
@@ -61,7 +61,7 @@ impl SharedFolder {
                 .take(page, directory)
                 .ok_or_else(|| other_failure("this page is not open any more; list the directory again"))?,
         };
-        let (names, more) = stream.page(self.streams.page_bytes)?;
+        let (names, more) = stream.page(self.streams.page_bytes, &self.placeholders)?;
         Ok((names, more.then(|| self.streams.keep(stream))))
     }
 }
@@ -108,45 +108,47 @@ impl Stream {
     }
 
     /// As many entries as fit, and whether there are more.
-    fn page(&mut self, page_bytes: usize) -> Result<(Vec<u8>, bool), Failure> {
+    fn page(&mut self, page_bytes: usize, placeholders: &Placeholders) -> Result<(Vec<u8>, bool), Failure> {
         let mut names = Vec::new();
-        loop {
-            let entry = match self.pending.take() {
-                Some(entry) => Some(entry),
-                None => self.next().map_err(failure)?,
-            };
-            let Some((kind, name)) = entry else { return Ok((names, false)) };
-            if !names.is_empty() && names.len() + name.len() + NAME_OVERHEAD > page_bytes {
-                self.pending = Some((kind, name));
-                return Ok((names, true));
-            }
+        if let Some((kind, name)) = self.pending.take() {
             listing::push_name(&mut names, kind, &name);
         }
+        while let Some(entry) = self.entries.read().transpose().map_err(failure)? {
+            let Some((kind, name)) = self.meaning(&entry, placeholders).map_err(failure)? else { continue };
+            if !names.is_empty() && names.len() + name.len() + NAME_OVERHEAD > page_bytes {
+                self.pending = Some((kind, name.to_string()));
+                return Ok((names, true));
+            }
+            listing::push_name(&mut names, kind, name);
+        }
+        Ok((names, false))
     }
 
-    /// The next entry whose name is UTF-8; a name that is none is no message's.
-    fn next(&mut self) -> Result<Option<(FolderEntryKind, String)>, Errno> {
-        loop {
-            let Some(entry) = self.entries.read().transpose()? else { return Ok(None) };
-            let Ok(name) = entry.file_name().to_str() else { continue };
-            if matches!(name, "." | "..") {
-                continue;
-            }
-            let kind = match entry.file_type() {
-                // Some file systems tell no types in a listing.
-                FileType::Unknown => match self.stat(name)? {
-                    Some(kind) => kind,
-                    None => continue,
-                },
-                file_type => kind_from(file_type),
-            };
-            match placeholder_of(name).filter(|_| kind == FolderEntryKind::File) {
-                // Of a file that is here itself, a placeholder tells nothing.
-                Some(file) if self.stat(file)?.is_some() => {}
-                Some(file) => return Ok(Some((FolderEntryKind::Placeholder, file.to_string()))),
-                None => return Ok(Some((kind, name.to_string()))),
-            }
+    /// What an entry says; none if its name is not UTF-8, and so no message's, or says nothing.
+    fn meaning<'e>(
+        &self,
+        entry: &'e DirEntry,
+        placeholders: &Placeholders,
+    ) -> Result<Option<(FolderEntryKind, &'e str)>, Errno> {
+        let Ok(name) = entry.file_name().to_str() else { return Ok(None) };
+        if matches!(name, "." | "..") {
+            return Ok(None);
         }
+        let kind = match entry.file_type() {
+            // Some file systems tell no types in a listing.
+            FileType::Unknown => match self.stat(name)? {
+                Some(kind) => kind,
+                None => return Ok(None),
+            },
+            file_type => kind_from(file_type),
+        };
+        let Some(file) = placeholder_of(name).filter(|_| kind == FolderEntryKind::File) else {
+            return Ok(Some((kind, name)));
+        };
+        placeholders.note();
+        // Of a file that is here itself, a placeholder tells nothing.
+        let is_here = self.stat(file)?.is_some();
+        Ok((!is_here).then_some((FolderEntryKind::Placeholder, file)))
     }
 
     fn stat(&self, name: &str) -> Result<Option<FolderEntryKind>, Errno> {

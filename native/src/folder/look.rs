@@ -1,5 +1,7 @@
 //! What stands under a name.
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
 use rustix::fd::AsFd;
 use rustix::fs::{AtFlags, FileType, Stat};
 use rustix::io::Errno;
@@ -11,6 +13,59 @@ use crate::disk::{Directories, failure};
 const PLACEHOLDER_PREFIX: &str = ".";
 const PLACEHOLDER_SUFFIX: &str = ".icloud";
 
+/// Of so many names that are missing one is asked for a placeholder, as long as none was seen.
+const ASKED_OF: u64 = 16;
+
+/// How much is known of placeholders in a folder. To ask for one beside each name that is missing more than doubles the cost
+/// of a poll, most of whose names are. iCloud Drive makes them on Apple's systems; elsewhere a folder has some only if it
+/// comes from there, on a stick or from another computer. A listing shows those that were there at the start. For the first
+/// one that comes later a poll asks beside some names, not always the same ones, so that some tens of polls find it.
+pub(super) struct Placeholders {
+    expected: AtomicBool,
+    missing: AtomicU64,
+}
+
+impl Default for Placeholders {
+    fn default() -> Self {
+        Self { expected: AtomicBool::new(cfg!(target_vendor = "apple")), missing: AtomicU64::new(0) }
+    }
+}
+
+impl Placeholders {
+    /// One was seen.
+    pub(super) fn note(&self) {
+        self.expected.store(true, Ordering::Relaxed);
+    }
+
+    /// Tells what stands at a path that is asked for again and again. What is said to be missing may have a placeholder, as
+    /// long as none was seen.
+    pub(super) fn poll(&self, directories: &mut Directories<'_>, path: &str) -> Result<FolderEntryKind, Failure> {
+        let (directory, name) = directories.parent(path, failure)?;
+        match rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(kind_in(&stat)),
+            Err(Errno::NOENT) if !self.is_next_asked() => Err(Failure::Missing),
+            Err(Errno::NOENT) => {
+                let kind = placeholder_at(directory, name)?;
+                self.note();
+                Ok(kind)
+            }
+            Err(errno) => Err(failure(errno)),
+        }
+    }
+
+    /// Whether to look for a placeholder of the next name that is missing.
+    fn is_next_asked(&self) -> bool {
+        if self.expected.load(Ordering::Relaxed) {
+            return true;
+        }
+        // Polls repeat themselves: what is asked for must follow no rhythm of theirs (the finaliser of SplitMix64).
+        let number = self.missing.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (number ^ (number >> 31)).is_multiple_of(ASKED_OF)
+    }
+}
+
 /// Tells what stands at a path.
 pub(super) fn kind_of(directories: &mut Directories<'_>, path: &str) -> Result<FolderEntryKind, Failure> {
     let (directory, name) = directories.parent(path, failure)?;
@@ -21,11 +76,16 @@ pub(super) fn kind_of(directories: &mut Directories<'_>, path: &str) -> Result<F
 pub(super) fn kind_at(directory: impl AsFd, name: &str) -> Result<FolderEntryKind, Failure> {
     match rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => Ok(kind_in(&stat)),
-        Err(Errno::NOENT) => match rustix::fs::statat(directory, placeholder(name), AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) if is_file(&stat) => Ok(FolderEntryKind::Placeholder),
-            Ok(_) | Err(Errno::NOENT | Errno::NAMETOOLONG) => Err(Failure::Missing),
-            Err(errno) => Err(failure(errno)),
-        },
+        Err(Errno::NOENT) => placeholder_at(directory, name),
+        Err(errno) => Err(failure(errno)),
+    }
+}
+
+/// Tells whether a placeholder stands for a name that is missing.
+fn placeholder_at(directory: impl AsFd, name: &str) -> Result<FolderEntryKind, Failure> {
+    match rustix::fs::statat(directory, placeholder(name), AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) if is_file(&stat) => Ok(FolderEntryKind::Placeholder),
+        Ok(_) | Err(Errno::NOENT | Errno::NAMETOOLONG) => Err(Failure::Missing),
         Err(errno) => Err(failure(errno)),
     }
 }

@@ -30,6 +30,7 @@ use crate::disk::{Directories, Tree, failure, open_directory};
 use create::Swept;
 use fetch::Fetcher;
 use list::Streams;
+use look::Placeholders;
 pub use watch::FolderWatch;
 
 /// A folder that something else carries. All of it may be used by several threads at once.
@@ -38,6 +39,7 @@ pub struct SharedFolder {
     streams: Streams,
     swept: Swept,
     fetcher: Fetcher,
+    placeholders: Placeholders,
 }
 
 impl SharedFolder {
@@ -58,7 +60,13 @@ impl SharedFolder {
             }
             Err(e) => return Err(Error::io("find", folder, e)),
         };
-        Ok(SharedFolder { path, streams: Streams::default(), swept: Swept::default(), fetcher: Fetcher::default() })
+        Ok(SharedFolder {
+            path,
+            streams: Streams::default(),
+            swept: Swept::default(),
+            fetcher: Fetcher::default(),
+            placeholders: Placeholders::default(),
+        })
     }
 
     /// The folder's canonical path.
@@ -75,13 +83,19 @@ impl SharedFolder {
                 Ok((names, next)) => Outcome::FolderListed { names, next },
                 Err(failure) => Outcome::Failed { failure },
             },
-            Work::FolderProbe { paths, .. } => {
-                let results = self.each(paths, look::kind_of);
+            Work::FolderProbe { paths, count, .. } => {
+                let results = match count {
+                    Some(_) => self.each(paths, |directories, path| self.placeholders.poll(directories, path)),
+                    None => self.each(paths, look::kind_of),
+                };
                 let results = results.into_iter().map(|result| match result {
                     Ok(kind) => FolderProbeResult::Present { kind },
                     Err(failure) => FolderProbeResult::Failed { failure },
                 });
-                // No ordinary file system tells how many entries a directory has without reading all of it.
+                // Never a count: on ordinary file systems that takes reading all of a directory. ZFS shows the number of
+                // entries as a directory's size, and btrfs twice the length of all names, but neither promises it, and an
+                // overlay or a share in between may show something else. A count that stayed while files come would be
+                // believed; without one the hourly listing finds what probes and watchers missed.
                 Outcome::FolderProbed { results: results.collect(), count: None }
             }
             Work::FolderRead { paths, bytes_max, .. } => {

@@ -173,6 +173,32 @@ fn f15_all_files_that_may_be_the_info_are_read_and_one_that_is_elsewhere_is_none
 }
 
 #[test]
+fn f05_polls_find_placeholders_once_one_was_listed_or_after_some_and_single_probes_at_once() {
+    let place = Place::new();
+    fs::write(place.feed().join(".5.icloud"), "").unwrap();
+    fs::create_dir(place.feed().join(".6.icloud")).unwrap();
+    let path = |name: &str| format!("{FEED}/{name}");
+    let probe = |shared: &SharedFolder, count: Option<String>| {
+        let work = Work::FolderProbe { folder: FolderId(1), paths: ["5", "6"].map(path).into(), count };
+        match shared.perform(&work) {
+            Some(Outcome::FolderProbed { results, count: None }) => results,
+            outcome => panic!("{outcome:?}"),
+        }
+    };
+    let poll = |shared: &SharedFolder| probe(shared, Some(FEED.to_string()));
+    let missing = FolderProbeResult::Failed { failure: Failure::Missing };
+    let found = [FolderProbeResult::Present { kind: FolderEntryKind::Placeholder }, missing];
+    assert_eq!(probe(&place.shared, None), found);
+    place.names(FEED);
+    assert_eq!(poll(&place.shared), found);
+
+    let unlisted = SharedFolder::open(place.folder.path()).unwrap();
+    let polls = (1..1000).find(|_| poll(&unlisted) == found).unwrap();
+    assert!(polls == 1 || !cfg!(target_vendor = "apple"), "{polls}");
+    assert!((0..100).all(|_| poll(&unlisted) == found));
+}
+
+#[test]
 fn more_infos_than_can_be_are_refused() {
     let place = Place::new();
     for number in 0..100 {

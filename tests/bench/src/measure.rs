@@ -1,5 +1,6 @@
 //! Runs in turn, medians, targets.
 
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -78,19 +79,35 @@ pub fn median(values: &[f64]) -> f64 {
 ///
 /// Who goes first changes from run to run, so that neither always finds what the other left behind.
 pub fn in_turn(runs: Runs, mut ours: impl FnMut(), mut theirs: impl FnMut()) -> (Vec<f64>, Vec<f64>) {
-    let (mut our_times, mut their_times) = (Vec::new(), Vec::new());
-    ours();
-    theirs();
+    let timed = in_turn_by(runs, || Ok::<_, Infallible>(seconds(&mut ours)), || Ok(seconds(&mut theirs)));
+    match timed {
+        Ok(times) => times,
+        Err(never) => match never {},
+    }
+}
+
+/// The same for sides that measure by themselves, because not all they do counts.
+///
+/// # Errors
+/// The first of a side's.
+pub fn in_turn_by<E>(
+    runs: Runs,
+    mut ours: impl FnMut() -> Result<f64, E>,
+    mut theirs: impl FnMut() -> Result<f64, E>,
+) -> Result<(Vec<f64>, Vec<f64>), E> {
+    let (mut our_values, mut their_values) = (Vec::new(), Vec::new());
+    ours()?;
+    theirs()?;
     for run in 0..runs.0 {
         if run % 2 == 0 {
-            our_times.push(seconds(&mut ours));
-            their_times.push(seconds(&mut theirs));
+            our_values.push(ours()?);
+            their_values.push(theirs()?);
         } else {
-            their_times.push(seconds(&mut theirs));
-            our_times.push(seconds(&mut ours));
+            their_values.push(theirs()?);
+            our_values.push(ours()?);
         }
     }
-    (our_times, their_times)
+    Ok((our_values, their_values))
 }
 
 fn seconds(work: &mut impl FnMut()) -> f64 {

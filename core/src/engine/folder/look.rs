@@ -11,7 +11,7 @@ use crate::api::{
 };
 use crate::engine::limits::{INFO_BYTES_MAX, INFOS_MAX, MOMENT_MS, RELIST_MS};
 use crate::engine::shared::Shared;
-use crate::folder::{Info, InfoError, feed_directory, is_info, message_path, parse_counter, parse_feed_directory};
+use crate::folder::{Info, InfoError, feed_directory, is_info, message_paths, parse_counter, parse_feed_directory};
 use crate::log::{IntervalSet, Log};
 use crate::planted::{Planted, planted};
 
@@ -241,7 +241,7 @@ impl Folder {
         let held = shared.log.heads().of(author).unwrap_or(&none);
         let Some(feed) = self.feeds.get(&author) else { return self.next_feed(shared) };
         let counters = feed.index.probes(held);
-        let paths = counters.iter().map(|counter| message_path(author, *counter)).collect();
+        let paths = message_paths(author, &counters);
         let work = Work::FolderProbe { folder: self.config.id, paths, count: Some(feed_directory(author)) };
         self.perform(shared, FolderPurpose::Probe { author, counters }, work);
     }

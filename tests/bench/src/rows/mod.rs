@@ -1,5 +1,6 @@
 //! The rows: what is measured against whom, and what must come out.
 
+mod folder;
 mod hash;
 mod hash_small;
 mod local;
@@ -25,6 +26,8 @@ pub const ROWS: &[Row] = &[
     Row { name: "hash", what: "chunk list and content id of 1 GiB, against fastcdc and blake3", run: hash::run },
     Row { name: "hash-small", what: "content ids of 10,000 files of 4 KiB, against blake3", run: hash_small::run },
     Row { name: "stamp", what: "stamps issued and observed, against uhlc", run: stamp::run },
+    Row { name: "folder-list", what: "10 new of 1,000,000 messages by listing, against getdents64", run: folder::list },
+    Row { name: "folder-probe", what: "10 new of 1,000,000 messages by probing, against access()", run: folder::probe },
     Row { name: "local-small", what: "`sync --once` of 10,000 files of 4 KiB, against rsync", run: local::small },
     Row { name: "local-big", what: "`sync --once` of one file of 1 GiB, against rsync", run: local::big },
 ];
