@@ -205,8 +205,8 @@ pub const COLLECT_REMOVALS_MAX: usize = 256;
 /// An earlier id under which this device wrote nothing for so long, in milliseconds, is given up: no copy of an earlier
 /// store goes on under it. Before, its blobs stay, for such a copy may have named them in messages that are still to come.
 pub const EARLIER_SILENT_MS: u64 = 30 * 24 * 3_600_000;
-/// How many names behind the highest one known are probed.
-pub const PROBE_AHEAD: u64 = 64;
+/// How many names behind those that are known are probed.
+pub const PROBE_AHEAD: usize = 64;
 /// Missing numbers of one author that are probed at once.
 pub const PROBE_GAPS_MAX: usize = 256;
 /// How often a probed folder is listed all the same, in milliseconds.

@@ -41,23 +41,22 @@ pub struct FeedIndex {
 }
 
 impl FeedIndex {
-    /// A message's file is there. One that could not be read keeps its time.
-    pub fn find(&mut self, counter: u64) {
+    /// A message's file is there. One that could not be read keeps its time. Returns whether there is news in that, and room
+    /// to remember it.
+    pub fn find(&mut self, counter: u64) -> bool {
         if self.troubled.contains_key(&counter) || self.reading.contains(&counter) {
-            return;
+            return false;
         }
-        if self.found.len() < FOLDER_FOUND_MAX {
-            self.found.insert(counter);
-        } else {
-            self.overflowed = true;
-        }
+        let has_room = self.found.len() < FOLDER_FOUND_MAX;
+        self.overflowed |= !has_room;
+        has_room && self.found.insert(counter)
     }
 
     /// A watcher saw a change of a message's file: it is read as soon as possible.
     pub fn hint(&mut self, counter: u64, now: Monotonic) {
         match self.troubled.get_mut(&counter) {
             Some(troubled) => troubled.again = now,
-            None => self.find(counter),
+            None => drop(self.find(counter)),
         }
     }
 
@@ -137,7 +136,8 @@ impl FeedIndex {
         self.troubled.values().filter(|troubled| troubled.trouble == trouble).count() as u64
     }
 
-    /// The names to ask for where a directory is not listed: what is missing below what is held, and the next ones.
+    /// The names to ask for where a directory is not listed: what is missing below what is held, and the next ones that are
+    /// not known.
     pub fn probes(&self, held: &IntervalSet<u64>) -> Vec<u64> {
         let is_known = |counter: &u64| {
             self.found.contains(counter) || self.reading.contains(counter) || self.troubled.contains_key(counter)
@@ -150,8 +150,8 @@ impl FeedIndex {
             missing.extend(gap.filter(|counter| !is_known(counter)).take(room));
             below = last;
         }
-        let next = (1..=PROBE_AHEAD).filter_map(|step| below.checked_add(step));
-        missing.extend(next.filter(|counter| !is_known(counter)));
+        let next = (below..=u64::MAX).skip(1).filter(|counter| !is_known(counter));
+        missing.extend(next.take(PROBE_AHEAD));
         missing
     }
 }
@@ -218,7 +218,7 @@ mod tests {
         let index = FeedIndex::default();
         let probes = index.probes(&held(&[(1, 5), (u64::MAX, u64::MAX)]));
         assert_eq!(probes, (6..6 + PROBE_GAPS_MAX as u64).collect::<Vec<_>>());
-        assert_eq!(index.probes(&held(&[])), (1..=PROBE_AHEAD).collect::<Vec<_>>());
+        assert_eq!(index.probes(&held(&[])), (1..=PROBE_AHEAD as u64).collect::<Vec<_>>());
     }
 
     #[test]
@@ -228,7 +228,17 @@ mod tests {
         index.find(9);
         let probes = index.probes(&held(&[(1, 2), (5, 7)]));
         assert_eq!(probes[..3], [4, 8, 10]);
-        assert_eq!(probes.last(), Some(&(7 + PROBE_AHEAD)));
+        assert_eq!(probes.last(), Some(&(7 + 1 + PROBE_AHEAD as u64)));
+    }
+
+    #[test]
+    fn probes_go_on_behind_what_was_found_and_end_at_the_last_number() {
+        let mut index = FeedIndex::default();
+        let first = index.probes(&held(&[(1, 2)]));
+        assert!(first.iter().all(|counter| index.find(*counter)) && !index.find(first[0]));
+        assert_eq!(index.probes(&held(&[(1, 2)])), (3 + first.len() as u64..).take(PROBE_AHEAD).collect::<Vec<_>>());
+        let near = u64::MAX - 2;
+        assert_eq!(index.probes(&held(&[(1, near)])), vec![near + 1, u64::MAX]);
     }
 
     #[test]

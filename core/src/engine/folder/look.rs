@@ -9,7 +9,7 @@ use crate::api::{
     Failure, FolderEntryKind, FolderIndexing, FolderProbeResult, FolderState, NoticeCode, Outcome, ReadResult,
     ReplicaId, Work, listing,
 };
-use crate::engine::limits::{INFO_BYTES_MAX, INFOS_MAX, MOMENT_MS, RELIST_MS};
+use crate::engine::limits::{INFO_BYTES_MAX, INFOS_MAX, MOMENT_MS, PROBE_AHEAD, RELIST_MS};
 use crate::engine::shared::Shared;
 use crate::folder::{Info, InfoError, feed_directory, is_info, message_paths, parse_counter, parse_feed_directory};
 use crate::log::{IntervalSet, Log};
@@ -255,9 +255,12 @@ impl Folder {
             matches!(result, FolderProbeResult::Present { kind } if kinds.contains(kind))
         };
         let feed = self.feeds.entry(author).or_default();
-        let mut found = false;
-        for (counter, _) in counters.iter().zip(&results).filter(|(_, result)| is_there(result)) {
-            feed.index.find(*counter);
+        // Where messages go on to the end of what was asked for, there may be more behind it. (A run that ends before leaves
+        // the next names to the next look: most of them were missing just now.)
+        let end = counters.len().saturating_sub(PROBE_AHEAD / 2);
+        let (mut found, mut goes_on) = (false, false);
+        for (at, counter) in counters.iter().enumerate().filter(|(at, _)| results.get(*at).is_some_and(is_there)) {
+            goes_on |= feed.index.find(*counter) && at >= end;
             found = true;
         }
         // Something came under a name that was not asked for: the whole directory tells.
@@ -266,7 +269,7 @@ impl Folder {
         if grew && !found {
             feed.listed = None;
         }
-        if found || grew {
+        if goes_on || grew {
             self.due_feeds.insert(author);
         }
         self.next_feed(shared);

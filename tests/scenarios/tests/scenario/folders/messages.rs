@@ -198,6 +198,25 @@ fn f13_ten_new_messages_among_many_cost_ten_reads() {
 }
 
 #[test]
+fn many_messages_that_come_at_once_are_found_by_one_poll() {
+    let mut world = World::new(1);
+    let site = world.add_to_folder(false, FolderIndexing::Probing);
+    world.start(site);
+    world.judge().admit_outsiders();
+    let mut author = Author::new(77);
+    let mut all = vec![author.introduce()];
+    all.extend((2..=1_000).map(|counter| author.write(counter, "text")));
+    for messages in [&all[..1], &all[1..]] {
+        for sealed in messages {
+            let path = message_path(sealed.message.author, sealed.message.counter);
+            world[site].host().folder.put(&path, FolderFile::new(sealed.bytes.clone()));
+        }
+        world.pass(MINUTE_MS + 1_000);
+    }
+    assert_eq!(texts(&mut world, site).len(), 999);
+}
+
+#[test]
 fn f16_ten_replicas_acknowledge_and_come_to_rest() {
     let (mut world, sites) = World::folder_group(1, 10);
     for site in &sites {
