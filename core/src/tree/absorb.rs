@@ -49,20 +49,21 @@ pub enum Meaning {
     },
 }
 
-/// Decides what was found at a path means. `view` holds the entries of the path's claim.
+/// Decides what was found at a path means. `view` holds the entries of the path's claim; `is_own` tells the incarnations of
+/// this device.
 pub fn meaning(
     merged: &Merged,
     entry: Option<&BaseEntry>,
     view: &[ViewEntry],
     name: &str,
     found: Option<&Found>,
-    own: Option<ReplicaId>,
+    is_own: impl Fn(ReplicaId) -> bool,
     now: UnixMs,
 ) -> Meaning {
     let standing = entry.and_then(|entry| entry.standing.as_ref());
     let intent = entry.and_then(|entry| entry.intent.as_ref());
     let replaced = |standing: &Standing| {
-        let mut past = replaced(merged, standing, assigned(view, name), own);
+        let mut past = replaced(merged, standing, assigned(view, name), &is_own);
         // Nobody knows whether it stood there or what was intended: only what both show was surely seen.
         if let Some(intent) = intent {
             past.intersect(&intent.standing.as_ref().map(|intended| intended.shown.clone()).unwrap_or_default());
@@ -118,9 +119,15 @@ fn adopted(merged: &Merged, shown: &Shown, found: &Found) -> Standing {
 }
 
 /// What base shows is replaced, and so are its twins: versions that others made of the same bytes and that the view has
-/// at this path. Those made here are somebody's wish for another path, or base would show them: of two equal files one
-/// was put in the other's place, and then this one was removed. So are those that the view has at another name.
-fn replaced(merged: &Merged, standing: &Standing, assigned: Option<&Shown>, own: Option<ReplicaId>) -> DotSet {
+/// at this path. Those made here, also before this device was put back from a backup, are somebody's wish for another path,
+/// or base would show them: of two equal files one was put in the other's place, and then this one was removed. So are those
+/// that the view has at another name.
+fn replaced(
+    merged: &Merged,
+    standing: &Standing,
+    assigned: Option<&Shown>,
+    is_own: impl Fn(ReplicaId) -> bool,
+) -> DotSet {
     let mut past = standing.shown.clone();
     if past.intervals().count() > PAST_INTERVALS_MAX {
         // What those shown replaced is dead by their own pasts, which everyone holds who holds them.
@@ -131,7 +138,7 @@ fn replaced(merged: &Merged, standing: &Standing, assigned: Option<&Shown>, own:
     }
     let is_equal = |shown: &&Shown| shown.content == standing.content || planted(Planted::HeadsAsPast);
     let equal = assigned.filter(is_equal);
-    let twins = equal.into_iter().flat_map(|shown| &shown.dots).filter(|dot| Some(dot.author) != own);
+    let twins = equal.into_iter().flat_map(|shown| &shown.dots).filter(|dot| !is_own(dot.author));
     past.extend(&merged.closure(&twins.copied().collect::<Vec<_>>()));
     past
 }
@@ -146,6 +153,10 @@ mod tests {
     use crate::tree::{Change, ChangeOrder, Name, base::Intent, view};
 
     const NOW: UnixMs = UnixMs(1_000_000);
+
+    fn nobody(_: ReplicaId) -> bool {
+        false
+    }
 
     fn dot(author: u8, counter: u64) -> Dot {
         Dot { author: ReplicaId::from_bytes([author; 16]), place: Place { counter, index: 0 } }
@@ -193,7 +204,7 @@ mod tests {
     fn an_edit_replaces_only_what_base_shows() {
         let (merged, view) = births(&[(1, 10), (2, 20)]);
         let base = based_on(1, 10);
-        let Meaning::Edited { past, .. } = meaning(&merged, Some(&base), &view, "a", Some(&found(30)), None, NOW)
+        let Meaning::Edited { past, .. } = meaning(&merged, Some(&base), &view, "a", Some(&found(30)), nobody, NOW)
         else {
             panic!("an edit was expected");
         };
@@ -204,16 +215,27 @@ mod tests {
     fn t33_a_deletion_takes_the_twin_along() {
         let (merged, view) = births(&[(1, 10), (2, 10)]);
         let base = based_on(1, 10);
-        let Meaning::Deleted { past, .. } = meaning(&merged, Some(&base), &view, "a", None, None, NOW) else {
+        let Meaning::Deleted { past, .. } = meaning(&merged, Some(&base), &view, "a", None, nobody, NOW) else {
             panic!("a deletion was expected");
         };
         assert!(past.contains(&dot(1, 1)) && past.contains(&dot(2, 1)));
     }
 
     #[test]
+    fn a_deletion_leaves_the_twin_that_an_incarnation_of_this_device_made() {
+        let (merged, view) = births(&[(1, 10), (2, 10)]);
+        let base = based_on(1, 10);
+        let is_own = |author: ReplicaId| [2, 3].map(|own| ReplicaId::from_bytes([own; 16])).contains(&author);
+        let Meaning::Deleted { past, .. } = meaning(&merged, Some(&base), &view, "a", None, is_own, NOW) else {
+            panic!("a deletion was expected");
+        };
+        assert!(past.contains(&dot(1, 1)) && !past.contains(&dot(2, 1)));
+    }
+
+    #[test]
     fn t01_an_unknown_file_is_adopted_or_supersedes_nothing() {
         let (merged, view) = births(&[(1, 10)]);
-        let look = |byte| meaning(&merged, None, &view, "a", Some(&found(byte)), None, NOW);
+        let look = |byte| meaning(&merged, None, &view, "a", Some(&found(byte)), nobody, NOW);
         assert!(matches!(look(10), Meaning::Adopted(standing) if standing.dots == [dot(1, 1)]));
         assert_eq!(look(11), Meaning::Born);
     }
@@ -224,7 +246,8 @@ mod tests {
         let mut base = based_on(1, 10);
         let new = based_on(2, 20).standing;
         base.intent = Some(Box::new(Intent { standing: new.clone(), conflict_of: None, is_move: false }));
-        let look = |base: &BaseEntry, found: Option<&Found>| meaning(&merged, Some(base), &view, "a", found, None, NOW);
+        let look =
+            |base: &BaseEntry, found: Option<&Found>| meaning(&merged, Some(base), &view, "a", found, nobody, NOW);
         assert_eq!(look(&base, Some(&found(20))), Meaning::Known(new.unwrap()));
         assert_eq!(look(&base, Some(&found(10))), Meaning::Known(base.standing.clone().unwrap()));
         let Meaning::Edited { past, .. } = look(&base, Some(&found(30))) else { panic!("an edit was expected") };
@@ -238,7 +261,7 @@ mod tests {
         let (merged, view) = births(&[(1, 10)]);
         let mut base = based_on(1, 10);
         base.grace_until = Some(NOW.plus(1));
-        let past_at = |now| match meaning(&merged, Some(&base), &view, "a", Some(&found(30)), None, now) {
+        let past_at = |now| match meaning(&merged, Some(&base), &view, "a", Some(&found(30)), nobody, now) {
             Meaning::Edited { past, .. } => past,
             other => panic!("{other:?}"),
         };

@@ -48,7 +48,8 @@ impl Root {
         self.resolve(shared, directory, name);
         let entry = self.base.entry(directory, name);
         let view = self.claim_view(directory, name);
-        let meaning = meaning(&self.merged, entry, &view, name, found.as_ref(), shared.log.own(), shared.now.unix);
+        let is_own = |author| shared.log.is_by_this_device(author);
+        let meaning = meaning(&self.merged, entry, &view, name, found.as_ref(), is_own, shared.now.unix);
         let mut next = self.base.entry(directory, name).cloned().unwrap_or_default();
         let stood = next.standing.as_ref().map(|standing| standing.content == Content::Directory);
         let kept_grace =

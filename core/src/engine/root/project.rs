@@ -408,5 +408,5 @@ fn may_hide_a_write(entry: &BaseEntry) -> bool {
 
 /// Versions made here come to what stands at a path.
 pub(super) fn gains_own(shared: &Shared, old: &Standing, dots: &[Dot]) -> bool {
-    dots.iter().any(|dot| shared.log.own() == Some(dot.author) && !old.dots.contains(dot))
+    dots.iter().any(|dot| shared.log.is_by_this_device(dot.author) && !old.dots.contains(dot))
 }

@@ -82,7 +82,8 @@ impl Device {
         let view = self.claim_view(directory, &name);
         let old = self.base.entry(directory, &name).cloned().unwrap_or_default();
         let entry = self.base.entry(directory, &name);
-        let meaning = meaning(&self.merged, entry, &view, &name, found.as_ref(), Some(self.author), self.now);
+        let meaning =
+            meaning(&self.merged, entry, &view, &name, found.as_ref(), |author| author == self.author, self.now);
         let expected = self.to_be_killed(&name, &old, &view, &meaning);
         let before = self.live();
 
