@@ -20,12 +20,15 @@ const WATCHED_TIMES: u64 = 3;
 const WATCHED_RUNS_MIN: u64 = 20;
 
 /// The faults of message folders.
-const FOLDER_FAULTS: [Planted; 14] = [
+const FOLDER_FAULTS: [Planted; 17] = [
     Planted::SealedForAnyPlace,
     Planted::OtherSessionFollowed,
     Planted::AnyPlaceRead,
     Planted::OwnFileNotCompared,
     Planted::UnsavedWritten,
+    Planted::ClearedUnapplied,
+    Planted::ClearedBeforeCheckpoint,
+    Planted::VoidedUndelivered,
     Planted::LastOwnUnwritten,
     Planted::LargestSessionWins,
     Planted::PaddedCounterRead,
