@@ -44,6 +44,7 @@ pub(super) struct Deletion {
 
 struct Written {
     bytes: Vec<u8>,
+    lamport: u64,
     /// Another device has it: the author can no longer have forgotten it in a crash.
     is_public: bool,
 }
@@ -169,10 +170,16 @@ impl Ledger {
             _ => {}
         }
         self.authors.insert(author);
-        self.messages.insert((author, counter), Written { bytes: bytes.to_vec(), is_public: false });
         let Ok((message, _)) = Message::decode(bytes) else {
             return broken(Invariant::Authority, format!("{author} saved a message {counter} that cannot be read"));
         };
+        let lamport = message.lamport;
+        let previous = message.previous.and_then(|previous| self.messages.get(&(author, previous.counter)));
+        if let Some(previous) = previous.filter(|previous| previous.lamport >= lamport) {
+            let what = format!("{author} wrote message {counter} at lamport {lamport}, behind {}", previous.lamport);
+            return broken(Invariant::Idempotency, what);
+        }
+        self.messages.insert((author, counter), Written { bytes: bytes.to_vec(), lamport, is_public: false });
         for (dot, _, change) in message.changes() {
             if let Change::Birth { parent, name, content, .. } = change {
                 let is_directory = *content == Content::Directory;

@@ -7,6 +7,7 @@ mod blobs;
 mod deletions;
 mod displaced;
 mod doubts;
+mod grace;
 mod ledger;
 mod loads;
 mod posts;

@@ -13,11 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use syncline_core::api::{Content, Now};
 
 use super::text::{Kind, Text, content, family, is_text, plainer, show, text};
-use super::{Invariant, Violation, broken, doubts::Doubts, ledger::MessageId, loads::Loads};
+use super::{Invariant, Violation, broken, doubts::Doubts, grace::Graces, ledger::MessageId, loads::Loads};
 use crate::{Item, Tree, digest};
-
-/// How long an edit supersedes nothing after an unrelated version took its path.
-const GRACE_MS: u64 = 600_000;
 
 /// The makings and endings of one text under one name.
 #[derive(Default)]
@@ -55,9 +52,7 @@ pub(super) struct Versions {
     acts: u64,
     /// By name and text.
     pasts: BTreeMap<(String, Text), Past>,
-    /// Until when a path of a device may be in grace, for its engine put something there that may be unrelated to what
-    /// stood there before; by the device's wall clock.
-    grace_until: BTreeMap<(usize, String), u64>,
+    graces: Graces,
     /// How much people had done when a path of a device was last looked at or changed by its host.
     seen: BTreeMap<(usize, String), u64>,
     unsure_clocks: BTreeSet<usize>,
@@ -78,7 +73,7 @@ impl Versions {
     pub fn synced(&mut self, site: usize, path: &str, now: Now, stood: Option<&Vec<u8>>, put: Option<&Content>) {
         let is_related = stood.zip(put).is_some_and(|(old, new)| self.derives(site, path, old, new));
         if !is_related {
-            self.grace_until.insert((site, path.to_string()), now.unix.0 + GRACE_MS);
+            self.graces.begin(site, path, now, self.acts);
         }
         self.seen.insert((site, path.to_string()), self.acts);
         self.doubts.made(site, path, self.acts);
@@ -109,6 +104,9 @@ impl Versions {
     /// A device writes a message that says what stands at these plain paths.
     pub fn telling(&mut self, site: usize, message: MessageId, contents: Vec<(String, Content)>) {
         for (path, content) in contents.into_iter().filter(|(_, content)| *content != Content::Directory) {
+            if let Some(act) = self.made_only_at(site, &path, &content) {
+                self.graces.told(site, &path, act);
+            }
             self.tellings.push(Telling { site, message, name: family(&path), content, acts: self.acts });
         }
     }
@@ -150,10 +148,10 @@ impl Versions {
     pub fn clock_moved(&mut self, site: usize) {
         self.unsure_clocks.insert(site);
         self.loads.unsettled(site);
-        let Versions { pasts, seen, grace_until, .. } = self;
+        let Versions { pasts, seen, graces, .. } = self;
         for ending in pasts.values_mut().flat_map(|past| &mut past.endings).filter(|ending| ending.site == site) {
             let place = (site, ending.path.clone());
-            if grace_until.contains_key(&place) && seen.get(&place).is_none_or(|seen| *seen < ending.at) {
+            if graces.knows(site, &ending.path) && seen.get(&place).is_none_or(|seen| *seen < ending.at) {
                 ending.is_certain = false;
             }
         }
@@ -430,8 +428,17 @@ impl Versions {
     }
 
     fn may_be_in_grace(&self, site: usize, path: &str, now: Now) -> bool {
-        let until = self.grace_until.get(&(site, path.to_string()));
-        until.is_some_and(|until| self.unsure_clocks.contains(&site) || now.unix.0 < *until)
+        self.graces.may_hold(site, path, now, self.has_put_back, self.unsure_clocks.contains(&site))
+    }
+
+    /// The latest act that brought this content to this path of a device, if none ever brought it to another path there.
+    fn made_only_at(&self, site: usize, path: &str, content: &Content) -> Option<u64> {
+        let of_name = self.pasts.range((family(path), (Kind::File, Vec::new()))..);
+        let mut of_name = of_name.take_while(|((name, _), _)| *name == family(path));
+        let (_, past) = of_name.find(|((_, text), _)| self::content(text) == *content)?;
+        let mut here = past.makings.iter().filter(|making| making.site == site);
+        let latest = here.clone().map(|making| making.at).max()?;
+        here.all(|making| making.path == path).then_some(latest)
     }
 
     /// A text surely replaces this file everywhere: it was made once, at this path, over this file, which was made once, too,
@@ -657,12 +664,29 @@ mod tests {
     }
 
     #[test]
+    fn a_grace_is_over_when_the_first_write_in_it_was_told() {
+        let folder = |text: &str| tree([("a", text)]);
+        for is_told in [false, true] {
+            let mut versions = after(&[(0, Tree::default(), folder("one"))]);
+            versions.synced(1, "a", NOW, Some(&b"other".to_vec()), Some(&digest::content(b"one").0));
+            versions.changed(1, NOW, &folder("one"), &folder("two"));
+            if is_told {
+                let told = (syncline_core::api::ReplicaId::from_bytes([1; 16]), 1);
+                versions.telling(1, told, vec![("a".into(), digest::content(b"two").0)]);
+            }
+            versions.changed(1, NOW, &folder("two"), &folder("three"));
+            let both = folder("three").with("a (conflict 00000000)", "two");
+            assert_eq!(verdict(&versions, &both), is_told.then_some(Invariant::NoFalseConflict));
+        }
+    }
+
+    #[test]
     fn what_was_done_before_a_clock_moved_may_be_taken_for_done_in_grace() {
         let folder = |text: &str| tree([("a", text)]);
         for (moved, ends) in [(false, true), (true, false)] {
             let mut versions = after(&[(0, Tree::default(), folder("one"))]);
             versions.synced(1, "a", NOW, Some(&b"other".to_vec()), Some(&digest::content(b"one").0));
-            let later = Now { unix: NOW.unix.plus(GRACE_MS), ..NOW };
+            let later = Now { unix: NOW.unix.plus(super::super::grace::GRACE_MS), ..NOW };
             versions.changed(1, later, &folder("one"), &folder("two"));
             if moved {
                 versions.clock_moved(1);
