@@ -116,6 +116,8 @@ faults! {
     ProofUnchecked = "proof-unchecked",
     /// `check_change` lets links through whose target no link can have.
     LinkTargetUnchecked = "link-target-unchecked",
+    /// `check_change` and `latest_mode` take more than permission bits.
+    ModeUnchecked = "mode-unchecked",
     /// `Engine::message` goes on under the same id although own messages come back that the store has lost.
     OwnFeedAheadIgnored = "own-feed-ahead-ignored",
 

@@ -182,7 +182,8 @@ fn directory(merged: &Merged, nodes: &BTreeSet<NodeId>) -> Option<Shown> {
 
 fn latest_mode(merged: &Merged, nodes: &[NodeId]) -> u16 {
     let registers = nodes.iter().filter_map(|id| merged.node(id)?.mode());
-    registers.max_by_key(|register| register.order).map_or(0o644, |register| register.mode & 0o777)
+    let taken = if planted(Planted::ModeUnchecked) { u16::MAX } else { 0o777 };
+    registers.max_by_key(|register| register.order).map_or(0o644, |register| register.mode & taken)
 }
 
 fn distinct(nodes: impl Iterator<Item = NodeId>) -> Vec<NodeId> {
