@@ -4,7 +4,7 @@
 //! wrote and others may have stands there: so a story sees to that, and where something is known that does not, its owner
 //! lets the device begin anew. What gave a number twice before it could know is a fork, which nobody can resolve.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use syncline_core::{
     api::ReplicaId,
@@ -16,6 +16,7 @@ use super::{model::Place, play::Scene};
 use crate::{
     Invariant, SiteId, Store,
     folder::{Application, FolderFile},
+    world::is_void,
 };
 
 /// What an image of a device holds.
@@ -24,6 +25,13 @@ pub(super) struct Image {
     store: Store,
     application: Application,
     files: BTreeMap<String, FolderFile>,
+}
+
+impl Image {
+    /// The messages whose files it holds.
+    fn places(&self) -> impl Iterator<Item = Place> {
+        self.files.keys().filter_map(|path| parse_message_path(path))
+    }
 }
 
 /// How long a device that was put back may take to look through its folder.
@@ -218,6 +226,17 @@ impl Scene {
         self.model = model;
         let is_left = |path: &str| parse_message_path(path).is_some_and(|place| self.is_known(place));
         self.judge.forget_created(is_left);
+        // Nor does an image bring it again: its number may be given anew.
+        let mut lost: BTreeSet<Place> = self.images.iter().flatten().flat_map(Image::places).collect();
+        lost.retain(|place| !self.is_known(*place) && !self.is_void(*place));
+        self.images
+            .iter_mut()
+            .for_each(|images| images.retain(|image| image.places().all(|place| !lost.contains(&place))));
+    }
+
+    /// Nobody needs it any more, as someone knows.
+    fn is_void(&self, (author, counter): Place) -> bool {
+        self.sites.iter().any(|site| is_void(self.world[*site].store(), author, counter))
     }
 
     /// A device that was put back starts, and goes on under a new id if its own directory holds more than its store.

@@ -30,7 +30,7 @@ use syncline_core::api::{
 };
 
 use self::pipe::Pipe;
-pub(crate) use self::{belongings::Loaded, folder::info, site::payload};
+pub(crate) use self::{belongings::Loaded, folder::info, site::payload, voided::is_void};
 pub use self::{
     clock::{Asleep, Clock},
     copy::Image,

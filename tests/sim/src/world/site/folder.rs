@@ -229,12 +229,12 @@ impl Site {
     }
 
     /// The message of this file is void by a checkpoint that the device saved and wrote into the folder, whatever became of
-    /// that.
+    /// that, or that stands there since the folder was put back.
     fn is_void(&self, path: &str) -> bool {
         let Some((author, counter)) = parse_message_path(path) else { return false };
+        let stood = |path: &str| self.judge.has_created(path) || self.host.folder.at_all(path).is_some();
         let mut checkpoints = self.folder.checkpoints.range((author, 0)..=(author, u64::MAX));
-        checkpoints
-            .any(|((_, at), voided)| voided.contains(counter) && self.judge.has_created(&message_path(author, *at)))
+        checkpoints.any(|((_, at), voided)| voided.contains(counter) && stood(&message_path(author, *at)))
     }
 
     fn check_created(&self, path: &str) {
