@@ -96,13 +96,17 @@ impl Folder {
         }
         let paths = core::mem::take(&mut self.look.infos);
         if paths.is_empty() {
-            let message =
-                "the message folder has no `info`: it is empty, incomplete or replaced, so nothing is written into it";
-            self.halt(shared, NoticeCode::FolderMissing, message);
-            return self.end_look(shared);
+            return self.without_info(shared);
         }
         let work = Work::FolderRead { folder: self.config.id, paths: paths.clone(), bytes_max: INFO_BYTES_MAX };
         self.perform(shared, FolderPurpose::Infos { paths }, work);
+    }
+
+    fn without_info(&mut self, shared: &mut Shared) {
+        let message =
+            "the message folder has no `info`: it is empty, incomplete or replaced, so nothing is written into it";
+        self.halt(shared, NoticeCode::FolderMissing, message);
+        self.end_look(shared);
     }
 
     fn missing(&mut self, shared: &mut Shared, outcome: &Outcome) {
@@ -127,11 +131,16 @@ impl Folder {
             let work = Work::FolderFetch { folder: self.config.id, paths: elsewhere };
             self.perform(shared, FolderPurpose::Fetch, work);
         }
-        let infos = results.into_iter().map(|result| match result {
-            ReadResult::Bytes { bytes } => Info::parse(&bytes),
-            ReadResult::Failed { .. } => Err(InfoError::Malformed),
+        // What went away since it was listed is not there.
+        let infos = results.into_iter().filter_map(|result| match result {
+            ReadResult::Bytes { bytes } => Some(Info::parse(&bytes)),
+            ReadResult::Failed { failure: Failure::Missing } => None,
+            ReadResult::Failed { .. } => Some(Err(InfoError::Malformed)),
         });
         let infos: Vec<Result<Info, InfoError>> = infos.collect();
+        if infos.is_empty() {
+            return self.without_info(shared);
+        }
         let is_ours = infos.iter().flatten().any(|info| info.session == self.session);
         self.has_other_sessions = infos.iter().flatten().any(|info| info.session != self.session);
         match Info::choose(infos) {

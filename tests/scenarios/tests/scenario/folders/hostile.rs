@@ -224,3 +224,22 @@ fn a_message_that_is_saved_under_another_number_is_found_at_the_start() {
     assert!(world[site].has_notice(NoticeCode::StoreCorrupt));
     assert!(world[site].status().failed);
 }
+
+#[test]
+fn f07_a_folder_that_goes_away_while_it_is_looked_at_is_missing_and_not_unusable() {
+    for steps in 0..12 {
+        let (mut world, sites) = World::folder_group(1, 1);
+        let site = sites[0];
+        world.tell(site, Event::FolderChanged { folder: FOLDER, paths: Vec::new() });
+        for _ in 0..steps {
+            world.step();
+        }
+        let names: Vec<String> = world[site].host().folder.files().map(|(path, _)| path.to_string()).collect();
+        for name in names {
+            world[site].host().folder.take(&name);
+        }
+        world.pass(2 * MINUTE_MS);
+        assert!(world[site].has_notice(NoticeCode::FolderMissing), "after {steps} steps");
+        assert!(!world[site].has_notice(NoticeCode::FolderUnusable), "after {steps} steps");
+    }
+}
