@@ -264,12 +264,13 @@ impl Folder {
             matches!(result, FolderProbeResult::Present { kind } if kinds.contains(kind))
         };
         let feed = self.feeds.entry(author).or_default();
-        // Where messages go on to the end of what was asked for, there may be more behind it. (A run that ends before leaves
-        // the next names to the next look: most of them were missing just now.)
-        let end = counters.len().saturating_sub(PROBE_AHEAD / 2);
+        // Where messages go on to the end of what was asked for, in the gaps or behind them, there may be more behind it. (A
+        // run that ends before leaves the next names to the next look: most of them were missing just now.)
+        let ends = [counters.len().saturating_sub(PROBE_AHEAD), counters.len()];
+        let is_near_end = |at: usize| ends.iter().any(|end| at < *end && at.saturating_add(PROBE_AHEAD / 2) >= *end);
         let (mut found, mut goes_on) = (false, false);
         for (at, counter) in counters.iter().enumerate().filter(|(at, _)| results.get(*at).is_some_and(is_there)) {
-            goes_on |= feed.index.find(*counter) && at >= end;
+            goes_on |= feed.index.find(*counter) && is_near_end(at);
             found = true;
         }
         // Something came under a name that was not asked for: the whole directory tells.

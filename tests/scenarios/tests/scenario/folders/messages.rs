@@ -199,21 +199,26 @@ fn f13_ten_new_messages_among_many_cost_ten_reads() {
 
 #[test]
 fn many_messages_that_come_at_once_are_found_by_one_poll() {
-    let mut world = World::new(1);
-    let site = world.add_to_folder(false, FolderIndexing::Probing);
-    world.start(site);
-    world.judge().admit_outsiders();
-    let mut author = Author::new(77);
-    let mut all = vec![author.introduce()];
-    all.extend((2..=1_000).map(|counter| author.write(counter, "text")));
-    for messages in [&all[..1], &all[1..]] {
-        for sealed in messages {
+    // Behind what is held, and in a gap below it.
+    for first in [1..2, 999..1_000] {
+        let mut world = World::new(1);
+        let site = world.add_to_folder(false, FolderIndexing::Probing);
+        world.start(site);
+        world.judge().admit_outsiders();
+        let mut author = Author::new(77);
+        let mut all = vec![author.introduce()];
+        all.extend((2..=1_000).map(|counter| author.write(counter, "text")));
+        let put = |world: &mut World, sealed: &Sealed| {
             let path = message_path(sealed.message.author, sealed.message.counter);
             world[site].host().folder.put(&path, FolderFile::new(sealed.bytes.clone()));
-        }
+        };
+        put(&mut world, &all[0]);
+        all[first].iter().for_each(|sealed| put(&mut world, sealed));
         world.pass(MINUTE_MS + 1_000);
+        all.iter().for_each(|sealed| put(&mut world, sealed));
+        world.pass(MINUTE_MS + 1_000);
+        assert_eq!(texts(&mut world, site).len(), 999);
     }
-    assert_eq!(texts(&mut world, site).len(), 999);
 }
 
 #[test]
