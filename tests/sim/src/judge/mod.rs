@@ -25,7 +25,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use syncline_core::{
-    api::{CommitItem, CommitResult, Hash, HashResult, LinkId, Now, Outcome, Put, ReplicaId, Work},
+    api::{CommitItem, CommitResult, Failure, Hash, HashResult, LinkId, Now, Outcome, Put, ReplicaId, Work},
     engine::intended_path,
     log::Heads,
 };
@@ -250,14 +250,14 @@ impl Judge {
                 state.versions.doubts.saved(site);
                 state.versions.loads.saved(site);
             }
-            (Work::Hash { items, .. }, outcome) => {
-                let results = if let Outcome::Hashed { results } = outcome { results.as_slice() } else { &[] };
-                for (index, item) in items.iter().enumerate() {
-                    let found = results.get(index).and_then(|result| match result {
-                        HashResult::Hashed { content, .. } => Some(content),
-                        HashResult::Failed { .. } => None,
-                    });
-                    state.versions.looked(site, &item.path, found);
+            (Work::Hash { items, .. }, Outcome::Hashed { results }) => {
+                for (item, result) in items.iter().zip(results) {
+                    match result {
+                        HashResult::Hashed { content, .. } => state.versions.looked(site, &item.path, Some(content)),
+                        HashResult::Failed { failure: Failure::Missing } => state.versions.looked(site, &item.path, None),
+                        // Nobody was shown what stands there.
+                        HashResult::Failed { .. } => {}
+                    }
                 }
             }
             _ => {}

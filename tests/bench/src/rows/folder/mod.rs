@@ -128,12 +128,12 @@ fn post(author: &mut Author) -> Result<Vec<String>> {
 
 fn find(reader: &mut Reader, posted: &[String]) -> Result<(f64, Vec<String>)> {
     let start = Instant::now();
-    let mut found = reader.look()?;
+    let found = reader.look()?;
     let seconds = start.elapsed().as_secs_f64();
-    found.files.sort_by_key(|path| (path.len(), path.clone()));
-    ensure!(found.files == posted, "expected the files {posted:?}, found {:?}", found.files);
     let probed = found.probed();
-    reader.take(found)?;
+    let mut files = reader.take(found)?;
+    files.sort_by_key(|path| (path.len(), path.clone()));
+    ensure!(files == posted, "expected the files {posted:?}, found {files:?}");
     Ok((seconds, probed))
 }
 

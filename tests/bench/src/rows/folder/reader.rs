@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use syncline::folder::SharedFolder;
 use syncline_core::Engine;
 use syncline_core::api::{
@@ -89,10 +89,23 @@ impl Reader {
         Ok(found)
     }
 
-    /// Reads what was found, and all that follows from it.
-    pub fn take(&mut self, found: Found) -> Result<()> {
+    /// Reads what was found, and all that follows from it; which files were read, for where a directory's pages tell new
+    /// files far apart not all are asked for at once. Nothing is looked for any more.
+    pub fn take(&mut self, found: Found) -> Result<Vec<String>> {
+        let mut files = found.files;
         self.work.extend(found.reads);
-        self.finish()
+        let mut begun = self.work.len();
+        while let Some((task, work)) = self.work.pop_front() {
+            match &work {
+                Work::FolderRead { paths, .. } if begun == 0 => files.extend(paths.iter().cloned()),
+                Work::FolderList { .. } | Work::FolderProbe { .. } => bail!("the look was not over: {work:?}"),
+                _ => {}
+            }
+            begun = begun.saturating_sub(1);
+            self.perform(task, work)?;
+        }
+        self.ensure_complete()?;
+        Ok(files)
     }
 
     /// How many messages of others are missing below what is held, which there should be none of.
