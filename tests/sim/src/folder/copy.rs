@@ -188,40 +188,35 @@ impl FolderCopy {
     }
 
     fn list(&self, directory: &str, page: Option<u64>) -> Outcome {
-        let entries = self.entries(directory);
-        if !self.is_there || !directory.is_empty() && entries.is_empty() {
+        if !self.is_there || !directory.is_empty() && self.entries(directory).next().is_none() {
             return Outcome::Failed { failure: Failure::Missing };
         }
         let first = page.unwrap_or(0) as usize;
+        let mut entries = self.entries(directory).skip(first);
         let mut names = Vec::new();
-        for (name, kind) in entries.iter().skip(first).take(PAGE_ENTRIES) {
-            listing::push_name(&mut names, *kind, name);
+        for (name, kind) in entries.by_ref().take(PAGE_ENTRIES) {
+            listing::push_name(&mut names, kind, name);
         }
-        let next = first + PAGE_ENTRIES;
-        Outcome::FolderListed { names, next: (next < entries.len()).then_some(next as u64) }
+        let next = entries.next().map(|_| (first + PAGE_ENTRIES) as u64);
+        Outcome::FolderListed { names, next }
     }
 
-    /// The names in a directory: what lies below another one is stepped over.
-    fn entries(&self, directory: &str) -> BTreeMap<String, FolderEntryKind> {
+    /// The names in a directory, in order.
+    fn entries<'a>(&'a self, directory: &str) -> impl Iterator<Item = (&'a str, FolderEntryKind)> {
         let prefix = if directory.is_empty() { String::new() } else { format!("{directory}/") };
-        let mut entries = BTreeMap::new();
-        let mut next = prefix.clone();
-        while let Some((path, file)) = self.files.range(next.clone()..).next() {
-            let Some(name) = path.strip_prefix(&prefix) else { break };
-            if let Some((name, _)) = name.split_once('/') {
-                entries.insert(name.to_string(), FolderEntryKind::Directory);
-                // Behind all that begins with its name and a slash.
-                next = format!("{prefix}{name}0");
-            } else {
-                entries.insert(name.to_string(), kind(file));
-                next = format!("{path}\0");
-            }
-        }
-        entries
+        let mut below = self.files.range(prefix.clone()..);
+        std::iter::from_fn(move || {
+            let (path, file) = below.next()?;
+            let name = path.strip_prefix(&prefix)?;
+            let Some((name, _)) = name.split_once('/') else { return Some((name, kind(file))) };
+            // On with what stands behind all that begins with its name and a slash.
+            below = self.files.range(format!("{prefix}{name}0")..);
+            Some((name, FolderEntryKind::Directory))
+        })
     }
 
     fn count(&self, directory: &str) -> u64 {
-        self.entries(directory).len() as u64
+        self.entries(directory).count() as u64
     }
 
     fn probe(&self, path: &str) -> FolderProbeResult {

@@ -254,7 +254,9 @@ impl Judge {
                 for (item, result) in items.iter().zip(results) {
                     match result {
                         HashResult::Hashed { content, .. } => state.versions.looked(site, &item.path, Some(content)),
-                        HashResult::Failed { failure: Failure::Missing } => state.versions.looked(site, &item.path, None),
+                        HashResult::Failed { failure: Failure::Missing } => {
+                            state.versions.looked(site, &item.path, None)
+                        }
                         // Nobody was shown what stands there.
                         HashResult::Failed { .. } => {}
                     }

@@ -94,10 +94,10 @@ impl Service {
                     changed.push(path.clone());
                 }
             }
-            let mut paths: Vec<&String> = self.cloud.keys().collect();
-            chance.mix(&mut paths);
-            for path in paths {
-                self.arrive(copy, path, carriage.weather, &mut chance, &mut changed, coverage);
+            let mut lacking = self.lacking(copy);
+            chance.mix(&mut lacking);
+            for (path, bytes) in lacking {
+                arrive(copy, path, bytes, carriage.weather, &mut chance, &mut changed, coverage);
             }
             changes += changed.len();
             tell(world, site, changed, carriage.weather, &mut chance, coverage);
@@ -130,47 +130,54 @@ impl Service {
         }
     }
 
-    fn arrive(
-        &self,
-        copy: &mut FolderCopy,
-        path: &str,
-        weather: Weather,
-        chance: &mut fastrand::Rng,
-        changed: &mut Vec<String>,
-        coverage: &mut Coverage,
-    ) {
-        let Some(bytes) = self.cloud.get(path) else { return };
-        let stands = copy.at(path);
-        if stands.is_some_and(|file| is_same(&file.bytes, bytes)) {
-            return;
-        }
-        let is_new = stands.is_none();
-        let mut meets = |one_in: u8, kind: &str| {
-            let meets = one_in > 0 && chance.u8(..one_in) == 0;
-            if meets {
-                coverage.count(format!("carriage {kind}"));
-            }
-            meets
+    /// What the cloud has that does not stand in a copy.
+    fn lacking(&self, copy: &FolderCopy) -> Vec<(&str, &[u8])> {
+        let mut files = copy.files().peekable();
+        let mut stands = |path: &str, bytes: &[u8]| {
+            while files.next_if(|(before, _)| *before < path).is_some() {}
+            files.peek().is_some_and(|(there, file)| *there == path && is_same(&file.bytes, bytes))
         };
-        if meets(weather.late, "late") {
-            return;
-        }
-        if is_new && meets(weather.torn, "torn") {
-            let length = chance.pick(bytes.len() + 1);
-            copy.put(path, FolderFile::new(&bytes[..length]));
-        } else if is_new && meets(weather.placeholder, "placeholder") {
-            copy.put(path, FolderFile { is_local: false, ..FolderFile::new(bytes.clone()) });
-        } else {
-            if meets(weather.doubled, "doubled") {
-                let name = format!("{path}{}", COPIES[chance.pick(COPIES.len())]);
-                copy.put(&name, FolderFile::new(bytes.clone()));
-                changed.push(name);
-            }
-            copy.put(path, FolderFile::new(bytes.clone()));
-            coverage.count("carriage brought");
-        }
-        changed.push(path.to_owned());
+        let kept = self.cloud.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice()));
+        kept.filter(|(path, bytes)| !stands(path, bytes)).collect()
     }
+}
+
+/// A file comes to a copy.
+fn arrive(
+    copy: &mut FolderCopy,
+    path: &str,
+    bytes: &[u8],
+    weather: Weather,
+    chance: &mut fastrand::Rng,
+    changed: &mut Vec<String>,
+    coverage: &mut Coverage,
+) {
+    let is_new = copy.at(path).is_none();
+    let mut meets = |one_in: u8, kind: &str| {
+        let meets = one_in > 0 && chance.u8(..one_in) == 0;
+        if meets {
+            coverage.count(format!("carriage {kind}"));
+        }
+        meets
+    };
+    if meets(weather.late, "late") {
+        return;
+    }
+    if is_new && meets(weather.torn, "torn") {
+        let length = chance.pick(bytes.len() + 1);
+        copy.put(path, FolderFile::new(&bytes[..length]));
+    } else if is_new && meets(weather.placeholder, "placeholder") {
+        copy.put(path, FolderFile { is_local: false, ..FolderFile::new(bytes) });
+    } else {
+        if meets(weather.doubled, "doubled") {
+            let name = format!("{path}{}", COPIES[chance.pick(COPIES.len())]);
+            copy.put(&name, FolderFile::new(bytes));
+            changed.push(name);
+        }
+        copy.put(path, FolderFile::new(bytes));
+        coverage.count("carriage brought");
+    }
+    changed.push(path.to_owned());
 }
 
 /// Long files differ in their length or in what they end with, which no two messages share.

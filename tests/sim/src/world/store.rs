@@ -137,6 +137,11 @@ impl Store {
         self.pairs.iter().map(|(key, value)| (key.as_slice(), value.as_slice()))
     }
 
+    /// Those from a key up to another one.
+    pub(crate) fn range(&self, start: Vec<u8>, end: Vec<u8>) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.pairs.range(start..end).map(|(key, value)| (key.as_slice(), value.as_slice()))
+    }
+
     fn load_range(&self, start: &[u8], end: &[u8], bytes_max: u32) -> Outcome {
         let mut pairs = Vec::new();
         let mut bytes = 0;

@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use syncline_core::{
     api::{LinkId, ReplicaId},
     link::{Acknowledgement, Frame},
-    log::{Heads, Message, message_key},
+    log::{Heads, IntervalSet, Message, message_key},
 };
 
-use super::{Store, voided::is_void};
+use super::{
+    Store,
+    voided::{is_void, voided},
+};
 use crate::{Invariant, Judge};
 
 /// The bit of a packet's header that ends a frame; the others are the lane (`docs/protocol.md` §7.1).
@@ -27,6 +30,8 @@ struct Saved {
     messages_lost: u64,
     /// All messages of an author up to this number.
     until: BTreeMap<ReplicaId, u64>,
+    /// Messages of an author that checkpoints void.
+    voided: BTreeMap<ReplicaId, IntervalSet<u64>>,
 }
 
 impl Tap {
@@ -79,22 +84,30 @@ impl Saved {
 
     fn unsaved_head(&mut self, heads: &Heads, store: &Store) -> Option<String> {
         if self.messages_lost != store.messages_lost() {
-            *self = Saved { messages_lost: store.messages_lost(), until: BTreeMap::new() };
+            *self = Saved { messages_lost: store.messages_lost(), ..Saved::default() };
         }
         heads.authors().find_map(|(author, counters)| {
-            let until = self.until.entry(author).or_default();
-            let unseen = counters.intervals().filter(|(_, last)| last > until).collect::<Vec<_>>();
-            for (first, last) in unseen {
-                for counter in first.max(*until + 1)..=last {
-                    if store.value(&message_key(author, counter)).is_none() && !is_void(store, author, counter) {
+            let mut until = self.until.get(&author).copied().unwrap_or_default();
+            for (first, last) in counters.intervals().filter(|(_, last)| *last > until).collect::<Vec<_>>() {
+                for counter in first.max(until + 1)..=last {
+                    if store.value(&message_key(author, counter)).is_none() && !self.is_void(store, author, counter) {
                         return Some(format!("message {counter} of {author}"));
                     }
-                    if counter == *until + 1 {
-                        *until = counter;
+                    if counter == until + 1 {
+                        until = counter;
                     }
                 }
             }
+            self.until.insert(author, until);
             None
         })
+    }
+
+    fn is_void(&mut self, store: &Store, author: ReplicaId, counter: u64) -> bool {
+        let known = self.voided.entry(author).or_default();
+        if !known.contains(counter) {
+            *known = voided(store, author);
+        }
+        known.contains(counter)
     }
 }

@@ -205,7 +205,8 @@ impl Site {
     pub(super) fn check_removal(&mut self, work: &Work) {
         match work {
             Work::FolderRemove { paths, .. } => {
-                let owed = self.owed_blobs();
+                let has_blobs = paths.iter().any(|path| parse_blob_path(path).is_some());
+                let owed = if has_blobs { self.owed_blobs() } else { BTreeSet::new() };
                 for path in paths.iter().filter(|path| self.host.folder.at(path).is_some()) {
                     if let Some(hash) = parse_blob_path(path) {
                         self.must(Invariant::NoLoss, !owed.contains(&hash), || {
