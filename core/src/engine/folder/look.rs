@@ -12,7 +12,7 @@ use crate::api::{
 use crate::engine::limits::{INFO_BYTES_MAX, INFOS_MAX, MOMENT_MS, PROBE_AHEAD, RELIST_MS};
 use crate::engine::shared::Shared;
 use crate::folder::{Info, InfoError, feed_directory, is_info, message_paths, parse_counter, parse_feed_directory};
-use crate::log::{IntervalSet, Log};
+use crate::log::IntervalSet;
 use crate::planted::{Planted, planted};
 
 /// A look through the folder, directory by directory.
@@ -209,7 +209,7 @@ impl Folder {
     pub(super) fn feed_listed(&mut self, shared: &mut Shared, author: ReplicaId, outcome: Outcome) {
         let Outcome::FolderListed { names, next } = outcome else {
             if outcome == (Outcome::Failed { failure: Failure::Missing }) {
-                self.own_listed(&shared.log, author, &IntervalSet::new());
+                self.own_listed(shared, author, &IntervalSet::new());
             }
             // It is looked at again with the next look.
             return self.next_feed(shared);
@@ -233,15 +233,16 @@ impl Folder {
         feed.listed = Some(shared.now.monotonic);
         if is_own {
             let found = core::mem::take(&mut self.look.own);
-            self.own_listed(&shared.log, author, &found);
+            self.own_listed(shared, author, &found);
         }
         self.next_feed(shared);
     }
 
     /// Where own messages went, so may have the blobs they name.
-    fn own_listed(&mut self, log: &Log, author: ReplicaId, found: &IntervalSet<u64>) {
-        if self.own.listed(log, author, found) {
+    fn own_listed(&mut self, shared: &mut Shared, author: ReplicaId, found: &IntervalSet<u64>) {
+        if self.own.listed(&shared.log, author, found) {
             self.uploads.forget_done();
+            self.save_written(shared, author);
         }
     }
 

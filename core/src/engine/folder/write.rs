@@ -26,6 +26,9 @@ pub struct OwnFeeds {
     /// Which messages this device has put there, as it is saved. A file that is there and not among them is compared
     /// before it counts: another copy of this device's store may have written it.
     written: BTreeMap<ReplicaId, IntervalSet<u64>>,
+    /// Of what was saved so, something is gone. Until that is saved, too, nothing is written: a crash might leave a part of
+    /// a file, which would count as written.
+    has_lost: bool,
     busy: bool,
     /// Messages that wait until the contents they name stand there.
     held: Option<Vec<(ReplicaId, u64, Vec<u8>)>>,
@@ -45,6 +48,7 @@ impl OwnFeeds {
         let Some(written) = self.written.get_mut(&author) else { return false };
         let gone = written.difference(counters);
         written.subtract(&gone);
+        self.has_lost |= !gone.is_empty();
         if let Some((voided, _)) = log.voided(author) {
             let alone = counters.difference(voided);
             written.union(&counters.difference(&alone));
@@ -125,7 +129,10 @@ impl Folder {
         if !is_ready || shared.saver.has_failed() || self.own.again.is_some_and(|again| shared.now.monotonic < again) {
             return;
         }
-        self.own.again = None;
+        if self.own.has_lost && !shared.saver.is_idle() {
+            return;
+        }
+        (self.own.again, self.own.has_lost) = (None, false);
         let saved = if planted(Planted::UnsavedWritten) { shared.log.heads() } else { shared.saver.saved_heads() };
         let own = saved.authors().filter(|(author, _)| shared.log.is_by_this_device(*author));
         let next = own.filter_map(|(author, held)| {

@@ -69,7 +69,7 @@ impl Ledger {
                 continue;
             }
             match self.messages.get_mut(&(author, counter)) {
-                Some(known) if known.bytes == *bytes => known.is_public = true,
+                Some(known) if known.bytes == *bytes => known.is_public |= !incarnations.contains(&author),
                 None if self.outsiders.contains(&author) => {}
                 None if self.has_outsiders && !self.authors.contains(&author) => {}
                 _ => {

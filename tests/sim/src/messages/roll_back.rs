@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use syncline_core::{
     api::ReplicaId,
     folder::{message_path, parse_message_path},
-    log::message_key,
+    log::{message_key, parse_message_key},
 };
 
 use super::{model::Place, play::Scene};
@@ -28,9 +28,10 @@ pub(super) struct Image {
 }
 
 impl Image {
-    /// The messages whose files it holds.
+    /// The messages that it holds, as files or in the store.
     fn places(&self) -> impl Iterator<Item = Place> {
-        self.files.keys().filter_map(|path| parse_message_path(path))
+        let saved = self.store.pairs().filter_map(|(key, _)| parse_message_key(key));
+        self.files.keys().filter_map(|path| parse_message_path(path)).chain(saved)
     }
 }
 

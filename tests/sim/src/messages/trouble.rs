@@ -146,6 +146,8 @@ impl TroubleKind {
     }
 }
 
+/// So long a crash waits for its moment.
+const PATIENCE_MS: u64 = 10_000;
 /// One of so many crashes waits for a file to be created, another one for something to be saved.
 const PATIENT_ONE_IN: u16 = 3;
 
@@ -159,7 +161,7 @@ impl Trouble {
     }
 
     /// Lets it happen when a file is about to be created or something is about to be saved, or right after; nothing if
-    /// that moment does not come while the world goes on by itself.
+    /// that moment does not come soon. (A folder that is not there is looked for without end.)
     pub(super) fn strike_in_time(&self, scene: &mut Scene) -> Option<String> {
         let wants_create = self.amount.is_multiple_of(PATIENT_ONE_IN);
         let site = scene.sites[self.struck(scene)];
@@ -170,7 +172,7 @@ impl Trouble {
                 _ => false,
             })
         };
-        if !scene.world.run_until(comes) {
+        if !scene.world.pass_until(PATIENCE_MS, comes) {
             return None;
         }
         for _ in 0..self.chance().u8(..3) {

@@ -165,6 +165,39 @@ fn f11_a_crash_at_any_moment_of_writing_leaves_a_hole_or_the_same_bytes() {
 }
 
 #[test]
+fn f11_a_loss_of_power_while_lost_files_are_written_again_leaves_no_part_of_one() {
+    for steps in 0..40 {
+        for chance in 0..64 {
+            let mut world = World::new(chance);
+            let site = world.add_to_folder(false, FolderIndexing::Listing);
+            world.start(site);
+            world.settle();
+            for text in ["one", "two", "three"] {
+                world.post(site, text);
+            }
+            world.settle();
+            let whole: Vec<_> =
+                world[site].host().folder.files().map(|(path, file)| (path.to_string(), file.clone())).collect();
+            for text in ["one", "two", "three"] {
+                let path = path_of(&mut world, site, text);
+                world[site].host().folder.take(&path);
+            }
+            world.tell(site, Event::FolderChanged { folder: FOLDER, paths: Vec::new() });
+            world.set_order(Order::Drawn);
+            for _ in 0..steps {
+                world.step();
+            }
+            world.lose_power(site, &mut fastrand::Rng::with_seed(chance));
+            world.start(site);
+            world.settle();
+            for (path, file) in &whole {
+                assert_eq!(world[site].host().folder.at(path), Some(file), "{path} after {steps} steps");
+            }
+        }
+    }
+}
+
+#[test]
 fn f13_ten_new_messages_among_many_cost_ten_reads() {
     for indexing in [FolderIndexing::Listing, FolderIndexing::Probing] {
         let mut world = World::new(1);

@@ -14,7 +14,7 @@ use syncline_core::crypto::{Identity, Signature};
 use syncline_core::folder::{Info, message_path};
 use syncline_core::log::{Entry, Log, Message, Previous, Sealed, message_key, parse_message_key};
 use syncline_sim::folder::{Application, FolderFile, Trouble};
-use syncline_sim::{FOLDER, GROUP, SiteId, Tree, World, tree};
+use syncline_sim::{FOLDER, GROUP, Order, SiteId, Tree, World, tree};
 
 pub(super) const MINUTE_MS: u64 = 60_000;
 
