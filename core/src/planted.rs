@@ -49,8 +49,6 @@ macro_rules! faults {
 faults! {
     // Message folders: what is read and written, and what applications are given.
 
-    /// `FileKey` does not bind a file to its place.
-    SealedForAnyPlace = "sealed-for-any-place",
     /// `Folder::infos_read` goes on with whatever session the folder holds.
     OtherSessionFollowed = "other-session-followed",
     /// `Folder::folder_read` takes a message of another place for the one that belongs there.

@@ -70,8 +70,9 @@ pub enum FolderResult {
 #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
 pub struct Delivery {
-    /// Its number in the order of delivery on this device, from 1, without gaps. An application stores it together with
-    /// what it makes of the message, and gives the last one back at the next start: so each comes once.
+    /// Its number in the order of delivery on this device, from 1. An application stores it together with what it makes of
+    /// the message, and gives the last one back at the next start: so each comes once. There are gaps only where an
+    /// application or a store was put back to an older state: numbers of messages that were cleared since are left out.
     #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
     pub sequence: u64,
     /// Who wrote it.

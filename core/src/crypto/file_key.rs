@@ -7,7 +7,6 @@ use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 
 use crate::api::{Hash, ReplicaId};
-use crate::planted::{Planted, planted};
 
 const KEY_CONTEXT: &str = "Syncline 2026 key of sealed files, version 1";
 const NONCE_CONTEXT: &str = "Syncline 2026 nonces of sealed files, version 1";
@@ -49,7 +48,6 @@ impl FileKey {
     }
 
     fn seal_as(&self, place: &[u8], bytes: &[u8]) -> Vec<u8> {
-        let place = if planted(Planted::SealedForAnyPlace) { &[] } else { place };
         let hash = blake3::keyed_hash(&self.nonces, bytes);
         let nonce: [u8; NONCE_BYTES] = hash.as_bytes().first_chunk().copied().unwrap_or_default();
         // It fails only beyond lengths that nothing here has.
@@ -59,7 +57,6 @@ impl FileKey {
 
     fn open_as(&self, place: &[u8], file: &[u8]) -> Option<Vec<u8>> {
         let (nonce, sealed) = file.split_first_chunk::<NONCE_BYTES>()?;
-        let place = if planted(Planted::SealedForAnyPlace) { &[] } else { place };
         self.cipher.decrypt(XNonce::from_slice(nonce), Payload { msg: sealed, aad: place }).ok()
     }
 }

@@ -17,14 +17,17 @@ use crate::log::{Message, message_key};
 use crate::messages::{Orders, Stability, delivery_key, parse_delivery};
 use crate::planted::{Planted, planted};
 
+/// About how many bytes of the index name as many messages as are given at once.
+const INDEX_BYTES_MAX: u32 = 40 * DELIVER_ITEMS_MAX as u32;
+
 /// What a task was asked for.
 pub enum DeliverPurpose {
     /// Which messages come next.
     Index,
-    /// These messages themselves, numbered from `first`.
+    /// These messages themselves.
     Messages {
-        /// The first one's number.
-        first: u64,
+        /// Their numbers, authors and counters, in order.
+        named: Vec<(u64, ReplicaId, u64)>,
     },
     /// To give them to the application.
     Deliver {
@@ -145,10 +148,10 @@ impl Deliveries {
         }
         self.busy = true;
         self.again = None;
-        let first = self.delivered.saturating_add(1);
-        let behind = self.saved.min(self.delivered.saturating_add(DELIVER_ITEMS_MAX as u64)).saturating_add(1);
-        let (start, end) = (delivery_key(config.order, first), delivery_key(config.order, behind));
-        let query = LoadQuery::Range { start, end, bytes_max: u32::MAX };
+        // Numbers may have been left out, where the application was ahead of the store once.
+        let start = delivery_key(config.order, self.delivered.saturating_add(1));
+        let end = delivery_key(config.order, self.saved.saturating_add(1));
+        let query = LoadQuery::Range { start, end, bytes_max: INDEX_BYTES_MAX };
         shared.perform(Purpose::Deliver { purpose: DeliverPurpose::Index }, Work::Load { query });
     }
 
@@ -157,12 +160,13 @@ impl Deliveries {
         match (purpose, outcome) {
             (DeliverPurpose::Index, Outcome::Loaded { pairs, .. }) if !pairs.is_empty() => {
                 let place = |pair: &Pair| parse_delivery(&pair.key, &pair.value);
-                let keys = pairs.iter().filter_map(place).map(|(_, author, counter)| message_key(author, counter));
+                let named: Vec<_> = pairs.iter().filter_map(place).take(DELIVER_ITEMS_MAX).collect();
+                let keys = named.iter().map(|(_, author, counter)| message_key(*author, *counter));
                 let query = LoadQuery::Keys { keys: keys.map(|bytes| Key { bytes }).collect() };
-                let purpose = DeliverPurpose::Messages { first: self.delivered.saturating_add(1) };
+                let purpose = DeliverPurpose::Messages { named };
                 shared.perform(Purpose::Deliver { purpose }, Work::Load { query });
             }
-            (DeliverPurpose::Messages { first }, Outcome::Loaded { pairs, .. }) => self.give(shared, *first, pairs),
+            (DeliverPurpose::Messages { named }, Outcome::Loaded { pairs, .. }) => self.give(shared, named, pairs),
             (DeliverPurpose::Deliver { last }, Outcome::Delivered) => {
                 self.delivered = *last;
                 self.busy = false;
@@ -270,10 +274,20 @@ impl Deliveries {
         }
     }
 
-    fn give(&mut self, shared: &mut Shared, first: u64, pairs: Vec<Pair>) {
+    /// Gives out those of these messages that are there. One that was cleared is not: this application had it once, or
+    /// nobody would have cleared it, and was put back since.
+    fn give(&mut self, shared: &mut Shared, named: &[(u64, ReplicaId, u64)], pairs: Vec<Pair>) {
+        let mut pairs = pairs.into_iter().peekable();
         let mut bytes = 0usize;
-        let mut messages: Vec<Delivery> = Vec::with_capacity(pairs.len());
-        for (sequence, pair) in (first..).zip(pairs) {
+        let mut messages: Vec<Delivery> = Vec::with_capacity(named.len());
+        for (sequence, author, counter) in named.iter().copied() {
+            let Some(pair) = pairs.next_if(|pair| pair.key == message_key(author, counter)) else {
+                if shared.log.cleared(author).is_some_and(|cleared| cleared.contains(counter)) {
+                    self.delivered = if messages.is_empty() { sequence } else { self.delivered };
+                    continue;
+                }
+                break;
+            };
             let message = Message::decode(&pair.value).ok();
             let Some((message, payload)) =
                 message.as_ref().and_then(|(message, _)| Some((message, message.payload()?)))
@@ -284,13 +298,18 @@ impl Deliveries {
             if bytes > DELIVER_BYTES_MAX && !messages.is_empty() {
                 break;
             }
-            let Message { author, counter, lamport, unix_ms, .. } = *message;
+            let Message { lamport, unix_ms, .. } = *message;
             messages.push(Delivery { sequence, author, counter, lamport, unix_ms, payload: payload.to_vec() });
         }
-        // What was numbered is an application message, or the store is not what it was.
-        let Some(last) = messages.last().map(|message| message.sequence) else { return lost(shared) };
-        let purpose = DeliverPurpose::Deliver { last };
-        shared.perform(Purpose::Deliver { purpose }, Work::Deliver { messages });
+        match messages.last().map(|message| message.sequence) {
+            Some(last) => {
+                let purpose = DeliverPurpose::Deliver { last };
+                shared.perform(Purpose::Deliver { purpose }, Work::Deliver { messages });
+            }
+            None if named.last().is_some_and(|(last, ..)| self.delivered == *last) => self.busy = false,
+            // What was numbered is an application message, or the store is not what it was.
+            None => lost(shared),
+        }
     }
 }
 

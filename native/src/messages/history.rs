@@ -98,11 +98,10 @@ impl Iterator for History {
     type Item = Result<HeldMessage, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.read.len() == 0
-            && !self.places.is_empty()
-            && let Err(error) = self.next_part()
-        {
-            return Some(Err(error));
+        while self.read.len() == 0 && !self.places.is_empty() {
+            if let Err(error) = self.next_part() {
+                return Some(Err(error));
+            }
         }
         self.read.next().map(Ok)
     }
@@ -113,16 +112,60 @@ fn place(message: &Message) -> MessagePlace {
     MessagePlace { lamport, unix_ms, author, counter }
 }
 
-/// These messages, each with its number in the order of arrival.
+/// These messages, each with its number in the order of arrival. Those that were cleared are left out: their numbers stay.
 fn read(store: &Access, named: &[(u64, ReplicaId, u64)]) -> Result<Vec<(u64, Message)>, Error> {
     let keys = named.iter().map(|(_, author, counter)| Key { bytes: message_key(*author, *counter) }).collect();
     let (pairs, _) = store.load(LoadQuery::Keys { keys })?;
-    if pairs.len() != named.len() {
-        return Err(store.damaged("a message that has a number is missing"));
-    }
-    let decoded = pairs.iter().zip(named).map(|(Pair { value, .. }, (sequence, ..))| match Message::decode(value) {
-        Ok((message, _)) => Ok((*sequence, message)),
-        Err(error) => Err(store.damaged(&error.to_string())),
+    let mut named = named.iter();
+    let decoded = pairs.iter().map(|Pair { key, value }| {
+        let number = named.find(|(_, author, counter)| *key == message_key(*author, *counter));
+        match (number, Message::decode(value)) {
+            (Some((sequence, ..)), Ok((message, _))) => Ok((*sequence, message)),
+            (None, _) => Err(store.damaged("a message was not asked for")),
+            (_, Err(error)) => Err(store.damaged(&error.to_string())),
+        }
     });
     decoded.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use futures::StreamExt;
+
+    use crate::messages::{MessageFolder, Options, Order};
+
+    const MANY: usize = 200;
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn what_was_cleared_is_left_out() {
+        let place = tempfile::tempdir().unwrap();
+        let shared = place.path().join("shared");
+        std::fs::create_dir(&shared).unwrap();
+        let open = |name: &str| {
+            let state = Some(place.path().join(name));
+            let options = Options { state, create: true, order: Some(Order::Arrival), clear: true, ..Options::default() };
+            MessageFolder::open(&shared, options).unwrap()
+        };
+        let (mut author, mut reader) = (open("author"), open("reader"));
+        for number in 0..MANY {
+            author.post(format!("{number}").into_bytes()).unwrap();
+        }
+        for folder in [&mut author, &mut reader] {
+            let stream = folder.messages().unwrap();
+            std::thread::spawn(move || futures::executor::block_on(stream.count()));
+        }
+        let begun = Instant::now();
+        let mut held = MANY;
+        while held == MANY && begun.elapsed() < LONG {
+            assert!([&reader, &author].iter().all(|folder| folder.settle(LONG)));
+            held = reader.history().unwrap().map(Result::unwrap).count();
+        }
+        assert!(held < MANY, "nothing was cleared");
+        author.post(b"more".to_vec()).unwrap();
+        let last = author.history().unwrap().map(Result::unwrap).last();
+        assert_eq!(last.map(|message| (message.payload, message.sequence)), Some((b"more".to_vec(), MANY as u64 + 1)));
+    }
 }

@@ -310,8 +310,13 @@ impl Engine {
                     own.perform(&mut self.shared, FolderPurpose::Remove, work);
                 }
             },
-            // It is there, whatever it holds: the next look through the own directory decides.
-            Some(ReadResult::Failed { failure: Failure::NotLocal }) => own.note_written(&mut self.shared, place),
+            // It may be a part of a file that a crash left and a service took away since.
+            Some(ReadResult::Failed { failure: Failure::NotLocal }) => {
+                let paths = Vec::from([message_path(place.0, place.1)]);
+                let work = Work::FolderFetch { folder: own.config.id, paths };
+                own.perform(&mut self.shared, FolderPurpose::Fetch, work);
+                own.own.retry_later(self.shared.now.monotonic);
+            }
             _ => own.own.retry_later(self.shared.now.monotonic),
         }
     }

@@ -20,8 +20,7 @@ const WATCHED_TIMES: u64 = 3;
 const WATCHED_RUNS_MIN: u64 = 20;
 
 /// The faults of message folders.
-const FOLDER_FAULTS: [Planted; 17] = [
-    Planted::SealedForAnyPlace,
+const FOLDER_FAULTS: [Planted; 16] = [
     Planted::OtherSessionFollowed,
     Planted::AnyPlaceRead,
     Planted::OwnFileNotCompared,

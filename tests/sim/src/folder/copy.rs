@@ -90,14 +90,17 @@ impl FolderCopy {
         }
     }
 
+    /// The bytes of a file are here again.
+    pub fn bring_back(&mut self, path: &str) {
+        if let Some(file) = self.files.get_mut(path) {
+            file.is_local = true;
+        }
+    }
+
     /// The placeholders whose bytes were asked for, which are here now.
     pub fn bring(&mut self) -> Vec<String> {
         let wanted = std::mem::take(&mut self.fetched);
-        for path in &wanted {
-            if let Some(file) = self.files.get_mut(path) {
-                file.is_local = true;
-            }
-        }
+        wanted.iter().for_each(|path| self.bring_back(path));
         wanted
     }
 

@@ -5,7 +5,7 @@ use syncline_core::{
     log::parse_message_key,
 };
 
-use super::play::Scene;
+use super::{Carriage, play::Scene};
 use crate::{Invariant, Order, SiteId};
 
 /// How often a world is looked after before it must be at rest.
@@ -45,9 +45,12 @@ impl Scene {
             let copy = &mut self.world[site].host().folder;
             copy.unshelve();
             (copy.is_there, copy.is_offline) = (true, false);
+            // Devices that cannot read `info` look for it again and again, each at its own times: that is no rest.
+            copy.bring_back("info");
             self.mend_disk(site);
             self.world.wake(site);
         }
+        self.carry(Carriage::calm());
         let mut lists = 0;
         for round in 0..ROUNDS_MAX {
             self.look_after();

@@ -75,16 +75,21 @@ impl Model {
         let mut texts: BTreeSet<(Place, Hash)> = BTreeSet::new();
         for (index, message) in stored.iter().enumerate() {
             let place = (message.author, message.counter);
-            judge.must(Invariant::Idempotency, message.sequence == index as u64 + 1, || {
-                format!("device {device} was given number {} after {index} messages", message.sequence)
+            let before = index.checked_sub(1).and_then(|index| stored.get(index)).map_or(0, |before| before.sequence);
+            // Numbers are left out where a device forgot something.
+            let follows = message.sequence == before + 1 || !self.nobody_forgot() && message.sequence > before;
+            judge.must(Invariant::Idempotency, follows, || {
+                format!("device {device} was given number {} behind {before}", message.sequence)
             });
             let payload = digest::chunk(&message.payload);
             judge.must(Invariant::Authority, self.posted.contains(&payload), || {
                 format!("device {device} was given {}, which nobody posted", show(place))
             });
-            // A number that nobody else saw was given again by a device that forgot it, whose application did not.
+            // A number that nobody else saw was given again by a device that forgot it, whose application did not; or by one
+            // that ended before its application was told.
             let is_past = self.again.contains_key(&(device, place));
-            let differs = self.published.get(&place).is_some_and(|published| published.payload != payload) && !is_past;
+            let published = self.published.get(&place).filter(|published| published.lives && !is_past);
+            let differs = published.is_some_and(|published| published.payload != payload);
             judge.must(Invariant::Authority, !differs, || {
                 format!("device {device} was given another text than {} has", show(place))
             });

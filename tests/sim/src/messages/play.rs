@@ -7,7 +7,7 @@ use syncline_core::{
     log::message_key,
 };
 
-use super::{Carriage, Story, Trouble, TroubleKind, Turn, Weather, model::Model, roll_back::Image, service::Service};
+use super::{Carriage, Story, Trouble, TroubleKind, Turn, model::Model, roll_back::Image, service::Service};
 use crate::{
     GROUP, Invariant, Judge, Order, SiteId, World,
     folder::{Application, FolderFile},
@@ -213,7 +213,7 @@ impl Scene {
         }
     }
 
-    fn carry(&mut self, carriage: Carriage) -> usize {
+    pub(super) fn carry(&mut self, carriage: Carriage) -> usize {
         let changes = self.service.carry(&mut self.world, carriage, &mut self.coverage);
         if changes > 0 {
             self.tell(&format!("the service moves {changes} files"));
@@ -223,7 +223,7 @@ impl Scene {
 
     /// Everything comes everywhere that is reached, as it is, until nothing more comes.
     pub(super) fn carry_all(&mut self) {
-        while self.carry(Carriage { chance: 0, weather: Weather::default() }) > 0 {
+        while self.carry(Carriage::calm()) > 0 {
             self.world.settle();
         }
     }
@@ -328,6 +328,7 @@ impl Scene {
         let copy = &mut self.world[site].host().folder;
         copy.unshelve();
         copy.is_there = true;
+        copy.take("info 2");
         let info = self.service.cloud().get("info").cloned().filter(|_| !self.apart.contains(&device));
         copy.put("info", FolderFile::new(info.unwrap_or_else(|| own.clone())));
         copy.put(&format!("info (conflicted copy of device {device})"), FolderFile::new(own));

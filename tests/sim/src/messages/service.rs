@@ -22,6 +22,13 @@ pub struct Carriage {
     pub weather: Weather,
 }
 
+impl Carriage {
+    /// Everything is brought, and rightly.
+    pub fn calm() -> Carriage {
+        Carriage { chance: 0, weather: Weather::default() }
+    }
+}
+
 /// What a service does wrong. Each number says that one of so many files meets it; none with 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Weather {

@@ -395,7 +395,14 @@ impl Trouble {
                 let takes = self.kind == TroubleKind::TakeBack;
                 // A service keeps elsewhere only what it has.
                 let is_kept = |path: &str| cloud.contains_key(path);
-                let chosen = some(&mut chance, &|path| if evicts { is_kept(path) } else { takes || !is_own(path) });
+                // A checkpoint that nobody else heard of is not taken away: what it cleared would be asked for without end.
+                let takes_all = takes && !scene.clears;
+                let is_chosen = |path: &str| match () {
+                    () if takes_all => true,
+                    () if takes || evicts => is_kept(path),
+                    () => !is_own(path),
+                };
+                let chosen = some(&mut chance, &is_chosen);
                 for path in &chosen {
                     let length = host.folder.at(path).map_or(0, |file| file.bytes.len());
                     match () {

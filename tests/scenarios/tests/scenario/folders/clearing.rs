@@ -45,6 +45,31 @@ fn assert_same(world: &World, sites: &[SiteId]) {
     assert!(digests.windows(2).all(|pair| pair[0] == pair[1]), "{digests:?}");
 }
 
+/// An application that was put back to before messages that are cleared by now gets those that are left, each once.
+#[test]
+fn an_application_that_was_put_back_gets_what_is_left_once() {
+    let (mut world, sites) = clearing_group(2, 2);
+    post_many(&mut world, sites[0], "text");
+    rest(&mut world);
+    let before = world[sites[1]].host().application.stored().len() as u64;
+    world.crash(sites[1]);
+    world[sites[1]].host().application = Application::default();
+    world.start(sites[1]);
+    world.settle();
+    let left = world[sites[1]].host().application.stored().len();
+    assert!(left < MANY / 2, "{left} of {MANY} are not cleared");
+    world.post(sites[0], "new");
+    rest(&mut world);
+    let stored = world[sites[1]].host().application.stored();
+    assert_eq!(stored.len(), left + 1);
+    assert_eq!(
+        stored.last().map(|message| (message.payload.as_slice(), message.sequence)),
+        Some((&b"new"[..], before + 1))
+    );
+    assert!(stored.windows(2).all(|pair| pair[0].sequence < pair[1].sequence));
+    assert!(!world[sites[1]].status().failed && world[sites[1]].status().quiet);
+}
+
 #[test]
 fn what_all_members_have_leaves_the_folder_and_the_stores() {
     let (mut world, sites) = clearing_group(1, 3);

@@ -198,6 +198,28 @@ fn f11_a_loss_of_power_while_lost_files_are_written_again_leaves_no_part_of_one(
 }
 
 #[test]
+fn f11_a_part_of_an_own_file_that_a_service_keeps_elsewhere_is_written_again() {
+    let (mut world, sites) = World::folder_group(1, 1);
+    world.post(sites[0], "one");
+    let writes = |world: &World| world[sites[0]].pending().any(|(_, work)| matches!(work, Work::FolderCreate { .. }));
+    assert!(world.run_until(writes));
+    let store = world[sites[0]].host().store.clone();
+    world.settle();
+    let path = path_of(&mut world, sites[0], "one");
+    let file = world[sites[0]].host().folder.take(&path).unwrap();
+    world.crash(sites[0]);
+    world[sites[0]].host().store = store;
+    let part = FolderFile::new(&file.bytes[..20]);
+    world[sites[0]].host().folder.put(&path, part);
+    world[sites[0]].host().folder.evict(&path);
+    world.start(sites[0]);
+    world.settle();
+    assert!(world[sites[0]].host().folder.bring().contains(&path));
+    world.pass(MINUTE_MS);
+    assert_eq!(world[sites[0]].host().folder.at(&path), Some(&file));
+}
+
+#[test]
 fn f13_ten_new_messages_among_many_cost_ten_reads() {
     for indexing in [FolderIndexing::Listing, FolderIndexing::Probing] {
         let mut world = World::new(1);

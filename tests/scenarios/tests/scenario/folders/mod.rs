@@ -8,7 +8,7 @@ mod trees;
 
 use syncline_core::api::{
     Command, DeliveryConfig, DeliveryOrder, Event, FolderIndexing, FolderState, Gap, GroupConfig, NoticeCode,
-    ReplicaId, UnixMs, Write,
+    ReplicaId, UnixMs, Work, Write,
 };
 use syncline_core::crypto::{Identity, Signature};
 use syncline_core::folder::{Info, message_path};

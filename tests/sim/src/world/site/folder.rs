@@ -223,7 +223,7 @@ impl Site {
             }
             Work::FolderList { directory, .. } if directory.is_empty() => {}
             Work::FolderRead { paths, .. } if paths.iter().any(|path| is_info(path)) => {
-                self.folder.found_own = is_of(&self.host.folder, self.config.group.id);
+                self.folder.found_own = is_of(&self.host.folder, paths, self.config.group.id);
             }
             _ => {}
         }
@@ -287,10 +287,10 @@ fn is_delivery(work: &Work) -> bool {
     matches!(work, Work::Deliver { .. })
 }
 
-/// The folder is there and holds this session, as far as can be seen in it.
-fn is_of(folder: &FolderCopy, session: GroupId) -> bool {
-    let infos = folder.files().filter(|(path, file)| is_info(path) && file.is_local && !file.is_link);
-    let chosen = Info::choose(infos.map(|(_, file)| Info::parse(&file.bytes)));
+/// The folder is there and holds this session, as far as can be seen in these of its files.
+fn is_of(folder: &FolderCopy, paths: &[String], session: GroupId) -> bool {
+    let infos = paths.iter().filter_map(|path| folder.at(path)).filter(|file| file.is_local && !file.is_link);
+    let chosen = Info::choose(infos.map(|file| Info::parse(&file.bytes)));
     folder.is_there && chosen.is_ok_and(|info| info.session == session)
 }
 
