@@ -1,6 +1,6 @@
 //! What stands under a name.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fd::AsFd;
 use rustix::fs::{AtFlags, FileType, Stat};
@@ -14,7 +14,7 @@ const PLACEHOLDER_PREFIX: &str = ".";
 const PLACEHOLDER_SUFFIX: &str = ".icloud";
 
 /// Of so many names that are missing one is asked for a placeholder, as long as none was seen.
-const ASKED_OF: u64 = 16;
+const ASKED_OF: u8 = 16;
 
 /// How much is known of placeholders in a folder. To ask for one beside each name that is missing more than doubles the cost
 /// of a poll, most of whose names are. iCloud Drive makes them on Apple's systems; elsewhere a folder has some only if it
@@ -22,12 +22,11 @@ const ASKED_OF: u64 = 16;
 /// one that comes later a poll asks beside some names, not always the same ones, so that some tens of polls find it.
 pub(super) struct Placeholders {
     expected: AtomicBool,
-    missing: AtomicU64,
 }
 
 impl Default for Placeholders {
     fn default() -> Self {
-        Self { expected: AtomicBool::new(cfg!(target_vendor = "apple")), missing: AtomicU64::new(0) }
+        Self { expected: AtomicBool::new(cfg!(target_vendor = "apple")) }
     }
 }
 
@@ -58,11 +57,8 @@ impl Placeholders {
         if self.expected.load(Ordering::Relaxed) {
             return true;
         }
-        // Polls repeat themselves: what is asked for must follow no rhythm of theirs (the finaliser of SplitMix64).
-        let number = self.missing.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (number ^ (number >> 31)).is_multiple_of(ASKED_OF)
+        // Polls repeat themselves: what is asked for must follow no rhythm of theirs.
+        fastrand::u8(..ASKED_OF) == 0
     }
 }
 
