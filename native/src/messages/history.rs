@@ -146,7 +146,8 @@ mod tests {
         std::fs::create_dir(&shared).unwrap();
         let open = |name: &str| {
             let state = Some(place.path().join(name));
-            let options = Options { state, create: true, order: Some(Order::Arrival), clear: true, ..Options::default() };
+            let options =
+                Options { state, create: true, order: Some(Order::Arrival), clear: true, ..Options::default() };
             MessageFolder::open(&shared, options).unwrap()
         };
         let (mut author, mut reader) = (open("author"), open("reader"));
