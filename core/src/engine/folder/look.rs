@@ -24,8 +24,9 @@ pub struct Look {
     feeds: Vec<ReplicaId>,
     /// Feeds still to be looked at.
     queue: VecDeque<ReplicaId>,
-    /// What was found of the own feed that is being listed.
+    /// What was found of the own feed that is being listed, and of that the placeholders.
     own: IntervalSet<u64>,
+    own_elsewhere: IntervalSet<u64>,
     /// The look that is under way began with the session's directory.
     is_whole: bool,
     was_whole: bool,
@@ -197,7 +198,7 @@ impl Folder {
         if self.config.indexing == FolderIndexing::Probing && listed_lately && !feed.index.take_overflow() {
             return self.probe(shared, author);
         }
-        self.look.own = IntervalSet::new();
+        (self.look.own, self.look.own_elsewhere) = Default::default();
         self.list_feed(shared, author, None);
     }
 
@@ -209,7 +210,8 @@ impl Folder {
     pub(super) fn feed_listed(&mut self, shared: &mut Shared, author: ReplicaId, outcome: Outcome) {
         let Outcome::FolderListed { names, next } = outcome else {
             if outcome == (Outcome::Failed { failure: Failure::Missing }) {
-                self.own_listed(shared, author, &IntervalSet::new());
+                (self.look.own, self.look.own_elsewhere) = Default::default();
+                self.own_listed(shared, author);
             }
             // It is looked at again with the next look.
             return self.next_feed(shared);
@@ -222,6 +224,9 @@ impl Folder {
             let Some(counter) = parse_counter(name).filter(|_| is_file) else { continue };
             if is_own {
                 self.look.own.insert(counter);
+                if kind == FolderEntryKind::Placeholder {
+                    self.look.own_elsewhere.insert(counter);
+                }
             }
             if held.is_none_or(|held| !held.contains(counter)) {
                 feed.index.find(counter);
@@ -232,15 +237,16 @@ impl Folder {
         }
         feed.listed = Some(shared.now.monotonic);
         if is_own {
-            let found = core::mem::take(&mut self.look.own);
-            self.own_listed(shared, author, &found);
+            self.own_listed(shared, author);
         }
         self.next_feed(shared);
     }
 
     /// Where own messages went, so may have the blobs they name.
-    fn own_listed(&mut self, shared: &mut Shared, author: ReplicaId, found: &IntervalSet<u64>) {
-        if self.own.listed(&shared.log, author, found) {
+    fn own_listed(&mut self, shared: &mut Shared, author: ReplicaId) {
+        let found = core::mem::take(&mut self.look.own);
+        let elsewhere = core::mem::take(&mut self.look.own_elsewhere);
+        if self.own.listed(&shared.log, author, &found, &elsewhere) {
             self.uploads.forget_done();
             self.save_written(shared, author);
         }

@@ -29,6 +29,9 @@ pub struct OwnFeeds {
     /// Of what was saved so, something is gone. Until that is saved, too, nothing is written: a crash might leave a part of
     /// a file, which would count as written.
     has_lost: bool,
+    /// Own files whose bytes a service keeps elsewhere, and of which it is not known who wrote what is in them. They are
+    /// neither written nor counted as written before their bytes are here and were compared: a crash may have left parts.
+    elsewhere: BTreeMap<ReplicaId, IntervalSet<u64>>,
     busy: bool,
     /// Messages that wait until the contents they name stand there.
     held: Option<Vec<(ReplicaId, u64, Vec<u8>)>>,
@@ -42,9 +45,19 @@ impl OwnFeeds {
         self.written.insert(author, written);
     }
 
-    /// A directory of this device was listed whole: what is not there any more is written again, and what is void and there
-    /// again is removed again. Tells whether anything is gone.
-    pub fn listed(&mut self, log: &Log, author: ReplicaId, counters: &IntervalSet<u64>) -> bool {
+    /// A directory of this device was listed whole: what is not there any more is written again, what is void and there
+    /// again is removed again, and what is no placeholder any more is compared. Tells whether anything is gone.
+    pub fn listed(
+        &mut self,
+        log: &Log,
+        author: ReplicaId,
+        counters: &IntervalSet<u64>,
+        placeholders: &IntervalSet<u64>,
+    ) -> bool {
+        if let Some(elsewhere) = self.elsewhere.get_mut(&author) {
+            let here = elsewhere.difference(placeholders);
+            elsewhere.subtract(&here);
+        }
         let Some(written) = self.written.get_mut(&author) else { return false };
         let gone = written.difference(counters);
         written.subtract(&gone);
@@ -86,11 +99,21 @@ impl OwnFeeds {
     /// How many own messages are not in the folder.
     pub fn unwritten(&self, log: &Log) -> u64 {
         let own = log.heads().authors().filter(|(author, _)| log.is_by_this_device(*author));
-        let missing = own.map(|(author, held)| match self.written.get(&author) {
-            Some(written) => log.numbers(author, &held.difference(written)).count() as u64,
-            None => log.numbers(author, held).count() as u64,
-        });
+        let missing = own.map(|(author, held)| log.numbers(author, &self.missing(author, held)).count() as u64);
         missing.fold(0, u64::saturating_add)
+    }
+
+    /// Which of these messages of a feed are not there.
+    fn missing(&self, author: ReplicaId, held: &IntervalSet<u64>) -> IntervalSet<u64> {
+        let mut missing = held.clone();
+        let there = [self.written.get(&author), self.elsewhere.get(&author)];
+        there.into_iter().flatten().for_each(|there| missing.subtract(there));
+        missing
+    }
+
+    fn is_there(&self, author: ReplicaId, counter: u64) -> bool {
+        let there = [self.written.get(&author), self.elsewhere.get(&author)];
+        there.into_iter().flatten().any(|there| there.contains(counter))
     }
 
     /// Messages wait for the contents they name.
@@ -129,15 +152,15 @@ impl Folder {
         if !is_ready || shared.saver.has_failed() || self.own.again.is_some_and(|again| shared.now.monotonic < again) {
             return;
         }
+        self.own.again = None;
         if self.own.has_lost && !shared.saver.is_idle() {
             return;
         }
-        (self.own.again, self.own.has_lost) = (None, false);
+        self.own.has_lost = false;
         let saved = if planted(Planted::UnsavedWritten) { shared.log.heads() } else { shared.saver.saved_heads() };
         let own = saved.authors().filter(|(author, _)| shared.log.is_by_this_device(*author));
         let next = own.filter_map(|(author, held)| {
-            let missing =
-                self.own.written.get(&author).map_or_else(|| held.clone(), |written| held.difference(written));
+            let missing = self.own.missing(author, held);
             let messages = shared.log.numbers(author, &missing).take(FOLDER_WRITE_ITEMS_MAX).collect::<Vec<_>>();
             Some((author, *messages.first()?, *messages.last()?))
         });
@@ -168,11 +191,10 @@ impl Folder {
                 return shared.notify(NoticeCode::StoreCorrupt, message);
             }
         };
-        let is_written = |counter| self.own.written.get(&author).is_some_and(|written| written.contains(counter));
         let (saved, unsaved) = (shared.saver.saved_heads(), planted(Planted::UnsavedWritten));
         let unwritten = pairs.into_iter().filter_map(|Pair { key, value }| {
             let (author, counter) = parse_message_key(&key)?;
-            let is_due = !is_written(counter) && (unsaved || saved.contains(author, counter));
+            let is_due = !self.own.is_there(author, counter) && (unsaved || saved.contains(author, counter));
             is_due.then_some((author, counter, value))
         });
         // Where an earlier incarnation's messages come back, more of them may stand there by now than are known to be saved,
@@ -310,12 +332,11 @@ impl Engine {
                     own.perform(&mut self.shared, FolderPurpose::Remove, work);
                 }
             },
-            // It may be a part of a file that a crash left and a service took away since.
             Some(ReadResult::Failed { failure: Failure::NotLocal }) => {
+                own.own.elsewhere.entry(place.0).or_default().insert(place.1);
                 let paths = Vec::from([message_path(place.0, place.1)]);
                 let work = Work::FolderFetch { folder: own.config.id, paths };
                 own.perform(&mut self.shared, FolderPurpose::Fetch, work);
-                own.own.retry_later(self.shared.now.monotonic);
             }
             _ => own.own.retry_later(self.shared.now.monotonic),
         }

@@ -16,6 +16,8 @@ pub(super) struct Model {
     published: BTreeMap<Place, Published>,
     /// How much more often than once a device's application may get a message, for the device forgot that it had.
     again: BTreeMap<(usize, Place), usize>,
+    /// What a device's application may never get, for its store gave it a number that the application knows for another.
+    passed_over: BTreeSet<(usize, Place)>,
     /// Some device's store or folder was put back.
     has_lost: bool,
 }
@@ -56,6 +58,20 @@ impl Model {
         for message in stored {
             *self.again.entry((device, (message.author, message.counter))).or_default() += 1;
         }
+    }
+
+    /// A device's store was put back to one that gave these numbers, and its application was not, which has these messages.
+    /// Where it had begun anew since, or was put back on another day, a number it knows may be another message's.
+    pub fn numbered_otherwise(
+        &mut self,
+        device: usize,
+        stored: &[Delivery],
+        numbered: impl Iterator<Item = (u64, Place)>,
+    ) {
+        let last = stored.last().map_or(0, |message| message.sequence);
+        let has: BTreeSet<Place> = stored.iter().map(|message| (message.author, message.counter)).collect();
+        let passed_over = numbered.filter(|(sequence, place)| *sequence <= last && !has.contains(place));
+        self.passed_over.extend(passed_over.map(|(_, place)| (device, place)));
     }
 
     /// No device ever forgot anything.
@@ -103,7 +119,8 @@ impl Model {
             });
         }
         for (place, published) in self.published.iter().filter(|(_, published)| published.lives && !misses) {
-            judge.must(Invariant::NoLoss, texts.contains(&(*place, published.payload)), || {
+            let is_given = texts.contains(&(*place, published.payload)) || self.passed_over.contains(&(device, *place));
+            judge.must(Invariant::NoLoss, is_given, || {
                 format!(
                     "{}, which was published on device {}, was never given to the application of device {device}",
                     show(*place),

@@ -7,9 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use syncline_core::{
-    api::ReplicaId,
+    api::{DeliveryOrder, ReplicaId},
     folder::{message_path, parse_message_path},
     log::{message_key, parse_message_key},
+    messages::{delivery_keys, parse_delivery},
 };
 
 use super::{model::Place, play::Scene};
@@ -33,6 +34,15 @@ impl Image {
         let saved = self.store.pairs().filter_map(|(key, _)| parse_message_key(key));
         self.files.keys().filter_map(|path| parse_message_path(path)).chain(saved)
     }
+}
+
+/// What a store says of the numbers that it gave, in either order.
+fn numbered(store: &Store) -> impl Iterator<Item = (u64, Place)> {
+    [DeliveryOrder::Arrival, DeliveryOrder::Total].into_iter().flat_map(|order| {
+        let (start, end) = delivery_keys(order, 0);
+        let numbers = store.range(start, end).filter_map(|(key, value)| parse_delivery(key, value));
+        numbers.map(|(sequence, author, counter)| (sequence, (author, counter)))
+    })
 }
 
 /// How long a device that was put back may take to look through its folder.
@@ -89,6 +99,7 @@ impl Scene {
             host.application = image.application;
         } else {
             let stored = host.application.stored().to_vec();
+            self.model.numbered_otherwise(device, &stored, numbered(&image.store));
             self.model.forgot(device, &stored);
         }
         self.mend_copy(site);
@@ -160,6 +171,8 @@ impl Scene {
             }
             if self.judge.was_created(&path, &file.bytes) {
                 copy.put(&path, file);
+            } else {
+                self.service.take_away(&path);
             }
         }
     }

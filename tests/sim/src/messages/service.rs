@@ -66,6 +66,13 @@ impl Service {
         self.cloud.entry(path).or_insert(bytes);
     }
 
+    /// A file is taken away that its owner finds to be none.
+    pub fn take_away(&mut self, path: &str) {
+        if self.cloud.remove(path).is_some() {
+            self.removed.push(path.to_owned());
+        }
+    }
+
     /// Reaches a device's copy for the first time: what stands there under a name that is taken is taken for a conflict.
     pub fn meet(&mut self, device: usize, copy: &FolderCopy) {
         for (path, file) in copy.files().filter(|(path, _)| path.contains('/') || *path == "info") {
