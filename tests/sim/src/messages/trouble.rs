@@ -411,6 +411,10 @@ impl Trouble {
                         () => host.folder.lose(path, Some(chance.pick(length + 1))),
                     }
                 }
+                // Of a device that forgot what it had said, nobody else may have had it.
+                if chosen.iter().filter_map(|path| parse_message_path(path)).any(|place| !scene.is_known(place)) {
+                    scene.reckon();
+                }
                 let told = if evicts {
                     "are kept elsewhere"
                 } else if takes {
