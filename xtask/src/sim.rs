@@ -12,7 +12,7 @@ use crate::{traces, workspace};
 /// How many drawn stories of file trees a test run plays.
 const TREE_STORIES: &str = "20000";
 /// And of message folders.
-const FOLDER_STORIES: &str = "2000";
+const FOLDER_STORIES: &str = "1000";
 /// How many acts each of them has.
 const ACTS: &str = "60";
 

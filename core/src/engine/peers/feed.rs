@@ -96,8 +96,9 @@ impl Engine {
         lacking
     }
 
-    /// Notes who was heard out, so that a root that joins looks at its own files. Where all wait for each other, the one
-    /// with the smallest id goes first: a group must not wait for itself.
+    /// Notes who was heard out, so that a root that joins looks at its own files. Where all wait for each other, the device
+    /// with the smallest key goes first: a group must not wait for itself. (By ids both might wait, for one that goes on
+    /// under a new id is known by the old one on links that were there before.)
     pub(super) fn hear(&mut self) {
         let saved = self.shared.saver.saved_heads();
         let mut heard = false;
@@ -107,9 +108,15 @@ impl Engine {
                 heard |= peer.indexing == Indexing::Done;
             }
         }
-        let own = self.shared.log.own();
+        let log = &self.shared.log;
+        let rank = |replica: Option<ReplicaId>| {
+            let key = log.public_key(replica?)?;
+            Some((*key.as_bytes(), replica))
+        };
+        let own = rank(log.own());
         let waits_behind = |peer: &Peer| peer.is_known && peer.to_hear.is_none() && peer.indexing == Indexing::Waiting;
-        let goes_first = || self.peers.values().all(|peer| waits_behind(peer) && own < peer.replica());
+        let goes_first =
+            || self.peers.values().all(|peer| waits_behind(peer) && own.is_some() && own < rank(peer.replica()));
         if heard || !self.peers.is_empty() && self.roots.iter().any(Root::is_joining) && goes_first() {
             self.roots.iter_mut().for_each(Root::heard);
         }
