@@ -35,9 +35,10 @@ pub fn sim(flags: &[OsString]) -> Result<ExitCode> {
 /// # Errors
 /// It does not build, or a promise is broken, or a kind of thing never happened.
 pub fn test() -> Result<()> {
-    let simulator = build()?;
-    run(command(&simulator, ["--seed", &seed(), "--acts", ACTS, "--runs", TREE_STORIES]))?;
-    run(command(&simulator, ["--seed", &seed(), "--acts", ACTS, "--runs", FOLDER_STORIES, "--folders", "--fresh"]))
+    let (simulator, seed) = (build()?, seed());
+    let drawn = ["--seed", &seed, "--acts", ACTS];
+    run(command(&simulator, drawn.into_iter().chain(["--runs", TREE_STORIES])))?;
+    run(command(&simulator, drawn.into_iter().chain(["--runs", FOLDER_STORIES, "--folders", "--fresh"])))
 }
 
 /// The seed of a test run's stories: fresh with each commit, and the same whenever that commit is tested, so that what

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::keys;
-use super::limits::{DELIVER_BYTES_MAX, DELIVER_ITEMS_MAX, RETRY_MS};
+use super::limits::{DELIVER_BYTES_MAX, DELIVER_INDEX_BYTES_MAX, DELIVER_ITEMS_MAX, RETRY_MS};
 use super::shared::{Purpose, Shared};
 use crate::api::{
     Delivery, DeliveryConfig, DeliveryOrder, Key, LoadQuery, Monotonic, NoticeCode, Outcome, Pair, ReplicaId, UnixMs,
@@ -16,9 +16,6 @@ use crate::clock::MessageOrder;
 use crate::log::{Message, message_key};
 use crate::messages::{Orders, Stability, delivery_key, parse_delivery};
 use crate::planted::{Planted, planted};
-
-/// About how many bytes of the index name as many messages as are given at once.
-const INDEX_BYTES_MAX: u32 = 40 * DELIVER_ITEMS_MAX as u32;
 
 /// What a task was asked for.
 pub enum DeliverPurpose {
@@ -151,7 +148,7 @@ impl Deliveries {
         // Numbers may have been left out, where the application was ahead of the store once.
         let start = delivery_key(config.order, self.delivered.saturating_add(1));
         let end = delivery_key(config.order, self.saved.saturating_add(1));
-        let query = LoadQuery::Range { start, end, bytes_max: INDEX_BYTES_MAX };
+        let query = LoadQuery::Range { start, end, bytes_max: DELIVER_INDEX_BYTES_MAX };
         shared.perform(Purpose::Deliver { purpose: DeliverPurpose::Index }, Work::Load { query });
     }
 
@@ -283,7 +280,9 @@ impl Deliveries {
         for (sequence, author, counter) in named.iter().copied() {
             let Some(pair) = pairs.next_if(|pair| pair.key == message_key(author, counter)) else {
                 if shared.log.cleared(author).is_some_and(|cleared| cleared.contains(counter)) {
-                    self.delivered = if messages.is_empty() { sequence } else { self.delivered };
+                    if messages.is_empty() {
+                        self.delivered = sequence;
+                    }
                     continue;
                 }
                 break;

@@ -227,6 +227,8 @@ pub const LISTEN_MS: u64 = 3_600_000;
 pub const CHECKPOINT_ITEMS_MIN: u32 = 64;
 /// Application messages of one delivery.
 pub const DELIVER_ITEMS_MAX: usize = 256;
+/// Bytes of the store that are read to name them: about 30 for each.
+pub const DELIVER_INDEX_BYTES_MAX: u32 = 40 * DELIVER_ITEMS_MAX as u32;
 /// Bytes of one delivery; one message may pass it.
 pub const DELIVER_BYTES_MAX: usize = 2 << 20;
 /// Gaps that a status names.

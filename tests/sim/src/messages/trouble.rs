@@ -412,7 +412,8 @@ impl Trouble {
                     }
                 }
                 // Of a device that forgot what it had said, nobody else may have had it.
-                if chosen.iter().filter_map(|path| parse_message_path(path)).any(|place| !scene.is_known(place)) {
+                let mut places = chosen.iter().filter_map(|path| parse_message_path(path));
+                if takes && places.any(|place| !scene.is_known(place)) {
                     scene.reckon();
                 }
                 let told = if evicts {
