@@ -91,6 +91,7 @@ impl Host {
                 poll_ms: 60_000,
             }],
             delivery: Some(DeliveryConfig { order, delivered: self.delivered }),
+            records: None,
             compaction: CompactionConfig::default(),
             debounce_ms: 0,
             dry_run: false,

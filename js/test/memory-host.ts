@@ -10,6 +10,7 @@ export const config: Config = {
   roots: [{ id: ROOT, membership: "Founder", allow_deletions: false }],
   folders: [],
   delivery: undefined,
+  records: undefined,
   compaction: { clear_applied: false, stale_after_ms: 2_592_000_000n, checkpoint_items_min: 64 },
   debounce_ms: 100,
   dry_run: false,

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::{LinkId, Notice, ReplicaId, TaskId, Work};
+use super::{LinkId, Notice, ReplicaId, RowName, RowState, TaskId, Work};
 
 /// One thing to do. A host may run all the work of one answer at once; sends to one link go in order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +53,29 @@ pub enum Action {
         /// The message's number in its feed.
         #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
         counter: u64,
+    },
+    /// What a [`WriteRows`](super::Command::WriteRows) gave is saved, all or nothing of it. Each gets one, in the order of the
+    /// commands. Changes that were refused have a notice each and count as taken.
+    RowsWritten {
+        /// The command's own.
+        #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
+        taken: u64,
+    },
+    /// The answer to a [`ReadRows`](super::Command::ReadRows).
+    RowsRead {
+        /// The command's own.
+        #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
+        request: u64,
+        /// The rows, in byte order of their keys.
+        rows: Vec<RowState>,
+        /// There are more behind the last one.
+        more: bool,
+    },
+    /// These rows are other than they were, in the application's database or, without one, in the engine's store: what is
+    /// derived from them is to be derived again.
+    RowsChanged {
+        /// Which.
+        rows: Vec<RowName>,
     },
     /// The answer to [`Stop`](super::Event::Stop): nothing is in flight that matters.
     Stopped,

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FolderId, RootId};
+use super::{FolderId, RootId, RowChange, RowQuery};
 
 /// A request to the engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,25 @@ pub enum Command {
         #[serde(with = "serde_bytes")]
         #[cfg_attr(feature = "wasm", tsify(type = "Uint8Array"))]
         payload: Vec<u8>,
+    },
+    /// Take changes that the application made to rows. [`RowsWritten`](super::Action::RowsWritten) says when they are saved.
+    /// A host gives the next ones then, a few thousand at a time, so that a change of any size costs no memory.
+    WriteRows {
+        /// Where these changes end in the host's own count. It is saved with them, as one, and stands in the
+        /// [`status`](super::RecordsStatus::taken) at the next start: a host that remembers what it has still to give forgets
+        /// what lies up to there, gives what lies behind, and so nothing is taken twice or not at all.
+        #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
+        taken: u64,
+        /// The changes, in the order in which they were made.
+        changes: Vec<RowChange>,
+    },
+    /// Read rows as they are saved. The answer is [`RowsRead`](super::Action::RowsRead).
+    ReadRows {
+        /// Names the answer.
+        #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
+        request: u64,
+        /// Which.
+        query: RowQuery,
     },
     /// Look through a message folder now.
     Poll {

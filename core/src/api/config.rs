@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FolderId, GroupId, RootId};
+use super::{FolderId, GroupId, RecordsConfig, RootId};
 use crate::engine::limits::{CHECKPOINT_ITEMS_MIN, STALE_AFTER_MS};
 
 /// 32 fresh random bytes for each engine, also after a restart: the engine's only source of chance.
@@ -39,6 +39,8 @@ pub struct Config {
     pub folders: Vec<FolderConfig>,
     /// How application messages come to the application; none where it wants none.
     pub delivery: Option<DeliveryConfig>,
+    /// The records of the group; none where the application keeps none. Those of others are passed on all the same.
+    pub records: Option<RecordsConfig>,
     /// Which own messages are made void once nobody needs them.
     pub compaction: CompactionConfig,
     /// How long a path must stay as it is before a vanished one counts as deleted, in milliseconds.
@@ -199,6 +201,12 @@ pub enum ConfigError {
         found: u32,
         /// How many are allowed.
         limit: u32,
+    },
+    /// The same table twice.
+    #[error("table {name} is configured twice")]
+    DuplicateTable {
+        /// Which one.
+        name: String,
     },
     /// The same folder twice.
     #[error("folder {} is configured twice", folder.0)]

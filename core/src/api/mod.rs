@@ -17,6 +17,7 @@ mod id;
 pub mod listing;
 mod notice;
 mod outcome;
+mod records;
 mod status;
 mod unit;
 mod work;
@@ -33,6 +34,10 @@ pub use folder::{Delivery, FolderEntryKind, FolderFile, FolderProbeResult, Folde
 pub use id::{FolderId, GroupId, Hash, LinkId, ReplicaId, RootId, StageId, TaskId};
 pub use notice::{Notice, NoticeCode};
 pub use outcome::{CommitResult, Failure, HashResult, Outcome, Pair, ProbeResult, ReadResult, StageResult};
+pub use records::{
+    DeleteRule, MergeType, Method, PropertyValue, RecordsConfig, RecordsStatus, RowChange, RowChangeKind, RowName,
+    RowQuery, RowStamp, RowState, StampedValue, TableConfig, TableKind,
+};
 pub use status::{
     FolderState, FolderStatus, Gap, LinkStatus, MemberStatus, MessagePlace, RootState, RootStatus, Status,
 };

@@ -79,6 +79,10 @@ pub enum NoticeCode {
     MessagesMissed,
     /// A file in a message folder is no message of its author.
     MessageUnverifiable,
+    /// A change of a row was refused: the row is another device's, its table is not known or takes no such change.
+    RowRefused,
+    /// A member's clock is wrong: what it stamped lies in the future and is held until then.
+    ClockSkew,
     /// A directory that is deleted elsewhere stays, for it holds entries that are not kept.
     DirectoryRetained,
 }

@@ -89,6 +89,8 @@ pub enum Outcome {
     },
     /// The application has stored the messages and the last one's number.
     Delivered,
+    /// The application's database has the rows and the sequence.
+    RowsApplied,
     /// The work as a whole failed; nothing of it was done.
     Failed {
         /// Why.

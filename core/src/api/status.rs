@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FolderId, Hash, LinkId, ReplicaId, RootId, UnixMs};
+use super::{FolderId, Hash, LinkId, RecordsStatus, ReplicaId, RootId, UnixMs};
 
 /// How an engine stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +34,8 @@ pub struct Status {
     /// Application messages that are not with the application yet, as far as they can be.
     #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
     pub undelivered: u64,
+    /// The records; none where the application keeps none.
+    pub records: Option<RecordsStatus>,
     /// Messages up to this one, in message order, are stable: no member that is known can write one that comes before
     /// them any more. None if none is.
     pub stable: Option<MessagePlace>,

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Content, Delivery, FolderFile, FolderId, Hash, RootId, StageId, Stat};
+use super::{Content, Delivery, FolderFile, FolderId, Hash, RootId, RowState, StageId, Stat};
 
 /// One piece of work. The engine never asks for two at once whose order matters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,6 +139,16 @@ pub enum Work {
     Deliver {
         /// The messages.
         messages: Vec<Delivery>,
+    },
+    /// Make these rows of the application's database what they are here, and store the sequence, in one transaction. A row or
+    /// property that the application has changed and whose change was not given to the engine yet keeps the change. One is
+    /// asked for at a time. Answer: [`RowsApplied`](super::Outcome::RowsApplied).
+    ApplyRows {
+        /// The host gives it back at the next start ([`applied`](super::RecordsConfig::applied)).
+        #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
+        sequence: u64,
+        /// The rows, each once, in any order.
+        rows: Vec<RowState>,
     },
 }
 

@@ -274,6 +274,7 @@ impl Engine {
             folders: self.folders.iter().map(|folder| folder.status(&shared.log, all_saved)).collect(),
             gaps: self.gaps().take(GAPS_SHOWN_MAX).collect(),
             undelivered: self.deliveries.undelivered(),
+            records: None,
             stable: self.deliveries.stable_until(shared).map(|order| MessagePlace {
                 lamport: order.lamport,
                 unix_ms: order.unix_ms,
@@ -392,6 +393,7 @@ impl Engine {
         match command {
             Command::Publish { payload } if self.has_begun => self.publish(&payload),
             Command::Publish { payload } => self.unpublished.push(payload),
+            Command::WriteRows { .. } | Command::ReadRows { .. } => {}
             Command::Settle => self.settles = true,
             Command::Poll { folder } => {
                 self.folders.iter_mut().filter(|known| known.id() == folder).for_each(Folder::poll);

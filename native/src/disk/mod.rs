@@ -97,7 +97,8 @@ impl Disk {
             | Work::FolderCreate { .. }
             | Work::FolderRemove { .. }
             | Work::FolderFetch { .. }
-            | Work::Deliver { .. } => return None,
+            | Work::Deliver { .. }
+            | Work::ApplyRows { .. } => return None,
         })
     }
 

@@ -118,7 +118,8 @@ impl SharedFolder {
             | Work::Stage { .. }
             | Work::Commit { .. }
             | Work::Discard { .. }
-            | Work::Deliver { .. } => return None,
+            | Work::Deliver { .. }
+            | Work::ApplyRows { .. } => return None,
         })
     }
 

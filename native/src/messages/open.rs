@@ -141,6 +141,7 @@ fn engine(store: &Store, facts: &Facts, group: GroupConfig, options: &Options) -
         folders: vec![FolderConfig { id: FOLDER, sealed, indexing: FolderIndexing::Listing, poll_ms: POLL_MS }],
         delivery: order.map(|order| DeliveryConfig { order, delivered: taken }),
         debounce_ms: 0,
+        records: None,
         compaction: CompactionConfig { clear_applied: options.clear, ..CompactionConfig::default() },
         dry_run: false,
     };

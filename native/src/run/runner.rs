@@ -229,6 +229,8 @@ impl Loop {
                     published(author, counter);
                 }
             }
+            // Records are not kept by this host yet.
+            Action::RowsWritten { .. } | Action::RowsRead { .. } | Action::RowsChanged { .. } => {}
             Action::Stopped => self.stopped = true,
             // What is under way is soon done, and its completion is due all the same.
             Action::Cancel { .. } => {}
@@ -248,6 +250,7 @@ impl Loop {
                 Some(deliver) => deliver(messages, reply),
                 None => reply.send(refused("nothing takes messages here")),
             },
+            Work::ApplyRows { .. } => reply.send(refused("nothing takes rows here")),
             Work::FolderList { folder, .. }
             | Work::FolderProbe { folder, .. }
             | Work::FolderRead { folder, .. }
@@ -326,6 +329,7 @@ fn about(work: &Work) -> String {
             format!("the bytes of {} shared files from {:?}", paths.len(), paths.first())
         }
         Work::Deliver { messages } => format!("the delivery of {} messages", messages.len()),
+        Work::ApplyRows { rows, .. } => format!("the application of {} rows", rows.len()),
     }
 }
 

@@ -37,6 +37,7 @@ impl Member {
             folders: vec![folder],
             delivery: Some(DeliveryConfig { order: DeliveryOrder::Arrival, delivered: 0 }),
             debounce_ms: 20,
+            records: None,
             compaction: CompactionConfig::default(),
             dry_run: false,
         };

@@ -444,6 +444,7 @@ fn configured(root: &Root, options: Options, folders: Vec<FolderConfig>) -> Resu
         debounce_ms: if options.once { DEBOUNCE_ONCE_MS } else { DEBOUNCE_WATCHING_MS },
         folders,
         delivery: None,
+        records: None,
         compaction: CompactionConfig::default(),
         dry_run: options.dry_run,
     };

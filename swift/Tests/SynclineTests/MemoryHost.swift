@@ -12,6 +12,7 @@ final class MemoryHost {
         roots: [RootConfig(id: root, membership: .founder, allowDeletions: false)],
         folders: [],
         delivery: nil,
+        records: nil,
         compaction: CompactionConfig(clearApplied: false, staleAfterMs: 2_592_000_000, checkpointItemsMin: 64),
         debounceMs: 100,
         dryRun: false
@@ -72,7 +73,7 @@ final class MemoryHost {
         case .perform(let task, let work):
             tasks.append(task)
             return .completed(task: task, outcome: try perform(work))
-        case .cancel, .send, .close, .published:
+        case .cancel, .send, .close, .published, .rowsWritten, .rowsRead, .rowsChanged:
             throw Unexpected.action(action)
         }
     }
@@ -92,7 +93,7 @@ final class MemoryHost {
         case .discard:
             return .discarded
         case .hash, .read, .stage, .commit, .folderList, .folderProbe, .folderRead, .folderCreate, .folderRemove,
-            .folderFetch, .deliver:
+            .folderFetch, .deliver, .applyRows:
             throw Unexpected.work(work)
         }
     }

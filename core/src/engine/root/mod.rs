@@ -223,7 +223,11 @@ impl Root {
             Command::AllowDeletions { .. } => self.allow_held(shared),
             Command::RestoreDeletions { .. } => self.restore_held(shared),
             Command::Retry { .. } => self.retry_all(),
-            Command::Publish { .. } | Command::Poll { .. } | Command::Settle => {}
+            Command::Publish { .. }
+            | Command::WriteRows { .. }
+            | Command::ReadRows { .. }
+            | Command::Poll { .. }
+            | Command::Settle => {}
         }
     }
 

@@ -83,6 +83,7 @@ pub(crate) fn config(number: u8, membership: Membership) -> Config {
         debounce_ms: 200,
         folders: Vec::new(),
         delivery: None,
+        records: None,
         compaction: CompactionConfig::default(),
         dry_run: false,
     }
@@ -137,7 +138,13 @@ impl Device {
                 Action::Perform { task, work } => self.pending.push((task, work)),
                 Action::Send { link, bytes } => self.sent.push((link, bytes)),
                 Action::Close { link, .. } => self.closed.push(link),
-                Action::Cancel { .. } | Action::Notify { .. } | Action::Published { .. } | Action::Stopped => {}
+                Action::Cancel { .. }
+                | Action::Notify { .. }
+                | Action::Published { .. }
+                | Action::RowsWritten { .. }
+                | Action::RowsRead { .. }
+                | Action::RowsChanged { .. }
+                | Action::Stopped => {}
             }
         }
         let _ = self.engine.deadline();
@@ -186,7 +193,8 @@ impl Device {
             | Work::FolderCreate { .. }
             | Work::FolderRemove { .. }
             | Work::FolderFetch { .. }
-            | Work::Deliver { .. } => self.perform(work),
+            | Work::Deliver { .. }
+            | Work::ApplyRows { .. } => self.perform(work),
             _ => plausible(&work),
         }
     }

@@ -111,6 +111,8 @@ impl Rules {
             }
             Action::Notify { notice } => assert!(!notice.message.is_empty(), "{notice:?}"),
             Action::Published { .. } => assert!(!self.silenced, "something is published after a failed save"),
+            Action::RowsWritten { .. } => assert!(!self.silenced, "rows are written after a failed save"),
+            Action::RowsRead { .. } | Action::RowsChanged { .. } => {}
             Action::Stopped => {
                 assert!(!self.stopped, "stopped twice");
                 assert!(self.save.is_none(), "stopped with a save in flight");
@@ -174,7 +176,8 @@ impl Rules {
             | Work::FolderCreate { .. }
             | Work::FolderRemove { .. }
             | Work::FolderFetch { .. }
-            | Work::Deliver { .. } => {
+            | Work::Deliver { .. }
+            | Work::ApplyRows { .. } => {
                 self.folder.as_mut().expect("no work for a message folder where none is configured").check(task, work);
             }
         }

@@ -73,7 +73,7 @@ fn paths(work: &Work) -> Vec<&str> {
         | Work::FolderRemove { paths, .. }
         | Work::FolderFetch { paths, .. } => paths.iter().map(String::as_str).collect(),
         Work::FolderCreate { files, .. } => files.iter().map(|file| file.path.as_str()).collect(),
-        Work::Deliver { .. } => Vec::new(),
+        Work::Deliver { .. } | Work::ApplyRows { .. } => Vec::new(),
     }
 }
 

@@ -67,7 +67,7 @@ impl Coverage {
                 FolderResult::Failed { failure } => failed(failure),
                 FolderResult::Done => {}
             }),
-            Outcome::FolderListed { .. } | Outcome::Delivered => {}
+            Outcome::FolderListed { .. } | Outcome::Delivered | Outcome::RowsApplied => {}
             Outcome::Loaded { .. } | Outcome::Saved | Outcome::Listed { .. } | Outcome::Discarded => {}
         }
         self.count(format!("work {kind}"));
@@ -110,6 +110,7 @@ pub(crate) fn work_kind(work: &Work) -> &'static str {
         Work::FolderRemove { .. } => "FolderRemove",
         Work::FolderFetch { .. } => "FolderFetch",
         Work::Deliver { .. } => "Deliver",
+        Work::ApplyRows { .. } => "ApplyRows",
     }
 }
 

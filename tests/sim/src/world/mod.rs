@@ -180,6 +180,7 @@ impl World {
             debounce_ms: DEBOUNCE_MS,
             folders: Vec::new(),
             delivery: None,
+            records: None,
             compaction: CompactionConfig::default(),
             dry_run: false,
         };

@@ -59,6 +59,7 @@ fn show_work(work: &Work) -> String {
         }
         Work::FolderRemove { paths, .. } => format!("remove {paths:?} from the folder"),
         Work::FolderFetch { paths, .. } => format!("fetch {paths:?} of the folder"),
+        Work::ApplyRows { sequence, rows } => format!("apply {} rows up to {sequence}", rows.len()),
         Work::Deliver { messages } => {
             format!("deliver {:?}", messages.iter().map(|message| message.sequence).collect::<Vec<_>>())
         }

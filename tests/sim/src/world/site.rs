@@ -373,6 +373,7 @@ impl Site {
                     self.notices.push(notice);
                 }
                 Action::Published { author, counter } => self.host.application.note_published(author, counter),
+                Action::RowsWritten { .. } | Action::RowsRead { .. } | Action::RowsChanged { .. } => {}
                 Action::Stopped => self.stopped = true,
             }
         }

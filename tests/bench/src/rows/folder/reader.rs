@@ -55,6 +55,7 @@ impl Reader {
             roots: Vec::new(),
             folders: vec![FolderConfig { id: FOLDER, sealed: false, indexing, poll_ms: POLL_MS }],
             delivery: None,
+            records: None,
             compaction: CompactionConfig::default(),
             debounce_ms: 1000,
             dry_run: false,

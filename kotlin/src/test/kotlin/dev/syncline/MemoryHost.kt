@@ -30,6 +30,7 @@ val config = Config(
     roots = listOf(RootConfig(id = ROOT, membership = Membership.FOUNDER, allowDeletions = false)),
     folders = listOf(),
     delivery = null,
+    records = null,
     compaction = CompactionConfig(clearApplied = false, staleAfterMs = 2_592_000_000uL, checkpointItemsMin = 64u),
     debounceMs = 100u,
     dryRun = false,
@@ -73,7 +74,8 @@ class MemoryHost(private val engine: Engine, val store: MutableMap<String, ByteA
             tasks += action.task
             Event.Completed(action.task, perform(action.work))
         }
-        is Action.Cancel, is Action.Send, is Action.Close, is Action.Published ->
+        is Action.Cancel, is Action.Send, is Action.Close, is Action.Published,
+        is Action.RowsWritten, is Action.RowsRead, is Action.RowsChanged ->
             error("expected no links, no messages and nothing to cancel: $action")
     }
 
@@ -92,7 +94,7 @@ class MemoryHost(private val engine: Engine, val store: MutableMap<String, ByteA
         is Work.Discard -> Outcome.Discarded
         is Work.Hash, is Work.Read, is Work.Stage, is Work.Commit -> error("expected none of this in an empty folder: $work")
         is Work.FolderList, is Work.FolderProbe, is Work.FolderRead, is Work.FolderCreate, is Work.FolderRemove,
-        is Work.FolderFetch, is Work.Deliver,
+        is Work.FolderFetch, is Work.Deliver, is Work.ApplyRows,
         -> error("expected no message folder: $work")
     }
 
