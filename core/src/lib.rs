@@ -34,6 +34,7 @@ pub mod messages;
 pub mod planted;
 #[cfg(not(feature = "planted"))]
 mod planted;
+pub mod records;
 pub mod tree;
 
 pub use engine::Engine;

@@ -208,6 +208,12 @@ pub enum ConfigError {
         /// Which one.
         name: String,
     },
+    /// A table's name is too long.
+    #[error("expected a table name of at most {} bytes, found `{name}`", crate::engine::limits::TABLE_NAME_BYTES_MAX)]
+    TableName {
+        /// Which one.
+        name: String,
+    },
     /// The same folder twice.
     #[error("folder {} is configured twice", folder.0)]
     DuplicateFolder {

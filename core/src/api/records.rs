@@ -6,6 +6,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
@@ -131,7 +132,8 @@ pub struct RowChange {
 #[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
 #[cfg_attr(feature = "wasm", derive(tsify::Tsify))]
 pub enum RowChangeKind {
-    /// It was made with these values. One that the engine knows as deleted comes back.
+    /// It was made with these values. One that the engine knows as deleted comes back, and what is not given has the value
+    /// that it had.
     Insert {
         /// Its values.
         values: Vec<PropertyValue>,
@@ -212,11 +214,13 @@ pub struct RowStamp {
 pub struct RowQuery {
     /// Of which table.
     pub table: String,
-    /// From this key on, in byte order.
+    /// Only those behind this one: the last of the page before.
+    pub after: Option<RowName>,
+    /// From this key on. Shared rows come in byte order of their keys; owned ones behind them, by owner and then by key.
     #[serde(with = "serde_bytes")]
     #[cfg_attr(feature = "wasm", tsify(type = "Uint8Array"))]
     pub from: Vec<u8>,
-    /// Up to this key, which does not belong to them; none for the table's end.
+    /// Up to this key, which does not belong to them; none for all, those that are owned included.
     #[serde(with = "serde_bytes")]
     #[cfg_attr(feature = "wasm", tsify(type = "Uint8Array | undefined"))]
     pub until: Option<Vec<u8>>,
@@ -249,4 +253,23 @@ pub struct RecordsStatus {
     /// Operations of this device since the start.
     #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
     pub sent: u64,
+}
+
+impl RowStamp {
+    /// What stamps are ordered by, as [`uhlc::Timestamp`] orders them.
+    fn place(&self) -> (u64, u128) {
+        (self.unix_ns, u128::from_le_bytes(*self.replica.as_bytes()))
+    }
+}
+
+impl Ord for RowStamp {
+    fn cmp(&self, other: &RowStamp) -> Ordering {
+        self.place().cmp(&other.place())
+    }
+}
+
+impl PartialOrd for RowStamp {
+    fn partial_cmp(&self, other: &RowStamp) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }

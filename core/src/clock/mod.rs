@@ -6,5 +6,6 @@ mod stamp;
 
 pub use lamport::Lamport;
 pub use order::MessageOrder;
+pub(crate) use stamp::LAST_NS;
 pub use stamp::{Clock, ClockExhausted, InvalidStamp, StampText, parse_stamp, stamp_id};
 pub use uhlc::{ID, NTP64, Timestamp};

@@ -10,7 +10,7 @@ use uhlc::{ID, NTP64, Timestamp};
 use crate::api::ReplicaId;
 
 /// The last nanosecond that a stamp can name, in the year 2106: seconds have 32 bits.
-const LAST_NS: u64 = (u32::MAX as u64) * 1_000_000_000 + 999_999_999;
+pub const LAST_NS: u64 = (u32::MAX as u64) * 1_000_000_000 + 999_999_999;
 
 /// Issues one replica's stamps, each later than every one it has issued or observed.
 ///
@@ -42,13 +42,32 @@ impl Clock {
     /// # Errors
     /// The latest stamp is the last there is; nothing is issued.
     pub fn next(&mut self, now_ns: u64) -> Result<Timestamp, ClockExhausted> {
+        let next_ns = self.next_ns(now_ns)?;
+        Ok(Timestamp::new(NTP64::from(Duration::from_nanos(next_ns)), self.id))
+    }
+
+    /// Nanoseconds since 1970 of the latest stamp that was issued or observed.
+    pub fn last_ns(&self) -> u64 {
+        self.last_ns
+    }
+
+    /// Takes note of the time of a stamp that was applied, in nanoseconds since 1970.
+    pub fn observe_ns(&mut self, unix_ns: u64) {
+        self.last_ns = self.last_ns.max(unix_ns);
+    }
+
+    /// Issues the next stamp as its time alone, in nanoseconds since 1970; see [`next`](Clock::next).
+    ///
+    /// # Errors
+    /// The latest stamp is the last there is; nothing is issued.
+    pub fn next_ns(&mut self, now_ns: u64) -> Result<u64, ClockExhausted> {
         let now_ns = if now_ns > LAST_NS { 0 } else { now_ns };
         let next_ns = self.last_ns.saturating_add(1).max(now_ns);
         if next_ns > LAST_NS {
             return Err(ClockExhausted);
         }
         self.last_ns = next_ns;
-        Ok(Timestamp::new(NTP64::from(Duration::from_nanos(next_ns)), self.id))
+        Ok(next_ns)
     }
 
     /// Takes note of a stamp that was applied.

@@ -15,9 +15,13 @@ const HEARD: u8 = b'h';
 const LATE: u8 = b'l';
 const OWED: u8 = b'o';
 const INTENT: u8 = b't';
+const RECORDS: u8 = b'c';
+const UNMERGED: u8 = b'p';
 const MANIFEST: u8 = b'x';
 const CHUNK: u8 = b'y';
 const DEAD: u8 = b'z';
+/// Below all that a start reads, as rows are.
+const CHANGED: u8 = b'C';
 
 /// Where what a start reads begins.
 pub const START: [u8; 1] = [BASE];
@@ -41,6 +45,10 @@ pub enum Key {
     Owed(FolderId, Hash),
     /// The replica's own id.
     Incarnation,
+    /// How far records are.
+    Records,
+    /// A message whose operations are not merged.
+    Unmerged(ReplicaId, u64),
     /// A message.
     Message,
     /// What may have become of a path.
@@ -59,8 +67,10 @@ pub fn parse(key: &[u8]) -> Key {
         }
         Some((&OWED, rest)) => owed_key(rest).unwrap_or(Key::Unknown),
         Some((&DELIVERIES, [])) => Key::Deliveries,
-        Some((&LATE, rest)) => late_key(rest).unwrap_or(Key::Unknown),
+        Some((&LATE, rest)) => place(rest).map_or(Key::Unknown, |(author, counter)| Key::Late(author, counter)),
         Some((&INCARNATION, [])) => Key::Incarnation,
+        Some((&RECORDS, [])) => Key::Records,
+        Some((&UNMERGED, rest)) => place(rest).map_or(Key::Unknown, |(author, counter)| Key::Unmerged(author, counter)),
         Some(_) if parse_message_key(key).is_some() => Key::Message,
         Some((&INTENT, rest)) => path_key(rest).map_or(Key::Unknown, |(root, path)| Key::Intent(root, path)),
         _ => Key::Unknown,
@@ -126,9 +136,29 @@ pub fn chunk(chunk: &Hash) -> Vec<u8> {
     [&[CHUNK], chunk.as_bytes().as_slice()].concat()
 }
 
-fn late_key(rest: &[u8]) -> Option<Key> {
+fn place(rest: &[u8]) -> Option<(ReplicaId, u64)> {
     let (author, counter) = rest.split_first_chunk::<16>()?;
-    Some(Key::Late(ReplicaId::from_bytes(*author), u64::from_be_bytes(counter.try_into().ok()?)))
+    Some((ReplicaId::from_bytes(*author), u64::from_be_bytes(counter.try_into().ok()?)))
+}
+
+/// Where it stands how far records are.
+pub fn records() -> Vec<u8> {
+    alloc::vec![RECORDS]
+}
+
+/// Where it stands that a message's operations are not merged.
+pub fn unmerged(author: ReplicaId, counter: u64) -> Vec<u8> {
+    [&[UNMERGED], author.as_bytes().as_slice(), counter.to_be_bytes().as_slice()].concat()
+}
+
+/// Where it stands which rows are in a batch for the application's database.
+pub fn changed(sequence: u64) -> Vec<u8> {
+    [&[CHANGED], sequence.to_be_bytes().as_slice()].concat()
+}
+
+/// The batch whose rows the store has under this key; none for any other key.
+pub fn parse_changed(key: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(key.strip_prefix(&[CHANGED])?.try_into().ok()?))
 }
 
 /// Where it stands that a content is dead whose blobs a message folder may hold: that of a version by this author.

@@ -231,6 +231,25 @@ pub const DELIVER_ITEMS_MAX: usize = 256;
 pub const DELIVER_INDEX_BYTES_MAX: u32 = 40 * DELIVER_ITEMS_MAX as u32;
 /// Bytes of one delivery; one message may pass it.
 pub const DELIVER_BYTES_MAX: usize = 2 << 20;
+/// The longest name of a table or a property, in bytes.
+pub const TABLE_NAME_BYTES_MAX: usize = 255;
+/// The longest key of a row, in bytes.
+pub const ROW_KEY_BYTES_MAX: usize = 1024;
+/// What the keys of one message's operations come to at most, in bytes, where each is written out: in the message keys that
+/// begin alike share that.
+pub const OPERATION_KEYS_BYTES_MAX: usize = 8 << 20;
+/// An own message of operations is closed before it reaches this size.
+pub const OPERATIONS_BYTES_MAX: usize = 512 << 10;
+/// Rows that are read, merged and saved at once.
+pub const ROWS_AT_ONCE_MAX: usize = 4096;
+/// Rows that are given to the application's database, or read by it, at once.
+pub const ROWS_APPLIED_MAX: usize = 1024;
+/// Bytes of rows that are read for these; one row may pass it.
+pub const ROWS_APPLIED_BYTES_MAX: u32 = 1 << 20;
+/// How much one command may write, in bytes of keys and values.
+pub const WRITE_ROWS_BYTES_MAX: usize = 8 << 20;
+/// How long at most before operations that are held are looked at again, in milliseconds: the device's clock may be set.
+pub const HELD_LOOK_MS: u64 = 60_000;
 /// Gaps that a status names.
 pub const GAPS_SHOWN_MAX: usize = 1024;
 

@@ -10,6 +10,7 @@ pub mod limits;
 mod peers;
 mod random;
 mod receive;
+mod records;
 mod root;
 mod saver;
 mod shared;
@@ -28,6 +29,7 @@ pub use self::keys::intended_path;
 use self::limits::{DEVICE_NAME_BYTES_MAX, GAPS_SHOWN_MAX};
 use self::peers::{EarlyLink, Peer};
 use self::random::Random;
+use self::records::Records;
 use self::root::{Root, RootPurpose};
 use self::saver::{After, SavedLog, Saver};
 use self::shared::{Purpose, Shared};
@@ -53,6 +55,7 @@ pub struct Engine {
     folders: Vec<Folder>,
     deliveries: Deliveries,
     compaction: Compaction,
+    records: Records,
     /// This device wrote of roots that it does not keep now: what lives in them is not known here.
     has_other_roots: bool,
     /// What applications said before it was known what this device has said before.
@@ -137,6 +140,7 @@ impl Engine {
             has_other_roots: false,
             deliveries: Deliveries::new(config.delivery),
             compaction: Compaction::new(config.compaction),
+            records: Records::new(config.records)?,
             unpublished: Vec::new(),
             has_begun: false,
             holds_unapplied: false,
@@ -212,6 +216,7 @@ impl Engine {
         }
         self.note_dead();
         self.collect_turn();
+        self.records_turn();
         self.shared.flush();
         self.deliveries.turn(&mut self.shared);
         self.note_applied();
@@ -243,7 +248,10 @@ impl Engine {
         let wanted = self.roots.iter().any(Root::has_wants);
         let asks = self.peers.values().filter(|_| wanted).filter_map(|peer| peer.asks_again(now));
         let folders = self.folders.iter().filter_map(|folder| folder.deadline(now));
-        let rest = folders.chain(self.deliveries.deadline()).chain(self.shared.acknowledge.filter(|_| self.has_begun));
+        let rest = folders
+            .chain(self.deliveries.deadline())
+            .chain(self.records.deadline())
+            .chain(self.shared.acknowledge.filter(|_| self.has_begun));
         self.roots.iter().filter_map(Root::deadline).chain(asks).chain(rest).min()
     }
 
@@ -274,7 +282,7 @@ impl Engine {
             folders: self.folders.iter().map(|folder| folder.status(&shared.log, all_saved)).collect(),
             gaps: self.gaps().take(GAPS_SHOWN_MAX).collect(),
             undelivered: self.deliveries.undelivered(),
-            records: None,
+            records: self.records.status(),
             stable: self.deliveries.stable_until(shared).map(|order| MessagePlace {
                 lamport: order.lamport,
                 unix_ms: order.unix_ms,
@@ -301,6 +309,7 @@ impl Engine {
             && self.peers.values().all(Peer::is_idle)
             && self.folders.iter().all(|folder| folder.is_idle(&shared.log))
             && self.deliveries.is_idle()
+            && self.records.is_idle()
     }
 
     /// What is missing below messages that are held, feed by feed.
@@ -351,6 +360,11 @@ impl Engine {
                     self.deliveries.completed(&mut self.shared, &purpose, outcome);
                 }
             }
+            Purpose::Records { purpose } => {
+                if self.phase == Phase::Running {
+                    self.records_completed(purpose, outcome);
+                }
+            }
             Purpose::Feed { link, author, first, last } => self.feed_loaded(link, (author, first, last), outcome),
             Purpose::Serve { link, purpose } => self.served(link, purpose, outcome),
         }
@@ -382,6 +396,7 @@ impl Engine {
                     After::Publish { author, counter } => {
                         self.shared.actions.push(Action::Published { author, counter });
                     }
+                    After::Records => self.records_saved(),
                     after @ After::Commit { .. } => self.leave(after),
                 }
             }
@@ -393,7 +408,7 @@ impl Engine {
         match command {
             Command::Publish { payload } if self.has_begun => self.publish(&payload),
             Command::Publish { payload } => self.unpublished.push(payload),
-            Command::WriteRows { .. } | Command::ReadRows { .. } => {}
+            Command::WriteRows { .. } | Command::ReadRows { .. } => self.records_command(command),
             Command::Settle => self.settles = true,
             Command::Poll { folder } => {
                 self.folders.iter_mut().filter(|known| known.id() == folder).for_each(Folder::poll);

@@ -57,6 +57,7 @@ impl Engine {
                     let message = &sealed.message;
                     self.apply_message(message);
                     self.deliveries.accept(&mut self.shared, message);
+                    self.records.accept(&mut self.shared, message);
                     self.compaction.hear(&mut self.shared, message);
                     if message.wants_acknowledgement() && !self.folders.is_empty() {
                         self.holds_unapplied = true;

@@ -18,6 +18,8 @@ pub enum After {
         /// The changes.
         batch: CommitBatch,
     },
+    /// What was done to rows is saved.
+    Records,
     /// An application message is saved.
     Publish {
         /// Its author, this replica.

@@ -8,6 +8,7 @@ use super::draft::Draft;
 use super::folder::FolderPurpose;
 use super::peers::ServePurpose;
 use super::random::Random;
+use super::records::RecordsPurpose;
 use super::root::RootPurpose;
 use super::saver::{After, SavedLog, Saver};
 use super::tasks::Tasks;
@@ -55,6 +56,11 @@ pub enum Purpose {
     Deliver {
         /// Which.
         purpose: DeliverPurpose,
+    },
+    /// Something for records.
+    Records {
+        /// What for.
+        purpose: RecordsPurpose,
     },
     /// Content that a peer asked for.
     Serve {

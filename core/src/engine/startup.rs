@@ -91,6 +91,11 @@ impl Engine {
                 self.compaction.note(&message, self.shared.log.own());
                 Some(())
             }
+            keys::Key::Records => self.records.restore(&value),
+            keys::Key::Unmerged(author, counter) => {
+                self.records.restore_unmerged(author, counter);
+                Some(())
+            }
             keys::Key::Unknown => None,
         }
     }
@@ -103,6 +108,7 @@ impl Engine {
             self.begin_incarnation();
         }
         self.deliveries.start(&mut self.shared);
+        self.records.start(&mut self.shared);
         self.answer_what_was_restored();
         if self.folders.is_empty() {
             self.begin();
@@ -135,6 +141,7 @@ impl Engine {
         );
         self.shared.log.begin(replica);
         self.compaction.begin();
+        self.records.begin(&self.shared);
         if let Ok(value) = postcard::to_allocvec(&replica) {
             self.shared.saver.put(keys::incarnation(), value);
         }

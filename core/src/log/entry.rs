@@ -11,6 +11,7 @@ use crate::api::{Content, ReplicaId, RootId};
 use crate::crypto::Introduction;
 use crate::engine::limits::SYMLINK_TARGET_BYTES_MAX;
 use crate::planted::{Planted, planted};
+use crate::records::{InvalidOperations, Operations};
 use crate::tree::{Body, Change};
 
 /// One thing that a message says.
@@ -51,6 +52,8 @@ pub enum Entry {
         /// Each with the highest number that the author has of it.
         members: BTreeMap<ReplicaId, u64>,
     },
+    /// Operations on records, which the author stamped.
+    Records(Operations),
 }
 
 impl Entry {
@@ -71,6 +74,7 @@ impl Entry {
             Entry::Introduction(_) | Entry::Application { .. } | Entry::Acknowledgement { .. } => Ok(()),
             Entry::Checkpoint { voided, cleared } => check_checkpoint(voided, cleared),
             Entry::Stale { .. } => Ok(()),
+            Entry::Records(operations) => operations.open().map(drop).map_err(InvalidEntry::Records),
             Entry::Tree { changes, .. } => changes.iter().try_for_each(check_change),
         }
     }
@@ -119,4 +123,7 @@ pub enum InvalidEntry {
     /// A checkpoint that voids nothing, its author's first message or one that is not before it.
     #[error("expected a checkpoint of messages from the second one to the one before it")]
     Checkpoint,
+    /// Operations that do not fit together.
+    #[error(transparent)]
+    Records(InvalidOperations),
 }

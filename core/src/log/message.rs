@@ -10,6 +10,7 @@ use crate::api::{GroupId, Hash, ReplicaId, RootId, UnixMs};
 use crate::clock::MessageOrder;
 use crate::crypto::{Identity, IntroductionError, PublicKey, Signature};
 use crate::engine::limits::MESSAGE_BYTES_MAX;
+use crate::records::Operations;
 use crate::tree::Change;
 
 /// The only version of messages so far: their first byte.
@@ -152,6 +153,14 @@ impl Message {
     pub fn payload(&self) -> Option<&[u8]> {
         self.entries.iter().find_map(|entry| match entry {
             Entry::Application { payload } => Some(payload.as_slice()),
+            _ => None,
+        })
+    }
+
+    /// The operations on records in it.
+    pub fn operations(&self) -> impl Iterator<Item = &Operations> + '_ {
+        self.entries.iter().filter_map(|entry| match entry {
+            Entry::Records(operations) => Some(operations),
             _ => None,
         })
     }

@@ -73,6 +73,7 @@
 //! smaller when they fail, and [`mode`] for those that leave nothing to chance.
 
 mod chance;
+mod database;
 pub mod digest;
 mod disk;
 pub mod folder;
@@ -85,6 +86,7 @@ mod trace;
 mod tree;
 mod world;
 
+pub use database::{Database, Values};
 pub use disk::{Disk, Displaced, Fault, Faults, Numbers, Open, Reading, Snapshot, Torn, Traits};
 pub use judge::{Invariant, Judge, Violation};
 pub use tale::{Genre, Tale};
@@ -92,5 +94,5 @@ pub use trace::Trace;
 pub use tree::{Item, Tree, directory, symlink, tree};
 pub use world::{
     Asleep, Clock, Counts, Crash, FOLDER, GROUP, Host, Image, Narrative, Order, ROOT, Site, SiteId, Store,
-    WatcherTraits, World, Written,
+    WatcherTraits, World, Written, row, table,
 };

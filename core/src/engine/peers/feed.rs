@@ -126,8 +126,10 @@ impl Engine {
     pub(in crate::engine) fn note_applied(&mut self) {
         let saved = self.shared.saver.saved_heads();
         let settled = self.shared.saver.is_idle() && saved == self.shared.log.heads() && self.shared.draft.is_none();
-        let stands =
-            || planted(Planted::AppliedEarly) || self.roots.iter().all(Root::is_applied) && self.deliveries.is_done();
+        let stands = || {
+            planted(Planted::AppliedEarly)
+                || self.roots.iter().all(Root::is_applied) && self.deliveries.is_done() && self.records.is_done()
+        };
         if settled && self.applied != *saved && stands() {
             self.applied = saved.clone();
             self.holds_unapplied = false;

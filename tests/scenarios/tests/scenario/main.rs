@@ -15,3 +15,4 @@ mod hostile;
 mod joining;
 mod kinds;
 mod names;
+mod records;

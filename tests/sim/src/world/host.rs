@@ -7,7 +7,7 @@ use syncline_core::api::{
 
 use super::{Store, crash::Raced, store::Before};
 use crate::{
-    Disk, Faults, Reading, digest,
+    Database, Disk, Faults, Reading, digest,
     disk::{Body, Reach, Undo, parent},
     folder::{Application, FolderCopy},
 };
@@ -40,6 +40,10 @@ pub struct Host {
     pub folder: FolderCopy,
     /// Who application messages are for.
     pub application: Application,
+    /// Whose rows are kept in agreement.
+    pub database: Database,
+    /// What the running engine was given of what people changed in it.
+    pub(crate) given: u64,
 }
 
 impl Host {
@@ -52,6 +56,8 @@ impl Host {
             root,
             folder: FolderCopy::default(),
             application: Application::default(),
+            database: Database::default(),
+            given: 0,
         }
     }
 
@@ -82,6 +88,7 @@ impl Host {
                 Outcome::Discarded
             }
             Work::Deliver { messages } => self.application.deliver(messages),
+            Work::ApplyRows { sequence, rows } => self.database.apply(*sequence, rows),
             work => self.folder.perform(work).expect("all other work is a folder's"),
         };
         let undone = match (work, &outcome) {

@@ -12,6 +12,7 @@ mod narrative;
 mod network;
 mod people;
 mod pipe;
+mod records;
 mod site;
 mod store;
 mod stranger;
@@ -30,6 +31,7 @@ use syncline_core::api::{
 };
 
 use self::pipe::Pipe;
+pub use self::records::{row, table};
 pub(crate) use self::{belongings::Loaded, folder::info, site::payload, voided::is_void};
 pub use self::{
     clock::{Asleep, Clock},

@@ -253,6 +253,10 @@ impl Site {
         if let Some(delivery) = &mut self.config.delivery {
             delivery.delivered = self.host.application.delivered();
         }
+        if let Some(records) = &mut self.config.records {
+            records.applied = records.applied.map(|_| self.host.database.applied());
+        }
+        self.host.given = 0;
         let bytes = std::iter::repeat_with(|| self.chance.u8(..)).take(32).collect();
         let engine = Engine::new(self.config.clone(), Seed { bytes }).expect("the configuration is sound");
         (self.engine, self.deadline) = (Some(engine), None);
@@ -373,7 +377,9 @@ impl Site {
                     self.notices.push(notice);
                 }
                 Action::Published { author, counter } => self.host.application.note_published(author, counter),
-                Action::RowsWritten { .. } | Action::RowsRead { .. } | Action::RowsChanged { .. } => {}
+                Action::RowsWritten { taken } => self.host.database.forget(taken),
+                Action::RowsRead { request, rows, more } => self.host.database.answer(request, rows, more),
+                Action::RowsChanged { .. } => {}
                 Action::Stopped => self.stopped = true,
             }
         }

@@ -1,0 +1,226 @@
+//! Operations of messages are merged into rows, some thousand rows at a time.
+
+use alloc::collections::BTreeMap;
+use alloc::collections::btree_map::Entry as Slot;
+use alloc::vec::Vec;
+
+use super::{Done, Job, Records, RecordsPurpose, look_at, now_ns, parse_row};
+use crate::api::{Action, Key, LoadQuery, Method, Notice, NoticeCode, Now, Pair, ReplicaId, Work};
+use crate::engine::keys;
+use crate::engine::limits::{CHUNK_LOOKUPS_MAX, ROWS_APPLIED_MAX, ROWS_AT_ONCE_MAX};
+use crate::engine::saver::After;
+use crate::engine::shared::{Purpose, Shared};
+use crate::log::{Message, message_key};
+use crate::records::{Row, RowId};
+
+/// Messages that are read at once.
+const MESSAGES_AT_ONCE: usize = 8;
+
+/// What messages said of rows, on its way into them.
+#[derive(Default)]
+pub struct Merge {
+    /// What is said of each row that is still to be merged.
+    said: BTreeMap<RowId, Row>,
+    /// The part of it that is being merged, and what the store has of those rows.
+    part: BTreeMap<RowId, Row>,
+    stored: BTreeMap<RowId, Row>,
+    /// Reads that are still under way.
+    loads: usize,
+    /// The messages, each with the time from which its first held operation counts.
+    messages: Vec<((ReplicaId, u64), Option<u64>)>,
+}
+
+impl Records {
+    /// Held messages whose time has come are merged again.
+    pub(super) fn release(&mut self, now: Now) {
+        if self.held.is_empty() || self.look_again.is_some_and(|at| now.monotonic < at) {
+            return;
+        }
+        let limit = self.limit_ns(now);
+        let due: Vec<_> = self.held.iter().filter(|(_, due)| **due <= limit).map(|(place, _)| *place).collect();
+        for place in due {
+            self.held.remove(&place);
+            self.unmerged.push_back(place);
+        }
+        let drift = limit.saturating_sub(now_ns(now));
+        self.look_again = self.held.values().min().map(|due| look_at(now, due.saturating_sub(drift)));
+    }
+
+    /// The latest stamp that counts now.
+    fn limit_ns(&self, now: Now) -> u64 {
+        let drift = self.config.as_ref().map_or(0, |config| u64::from(config.max_drift_ms));
+        now_ns(now).saturating_add(drift.saturating_mul(1_000_000))
+    }
+
+    /// Reads the next messages whose operations are to be merged, as far as they are saved.
+    pub(super) fn load_messages(&mut self, shared: &mut Shared) {
+        let saved = shared.saver.saved_heads();
+        let is_saved =
+            |(author, counter): &(ReplicaId, u64)| saved.of(*author).is_some_and(|held| held.contains(*counter));
+        let places: Vec<_> = self.unmerged.iter().copied().take_while(is_saved).take(MESSAGES_AT_ONCE).collect();
+        if places.is_empty() {
+            return;
+        }
+        self.job = Job::Loading;
+        let keys = places.iter().map(|(author, counter)| Key { bytes: message_key(*author, *counter) }).collect();
+        let purpose = Purpose::Records { purpose: RecordsPurpose::Messages(places) };
+        shared.perform(purpose, Work::Load { query: LoadQuery::Keys { keys } });
+    }
+
+    /// Gathers what these messages say of each row. One that is void by now is not there, and says nothing.
+    pub(super) fn messages_loaded(&mut self, shared: &mut Shared, places: &[(ReplicaId, u64)], pairs: &[Pair]) {
+        let mut merge = Merge::default();
+        let limit = self.limit_ns(shared.now);
+        let mut pairs = pairs.iter().peekable();
+        for place in places {
+            let pair = pairs.next_if(|pair| pair.key == message_key(place.0, place.1));
+            let message = pair.and_then(|pair| Message::decode(&pair.value).ok());
+            let held = message.and_then(|(message, _)| self.gather(shared, &message, limit, &mut merge.said));
+            merge.messages.push((*place, held));
+        }
+        self.unmerged.drain(..places.len().min(self.unmerged.len()));
+        self.merge_next(shared, merge);
+    }
+
+    /// Adds what a message says up to this time; the time of the first operation beyond it, if there is one.
+    fn gather(
+        &mut self,
+        shared: &mut Shared,
+        message: &Message,
+        limit: u64,
+        said: &mut BTreeMap<RowId, Row>,
+    ) -> Option<u64> {
+        let owner = shared.log.public_key(message.author).map(|key| *key.as_bytes());
+        let (mut held, mut latest) = (None::<u64>, 0);
+        for operations in message.operations() {
+            // What does not fit together was refused with its message.
+            let Ok(opened) = operations.open() else { continue };
+            opened.walk(message.author, |operation| {
+                let at = operation.at.unix_ns;
+                if at > limit {
+                    held = Some(held.map_or(at, |first| first.min(at)));
+                    return;
+                }
+                let is_owned = matches!(operation.method, Method::OwnedBatchCreate | Method::OwnedDelete);
+                let id = match (&owner, is_owned) {
+                    (Some(owner), true) => RowId::new(operation.table, Some(owner), operation.key),
+                    (None, true) => return,
+                    (_, false) => RowId::new(operation.table, None, operation.key),
+                };
+                latest = latest.max(at);
+                said.entry(id).or_default().apply(&operation);
+            });
+        }
+        if let Some(clock) = &mut self.clock {
+            clock.observe_ns(latest);
+        }
+        if let Some(at) = held {
+            self.tell_skew(shared, message.author, at);
+        }
+        held
+    }
+
+    fn tell_skew(&mut self, shared: &mut Shared, replica: ReplicaId, at_ns: u64) {
+        if self.skewed.contains(&replica) {
+            return;
+        }
+        self.skewed.push(replica);
+        let ahead_s = at_ns.saturating_sub(now_ns(shared.now)) / 1_000_000_000;
+        let name = shared.log.members().find(|member| member.replica == replica).map(|member| member.name);
+        let message = alloc::format!(
+            "changes of `{}` are stamped {ahead_s} s ahead of this device's clock and wait until then: one of the two clocks is wrong",
+            name.unwrap_or_default()
+        );
+        let notice = Notice { code: NoticeCode::ClockSkew, message, root: None, path: None, replica: Some(replica) };
+        shared.actions.push(Action::Notify { notice });
+    }
+
+    /// Reads the next rows that are to be merged, or ends the job.
+    pub(super) fn merge_next(&mut self, shared: &mut Shared, mut merge: Merge) {
+        while merge.part.len() < ROWS_AT_ONCE_MAX
+            && let Some((id, row)) = merge.said.pop_first()
+        {
+            merge.part.insert(id, row);
+        }
+        if merge.part.is_empty() {
+            return self.merged(shared, merge);
+        }
+        let ids: Vec<RowId> = merge.part.keys().cloned().collect();
+        for ids in ids.chunks(CHUNK_LOOKUPS_MAX) {
+            merge.loads = merge.loads.saturating_add(1);
+            Self::load_rows(shared, ids);
+        }
+        self.job = Job::Merge(merge);
+    }
+
+    /// Some rows of the job are here.
+    pub(super) fn rows_loaded(&mut self, shared: &mut Shared, pairs: Vec<Pair>) {
+        let (stored, loads) = match &mut self.job {
+            Job::Merge(merge) => (&mut merge.stored, &mut merge.loads),
+            Job::Write(write) => (&mut write.stored, &mut write.loads),
+            _ => return,
+        };
+        *loads = loads.saturating_sub(1);
+        for pair in pairs {
+            let (id, row) = (RowId::from_key(&pair.key), parse_row(&pair));
+            let (Some(id), Some(row)) = (id, row) else { return Self::lost(shared) };
+            stored.insert(id, row);
+        }
+        if let Job::Merge(merge) = &mut self.job
+            && merge.loads == 0
+        {
+            let merge = core::mem::take(merge);
+            self.merged(shared, merge);
+        }
+    }
+
+    /// Merges the rows that are here, and saves them. With the last ones the messages count as merged.
+    fn merged(&mut self, shared: &mut Shared, mut merge: Merge) {
+        let mut changed = Vec::new();
+        for (id, said) in core::mem::take(&mut merge.part) {
+            let row = match merge.stored.entry(id.clone()) {
+                Slot::Vacant(slot) => slot.insert(said),
+                Slot::Occupied(mut slot) => {
+                    if !slot.get_mut().merge(&said) {
+                        continue;
+                    }
+                    slot.into_mut()
+                }
+            };
+            Self::put_row(shared, &id, row);
+            changed.push(id);
+        }
+        merge.stored.clear();
+        self.received = self.received.saturating_add(u64::try_from(changed.len()).unwrap_or(u64::MAX));
+        let is_last = merge.said.is_empty();
+        if is_last {
+            for ((author, counter), held) in core::mem::take(&mut merge.messages) {
+                match held {
+                    Some(due) => drop(self.held.insert((author, counter), due)),
+                    None => shared.saver.remove(keys::unmerged(author, counter)),
+                }
+            }
+            self.look_again = None;
+        }
+        let changed = self.remember(shared, changed);
+        self.put_progress(shared);
+        shared.saver.then(After::Records);
+        self.job = Job::Saving(Done { taken: Vec::new(), changed, rest: (!is_last).then_some(merge) });
+    }
+
+    /// Remembers changed rows for the application's database; where there is none, gives them back.
+    pub(super) fn remember(&mut self, shared: &mut Shared, changed: Vec<RowId>) -> Vec<RowId> {
+        if !self.progress.remembers {
+            return changed;
+        }
+        for batch in changed.chunks(ROWS_APPLIED_MAX) {
+            self.progress.sequence = self.progress.sequence.saturating_add(1);
+            let ids: Vec<&serde_bytes::Bytes> = batch.iter().map(|id| serde_bytes::Bytes::new(id.key())).collect();
+            match postcard::to_allocvec(&ids) {
+                Ok(value) => shared.saver.put(keys::changed(self.progress.sequence), value),
+                Err(_) => shared.saver.fail(),
+            }
+        }
+        Vec::new()
+    }
+}

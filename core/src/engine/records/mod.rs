@@ -1,0 +1,346 @@
+//! Records (§7): what the application writes becomes messages (`write`), what messages say is merged into rows (`merge`), rows
+//! that changed come to the application's database (`apply`), and whoever asks reads them (`read`).
+//!
+//! Rows stand in the store, never in memory as a whole. One job at a time reads the rows that it concerns, changes them and
+//! saves them together with the mark of how far it came; so an operation is merged once it is saved that it is to be merged,
+//! and repeating one changes nothing.
+
+mod apply;
+mod merge;
+mod read;
+mod write;
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use self::apply::Apply;
+use self::merge::Merge;
+use self::read::Reads;
+use self::write::{Write, WriteCommand};
+use super::limits::{HELD_LOOK_MS, TABLE_NAME_BYTES_MAX};
+use super::shared::Shared;
+use super::{Engine, keys};
+use crate::api::{
+    Action, Command, ConfigError, Key, LoadQuery, Monotonic, NoticeCode, Now, Outcome, Pair, RecordsConfig,
+    RecordsStatus, ReplicaId, Work,
+};
+use crate::clock::{Clock, LAST_NS, stamp_id};
+use crate::log::Message;
+use crate::records::{Row, RowId, Rule};
+
+/// What a task was asked for.
+pub enum RecordsPurpose {
+    /// Messages whose operations are to be merged.
+    Messages(Vec<(ReplicaId, u64)>),
+    /// Some of the rows that the job concerns.
+    Rows,
+    /// A page of rows for who asked.
+    Read,
+    /// A page of all rows, for the application's database.
+    Walk,
+    /// Which rows changed, for the application's database.
+    Changed,
+    /// Those rows themselves.
+    ChangedRows {
+        /// The number of the last batch that they are of.
+        sequence: u64,
+    },
+    /// To make the application's database so.
+    Apply,
+}
+
+/// How far records are, as it is saved.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Progress {
+    /// The latest stamp issued or applied, in nanoseconds since 1970.
+    clock_ns: u64,
+    /// What the application gave is saved up to here.
+    taken: u64,
+    /// How many batches of changed rows there were.
+    sequence: u64,
+    /// Of those so many are not remembered any more: the application's database has them.
+    forgotten: u64,
+    /// Changed rows are remembered for an application's database.
+    remembers: bool,
+    /// The tables whose rows all came to it, or are remembered.
+    tables: Vec<String>,
+}
+
+/// The rows of a group on this device.
+pub struct Records {
+    config: Option<RecordsConfig>,
+    rules: BTreeMap<String, Rule>,
+    progress: Progress,
+    /// None before the device knows its own id.
+    clock: Option<Clock>,
+    /// Messages whose operations are to be merged, in the order in which they came.
+    unmerged: VecDeque<(ReplicaId, u64)>,
+    /// Messages with operations that are stamped too far ahead, each with the time from which the first of them counts.
+    held: BTreeMap<(ReplicaId, u64), u64>,
+    /// Held messages are looked at again.
+    look_again: Option<Monotonic>,
+    /// Who was told to have a wrong clock.
+    skewed: Vec<ReplicaId>,
+    writes: VecDeque<WriteCommand>,
+    job: Job,
+    reads: Reads,
+    apply: Apply,
+    received: u64,
+    sent: u64,
+}
+
+/// The one thing that is done to rows at a time.
+enum Job {
+    Idle,
+    /// Messages are being read.
+    Loading,
+    Merge(Merge),
+    Write(Write),
+    /// What was done is being saved.
+    Saving(Done),
+}
+
+/// What a job came to, told once it is saved.
+#[derive(Default)]
+struct Done {
+    /// Commands of the application that are taken.
+    taken: Vec<u64>,
+    /// Rows that changed, where no database is told.
+    changed: Vec<RowId>,
+    /// The rest of the merge.
+    rest: Option<Merge>,
+}
+
+impl Records {
+    /// Nothing is known yet.
+    ///
+    /// # Errors
+    /// A table that is configured twice.
+    pub fn new(config: Option<RecordsConfig>) -> Result<Records, ConfigError> {
+        let mut rules = BTreeMap::new();
+        for table in config.iter().flat_map(|config| &config.tables) {
+            if table.name.len() > TABLE_NAME_BYTES_MAX {
+                return Err(ConfigError::TableName { name: table.name.clone() });
+            }
+            if rules.insert(table.name.clone(), Rule::of(table)).is_some() {
+                return Err(ConfigError::DuplicateTable { name: table.name.clone() });
+            }
+        }
+        let apply = Apply::new(config.as_ref().and_then(|config| config.applied));
+        Ok(Records {
+            config,
+            rules,
+            progress: Progress::default(),
+            clock: None,
+            unmerged: VecDeque::new(),
+            held: BTreeMap::new(),
+            look_again: None,
+            skewed: Vec::new(),
+            writes: VecDeque::new(),
+            job: Job::Idle,
+            reads: Reads::default(),
+            apply,
+            received: 0,
+            sent: 0,
+        })
+    }
+
+    /// Takes what was saved of how far records are; none if it makes no sense.
+    pub fn restore(&mut self, value: &[u8]) -> Option<()> {
+        self.progress = postcard::from_bytes(value).ok()?;
+        Some(())
+    }
+
+    /// Takes from the store that a message's operations are not merged.
+    pub fn restore_unmerged(&mut self, author: ReplicaId, counter: u64) {
+        self.unmerged.push_back((author, counter));
+    }
+
+    /// A message came: its operations, if it has any, are merged once it is saved.
+    pub fn accept(&mut self, shared: &mut Shared, message: &Message) {
+        if message.operations().next().is_some() {
+            self.unmerged.push_back((message.author, message.counter));
+            shared.saver.put(keys::unmerged(message.author, message.counter), Vec::new());
+        }
+    }
+
+    /// All that was saved is restored.
+    pub fn start(&mut self, shared: &mut Shared) {
+        let Some(config) = &self.config else { return };
+        let is_new = self.progress.clock_ns == 0 && self.progress.sequence == 0;
+        let tables: Vec<String> = config.tables.iter().map(|table| table.name.clone()).collect();
+        if let Some(applied) = config.applied {
+            let knows = |table: &String| self.progress.tables.contains(table);
+            let lacks = applied < self.progress.forgotten || applied > self.progress.sequence;
+            if !is_new && (lacks || !self.progress.remembers || !tables.iter().all(knows)) {
+                self.apply.walk_all();
+            }
+            self.progress.sequence = self.progress.sequence.max(applied);
+        }
+        self.progress.remembers = config.applied.is_some();
+        if is_new || config.applied.is_none() {
+            self.progress.tables = tables;
+        }
+        self.apply.saved(self.progress.sequence);
+        self.begin(shared);
+    }
+
+    /// Stamps carry the device's id from now on.
+    pub fn begin(&mut self, shared: &Shared) {
+        let last = self.clock.as_ref().map_or(self.progress.clock_ns, Clock::last_ns);
+        self.clock = shared.log.own().and_then(stamp_id).map(|id| {
+            let mut clock = Clock::new(id);
+            clock.observe_ns(last);
+            clock
+        });
+    }
+
+    /// Lets each part do a share of what is due.
+    fn begin_next(&mut self, shared: &mut Shared, may_write: bool) {
+        if self.config.is_none() {
+            return;
+        }
+        self.release(shared.now);
+        if matches!(self.job, Job::Idle) {
+            if may_write && !self.writes.is_empty() {
+                self.begin_write(shared);
+            } else {
+                self.load_messages(shared);
+            }
+        }
+        self.read_next(shared);
+        self.apply_next(shared);
+    }
+
+    /// Reads these rows for the job.
+    fn load_rows(shared: &mut Shared, rows: &[RowId]) {
+        let keys = rows.iter().map(|row| Key { bytes: row.key().to_vec() }).collect();
+        let query = LoadQuery::Keys { keys };
+        shared.perform(super::Purpose::Records { purpose: RecordsPurpose::Rows }, Work::Load { query });
+    }
+
+    /// Saves a row with the next batch.
+    fn put_row(shared: &mut Shared, id: &RowId, row: &Row) {
+        match postcard::to_allocvec(row) {
+            Ok(value) => shared.saver.put(id.key().to_vec(), value),
+            Err(_) => shared.saver.fail(),
+        }
+    }
+
+    /// Saves how far records are with the next batch.
+    fn put_progress(&mut self, shared: &mut Shared) {
+        if let Some(clock) = &self.clock {
+            self.progress.clock_ns = self.progress.clock_ns.max(clock.last_ns());
+        }
+        match postcard::to_allocvec(&self.progress) {
+            Ok(value) => shared.saver.put(keys::records(), value),
+            Err(_) => shared.saver.fail(),
+        }
+    }
+
+    /// The store does not give back what was saved.
+    fn lost(shared: &mut Shared) {
+        shared.saver.fail();
+        let message = "records that were saved could not be read; nothing is sent any more";
+        shared.notify(NoticeCode::StoreCorrupt, message);
+    }
+
+    /// Nothing is under way, and nothing could be.
+    pub fn is_idle(&self) -> bool {
+        let is_done = matches!(self.job, Job::Idle) && self.writes.is_empty() && self.reads.is_idle();
+        self.config.is_none() || is_done && self.unmerged.is_empty() && self.apply.is_idle()
+    }
+
+    /// All that is held here is with the application.
+    pub fn is_done(&self) -> bool {
+        self.config.is_none() || self.unmerged.is_empty() && self.held.is_empty() && self.apply.is_done()
+    }
+
+    /// When something is due without an event.
+    pub fn deadline(&self) -> Option<Monotonic> {
+        self.look_again.into_iter().chain(self.apply.deadline()).min()
+    }
+
+    /// A snapshot.
+    pub fn status(&self) -> Option<RecordsStatus> {
+        self.config.as_ref()?;
+        let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
+        Some(RecordsStatus {
+            taken: self.progress.taken,
+            unmerged: count(self.unmerged.len()).saturating_add(count(self.held.len())),
+            held: count(self.held.len()),
+            unapplied: self.apply.unapplied(),
+            received: self.received,
+            sent: self.sent,
+        })
+    }
+}
+
+impl Engine {
+    /// Lets records do a share of what is due.
+    pub(super) fn records_turn(&mut self) {
+        self.records.begin_next(&mut self.shared, self.has_begun);
+        self.write_if_loaded();
+    }
+
+    pub(super) fn records_command(&mut self, command: Command) {
+        match command {
+            Command::WriteRows { taken, changes } => self.records.take(&mut self.shared, taken, changes),
+            Command::ReadRows { request, query } => self.records.ask(&mut self.shared, request, query),
+            _ => {}
+        }
+    }
+
+    pub(super) fn records_completed(&mut self, purpose: RecordsPurpose, outcome: Outcome) {
+        let (records, shared) = (&mut self.records, &mut self.shared);
+        match (purpose, outcome) {
+            (RecordsPurpose::Messages(places), Outcome::Loaded { pairs, .. }) => {
+                records.messages_loaded(shared, &places, &pairs);
+            }
+            (RecordsPurpose::Rows, Outcome::Loaded { pairs, .. }) => records.rows_loaded(shared, pairs),
+            (RecordsPurpose::Read, Outcome::Loaded { pairs, more }) => records.page_read(shared, pairs, more),
+            (RecordsPurpose::Walk, Outcome::Loaded { pairs, more }) => records.walked(shared, pairs, more),
+            (RecordsPurpose::Changed, Outcome::Loaded { pairs, .. }) => records.changes_loaded(shared, &pairs),
+            (RecordsPurpose::ChangedRows { sequence }, Outcome::Loaded { pairs, .. }) => {
+                records.changed_rows_loaded(shared, sequence, pairs);
+            }
+            (RecordsPurpose::Apply, Outcome::RowsApplied) => records.applied(shared),
+            (RecordsPurpose::Apply, outcome) => records.not_applied(shared, &outcome),
+            _ => Records::lost(shared),
+        }
+    }
+
+    /// A job of records is saved.
+    pub(super) fn records_saved(&mut self) {
+        let (records, shared) = (&mut self.records, &mut self.shared);
+        let Job::Saving(done) = core::mem::replace(&mut records.job, Job::Idle) else { return };
+        shared.actions.extend(done.taken.into_iter().map(|taken| Action::RowsWritten { taken }));
+        records.apply.saved(records.progress.sequence);
+        let rows: Vec<_> = done.changed.iter().filter_map(|id| RowId::parse(id.key())).collect();
+        if !rows.is_empty() {
+            shared.actions.push(Action::RowsChanged { rows });
+        }
+        if let Some(rest) = done.rest {
+            records.merge_next(shared, rest);
+        }
+    }
+}
+
+/// A row as the store has it; none if it makes no sense.
+fn parse_row(pair: &Pair) -> Option<Row> {
+    postcard::from_bytes(&pair.value).ok()
+}
+
+/// The end of this millisecond, in nanoseconds since 1970.
+fn now_ns(now: Now) -> u64 {
+    now.unix.0.saturating_mul(1_000_000).saturating_add(999_999).min(LAST_NS)
+}
+
+/// When held messages are looked at again whose first operation counts from this time on, in nanoseconds since 1970.
+fn look_at(now: Now, due_ns: u64) -> Monotonic {
+    let wait_ms = (due_ns / 1_000_000).saturating_sub(now.unix.0).saturating_add(1);
+    now.monotonic.plus(wait_ms.min(HELD_LOOK_MS))
+}

@@ -1,0 +1,286 @@
+//! What the application writes becomes operations: stamped, merged into their rows, and saved with the message that tells
+//! others.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::{Done, Job, Records, now_ns};
+use crate::api::{DeleteRule, MergeType, Method, NoticeCode, PropertyValue, RowChange, RowChangeKind, TableKind};
+use crate::engine::Engine;
+use crate::engine::limits::{
+    CHUNK_LOOKUPS_MAX, OPERATIONS_BYTES_MAX, PAYLOAD_BYTES_MAX, ROW_KEY_BYTES_MAX, TABLE_NAME_BYTES_MAX,
+    WRITE_ROWS_BYTES_MAX,
+};
+use crate::engine::saver::After;
+use crate::engine::shared::Shared;
+use crate::log::Entry;
+use crate::records::{OperationsBuilder, Row, RowId, Rule};
+
+/// What one change takes in a message beside its names, key and values; far more than it does.
+const CHANGE_BYTES: usize = 1024;
+/// Of how many devices it is looked up whether they own a row of the same key.
+const OWNERS_MAX: usize = 64;
+
+/// A command of the application.
+pub struct WriteCommand {
+    taken: u64,
+    changes: Vec<RowChange>,
+    bytes: usize,
+}
+
+/// Commands that are being carried out.
+pub struct Write {
+    commands: Vec<WriteCommand>,
+    pub(super) stored: BTreeMap<RowId, Row>,
+    pub(super) loads: usize,
+}
+
+/// What comes of a change.
+enum Meaning {
+    Operation(Method, Vec<PropertyValue>),
+    /// It is so already.
+    Nothing,
+    Refused(String),
+}
+
+impl Records {
+    /// Takes what the application wrote, to be saved as soon as that can be.
+    pub(super) fn take(&mut self, shared: &mut Shared, taken: u64, changes: Vec<RowChange>) {
+        let bytes = changes.iter().map(size).fold(0, usize::saturating_add);
+        if self.config.is_none() || bytes > WRITE_ROWS_BYTES_MAX {
+            let message = match self.config {
+                None => String::from("changes of rows were given to an engine that keeps no records"),
+                Some(_) => {
+                    alloc::format!("expected changes of at most {WRITE_ROWS_BYTES_MAX} bytes at once, found {bytes}")
+                }
+            };
+            return shared.notify(NoticeCode::HostError, message);
+        }
+        self.writes.push_back(WriteCommand { taken, changes, bytes });
+    }
+
+    /// Reads the rows that the next commands concern: as many of them as may be saved at once.
+    pub(super) fn begin_write(&mut self, shared: &mut Shared) {
+        let (mut commands, mut bytes) = (Vec::new(), 0usize);
+        while let Some(command) = self.writes.front() {
+            bytes = bytes.saturating_add(command.bytes);
+            if bytes > WRITE_ROWS_BYTES_MAX && !commands.is_empty() {
+                break;
+            }
+            commands.extend(self.writes.pop_front());
+        }
+        let mut ids = BTreeSet::new();
+        let owners = owners(shared);
+        for change in commands.iter().flat_map(|command| &command.changes) {
+            match self.rules.get(&change.table).map(|rule| rule.kind) {
+                Some(TableKind::Shared) => drop(ids.insert(RowId::new(&change.table, None, &change.key))),
+                Some(TableKind::Owned) => {
+                    ids.extend(owners.iter().map(|owner| RowId::new(&change.table, Some(owner), &change.key)));
+                }
+                None => {}
+            }
+        }
+        let mut write = Write { commands, stored: BTreeMap::new(), loads: 0 };
+        let ids: Vec<RowId> = ids.into_iter().collect();
+        for ids in ids.chunks(CHUNK_LOOKUPS_MAX) {
+            write.loads = write.loads.saturating_add(1);
+            Self::load_rows(shared, ids);
+        }
+        self.job = Job::Write(write);
+    }
+
+    /// What a change means to a row.
+    fn meaning(rule: Rule, row: &Row, change: &RowChangeKind) -> Meaning {
+        let exists = row.exists(rule);
+        let (values, is_insert) = match change {
+            RowChangeKind::Delete if !exists => return Meaning::Nothing,
+            RowChangeKind::Delete if rule.merge == MergeType::GSet => {
+                return Meaning::Refused("rows of this table are never deleted".into());
+            }
+            RowChangeKind::Delete => {
+                let is_owned = rule.kind == TableKind::Owned;
+                let method = if is_owned { Method::OwnedDelete } else { Method::SharedDelete };
+                return Meaning::Operation(method, Vec::new());
+            }
+            RowChangeKind::Insert { values } => (values, true),
+            RowChangeKind::Update { values } => (values, false),
+        };
+        let differs = |value: &&PropertyValue| row.get(&value.property) != Some(value.value.as_slice());
+        if exists {
+            let values: Vec<PropertyValue> = values.iter().filter(differs).cloned().collect();
+            return match (rule.kind, rule.merge) {
+                _ if values.is_empty() => Meaning::Nothing,
+                (_, MergeType::GSet) => Meaning::Refused("rows of this table are never changed".into()),
+                (TableKind::Owned, _) => Meaning::Operation(Method::OwnedBatchCreate, values),
+                (TableKind::Shared, _) => Meaning::Operation(Method::SharedUpdate, values),
+            };
+        }
+        let values = values.clone();
+        match (rule.kind, rule.delete) {
+            (TableKind::Owned, _) => Meaning::Operation(Method::OwnedBatchCreate, values),
+            (_, DeleteRule::DeletionWins) if row.was_deleted() => {
+                Meaning::Refused("a row of this table that was deleted never comes back".into())
+            }
+            // It was deleted, or others changed it before this device heard that it was made.
+            _ if row.is_created() => Meaning::Operation(Method::SharedUpdate, values),
+            _ if is_insert || !row.was_deleted() => Meaning::Operation(Method::SharedCreate, values),
+            _ => Meaning::Operation(Method::SharedUpdate, values),
+        }
+    }
+
+    /// Why a change cannot be one whatever its row is.
+    fn refusal(&self, change: &RowChange) -> Option<String> {
+        let values = match &change.change {
+            RowChangeKind::Insert { values } | RowChangeKind::Update { values } => values.as_slice(),
+            RowChangeKind::Delete => &[],
+        };
+        if !self.rules.contains_key(&change.table) {
+            return Some("its table is not one of the configuration".into());
+        }
+        if change.key.len() > ROW_KEY_BYTES_MAX {
+            return Some(alloc::format!(
+                "expected a key of at most {ROW_KEY_BYTES_MAX} bytes, found {}",
+                change.key.len()
+            ));
+        }
+        if values.iter().any(|value| value.property.len() > TABLE_NAME_BYTES_MAX) {
+            return Some(alloc::format!("expected names of at most {TABLE_NAME_BYTES_MAX} bytes"));
+        }
+        let found = size(change);
+        let limit = PAYLOAD_BYTES_MAX.saturating_sub(OPERATIONS_BYTES_MAX);
+        (found > limit).then(|| alloc::format!("expected a change of at most {limit} bytes, found {found}"))
+    }
+}
+
+impl Engine {
+    /// Carries out what the application wrote, if the rows that it concerns are here.
+    pub(super) fn write_if_loaded(&mut self) {
+        match &self.records.job {
+            Job::Write(write) if write.loads == 0 => {}
+            _ => return,
+        }
+        let Job::Write(write) = core::mem::replace(&mut self.records.job, Job::Idle) else { return };
+        let mut stored = write.stored;
+        let (mut builder, mut changed, mut given_back) = (OperationsBuilder::new(), BTreeSet::new(), Vec::new());
+        let mut taken = Vec::new();
+        for command in write.commands {
+            for change in &command.changes {
+                if builder.bytes().saturating_add(size(change)) > OPERATIONS_BYTES_MAX.max(size(change))
+                    && !builder.is_empty()
+                {
+                    self.write_operations(&mut builder);
+                }
+                self.write_change(change, &mut stored, &mut builder, &mut changed, &mut given_back);
+            }
+            taken.push(command.taken);
+            self.records.progress.taken = command.taken;
+        }
+        self.write_operations(&mut builder);
+        for id in &changed {
+            if let Some(row) = stored.get(id) {
+                Records::put_row(&mut self.shared, id, row);
+            }
+        }
+        // The application's database has what it wrote, but for what was refused or came back with more.
+        let has_database = self.records.progress.remembers;
+        let changed = if has_database { given_back } else { changed.into_iter().collect() };
+        let changed = self.records.remember(&mut self.shared, changed);
+        self.records.put_progress(&mut self.shared);
+        self.shared.saver.then(After::Records);
+        self.records.job = Job::Saving(Done { taken, changed, rest: None });
+    }
+
+    fn write_change(
+        &mut self,
+        change: &RowChange,
+        stored: &mut BTreeMap<RowId, Row>,
+        builder: &mut OperationsBuilder,
+        changed: &mut BTreeSet<RowId>,
+        given_back: &mut Vec<RowId>,
+    ) {
+        let own = self.shared.log.own();
+        let owner = own.and_then(|own| self.shared.log.public_key(own)).map(|key| *key.as_bytes());
+        let rule = self.records.rules.get(&change.table).copied();
+        let (Some(rule), None) = (rule, self.records.refusal(change)) else {
+            let why = self.records.refusal(change).unwrap_or_default();
+            return self.refuse(change, &why);
+        };
+        let id = match (rule.kind, &owner) {
+            (TableKind::Owned, Some(owner)) => RowId::new(&change.table, Some(owner), &change.key),
+            (TableKind::Owned, None) => return self.refuse(change, "this device has no key yet"),
+            (TableKind::Shared, _) => RowId::new(&change.table, None, &change.key),
+        };
+        let row = stored.get(&id).cloned().unwrap_or_default();
+        if rule.kind == TableKind::Owned && !row.exists(rule) {
+            let mut others = owners(&self.shared).into_iter().filter(|other| Some(other) != owner.as_ref());
+            let theirs = others.find_map(|other| {
+                let id = RowId::new(&change.table, Some(&other), &change.key);
+                stored.get(&id).is_some_and(|row| row.exists(rule)).then_some((other, id))
+            });
+            if let Some((other, id)) = theirs {
+                let member = self.shared.log.members().find(|member| member.public_key == other);
+                let name = member.map(|member| member.name).unwrap_or_default();
+                self.refuse(change, &alloc::format!("the row is `{name}`'s, and only its owner changes it"));
+                given_back.push(id);
+                return;
+            }
+        }
+        match Records::meaning(rule, &row, &change.change) {
+            Meaning::Nothing => {}
+            Meaning::Refused(why) => {
+                self.refuse(change, &why);
+                given_back.push(id);
+            }
+            Meaning::Operation(method, values) => {
+                let now = now_ns(self.shared.now);
+                let at = change.at.map_or(now, |at| at.0.saturating_mul(1_000_000).min(now));
+                let Some(Ok(at)) = self.records.clock.as_mut().map(|clock| clock.next_ns(at)) else {
+                    return self.refuse(change, "no later stamp can be named: the clock stood at the end of time");
+                };
+                if row.is_created() && !row.exists(rule) {
+                    // It comes back whole, with values that the application may not have given again.
+                    given_back.push(id.clone());
+                }
+                builder.push(&change.table, &change.key, method, &values, at);
+                let replica = own.unwrap_or(crate::api::ReplicaId::from_bytes([0; 16]));
+                stored.entry(id.clone()).or_default().write(
+                    method,
+                    &values,
+                    crate::api::RowStamp { unix_ns: at, replica },
+                );
+                changed.insert(id);
+                self.records.sent = self.records.sent.saturating_add(1);
+            }
+        }
+    }
+
+    fn write_operations(&mut self, builder: &mut OperationsBuilder) {
+        if !builder.is_empty() {
+            let operations = core::mem::take(builder).finish();
+            self.write(Entry::Records(operations));
+        }
+    }
+
+    fn refuse(&mut self, change: &RowChange, why: &str) {
+        let message = alloc::format!("a change of a row of table `{}` was refused: {why}", change.table);
+        self.shared.notify(NoticeCode::RowRefused, message);
+    }
+}
+
+/// The keys of the devices that are known, of no more than [`OWNERS_MAX`].
+fn owners(shared: &Shared) -> BTreeSet<[u8; 32]> {
+    let own = shared.log.own().and_then(|own| shared.log.public_key(own)).map(|key| *key.as_bytes());
+    let others = shared.log.incarnations().map(|(_, key)| *key.as_bytes());
+    own.into_iter().chain(others.take(OWNERS_MAX)).collect()
+}
+
+/// What a change takes in a message at most.
+fn size(change: &RowChange) -> usize {
+    let values = match &change.change {
+        RowChangeKind::Insert { values } | RowChangeKind::Update { values } => values.as_slice(),
+        RowChangeKind::Delete => &[],
+    };
+    let values = values.iter().map(|value| value.property.len().saturating_add(value.value.len()).saturating_add(32));
+    values.fold(CHANGE_BYTES.saturating_add(change.table.len()).saturating_add(change.key.len()), usize::saturating_add)
+}

@@ -1,0 +1,16 @@
+//! The rules of records as pure functions (§7): operations and how they travel, rows and how operations merge into them, how
+//! rows stand in the store. When they are applied is for `engine/records` to say.
+
+mod builder;
+#[cfg(test)]
+mod laws;
+mod operations;
+mod row;
+mod rule;
+mod stored;
+
+pub use builder::OperationsBuilder;
+pub use operations::{InvalidOperations, Opened, OperationRef, Operations};
+pub use row::Row;
+pub use rule::Rule;
+pub use stored::{RowId, all_rows, table_end};

@@ -1,0 +1,151 @@
+//! One row: what all operations on it come to, in whatever order and however often they are applied (§7.1).
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use super::{OperationRef, Rule};
+use crate::api::{DeleteRule, MergeType, Method, PropertyValue, RowStamp, StampedValue};
+
+/// A row's state: for each thing that can be said of it the latest time that it was said.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// It was made.
+    created: Option<RowStamp>,
+    /// It was written to by someone for whom it was there: what can bring it back.
+    touched: Option<RowStamp>,
+    /// It was deleted.
+    deleted: Option<RowStamp>,
+    /// Its values, in the order of their properties' names.
+    registers: Vec<Register>,
+}
+
+/// A property's latest value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Register {
+    property: String,
+    at: RowStamp,
+    value: ByteBuf,
+}
+
+impl Row {
+    /// Applies an operation on this row, stamped by `at.replica`; whether that changed anything.
+    pub fn apply(&mut self, operation: &OperationRef<'_>) -> bool {
+        let at = operation.at;
+        let mut changed = self.stamp(operation.method, at);
+        for (property, value) in operation.values() {
+            changed |= self.set(property, value, at);
+        }
+        changed
+    }
+
+    fn stamp(&mut self, method: Method, at: RowStamp) -> bool {
+        match method {
+            Method::SharedCreate => later(&mut self.created, at),
+            Method::SharedUpdate => later(&mut self.touched, at),
+            Method::OwnedBatchCreate => later(&mut self.created, at) | later(&mut self.touched, at),
+            Method::SharedDelete | Method::OwnedDelete => later(&mut self.deleted, at),
+        }
+    }
+
+    /// Writes to it as an operation with this stamp does.
+    pub fn write(&mut self, method: Method, values: &[PropertyValue], at: RowStamp) {
+        self.stamp(method, at);
+        for value in values {
+            self.set(&value.property, &value.value, at);
+        }
+    }
+
+    /// Takes what another copy of the row has that is later; whether that changed anything.
+    pub fn merge(&mut self, other: &Row) -> bool {
+        let mut changed = false;
+        for (place, at) in
+            [(&mut self.created, other.created), (&mut self.touched, other.touched), (&mut self.deleted, other.deleted)]
+        {
+            changed |= at.is_some_and(|at| later(place, at));
+        }
+        for register in &other.registers {
+            changed |= self.set(&register.property, &register.value, register.at);
+        }
+        changed
+    }
+
+    /// Of two writes of one stamp, which no honest replica makes, the larger value counts: any other rule would let the
+    /// order of their arrival decide.
+    fn set(&mut self, property: &str, value: &[u8], at: RowStamp) -> bool {
+        match self.registers.binary_search_by(|register| register.property.as_str().cmp(property)) {
+            Ok(place) => {
+                let Some(register) = self.registers.get_mut(place) else { return false };
+                let wins = (at, value) > (register.at, register.value.as_slice());
+                if wins {
+                    register.at = at;
+                    register.value.clear();
+                    register.value.extend_from_slice(value);
+                }
+                wins
+            }
+            Err(place) => {
+                let value = ByteBuf::from(value);
+                self.registers.insert(place, Register { property: String::from(property), at, value });
+                true
+            }
+        }
+    }
+
+    /// It is there, by the rule of its table. One that was written to before anyone said that it was made waits for that.
+    pub fn exists(&self, rule: Rule) -> bool {
+        let is_deleted = match (rule.merge, rule.delete) {
+            (MergeType::GSet, _) => false,
+            (_, DeleteRule::DeletionWins) => self.deleted.is_some(),
+            (_, DeleteRule::UpdateRevives) => self.deleted.is_some() && self.touched <= self.deleted,
+        };
+        self.created.is_some() && !is_deleted
+    }
+
+    /// It was made, as far as is known.
+    pub fn is_created(&self) -> bool {
+        self.created.is_some()
+    }
+
+    /// It was deleted once.
+    pub fn was_deleted(&self) -> bool {
+        self.deleted.is_some()
+    }
+
+    /// A property's value.
+    pub fn get(&self, property: &str) -> Option<&[u8]> {
+        let place = self.registers.binary_search_by(|register| register.property.as_str().cmp(property)).ok()?;
+        self.registers.get(place).map(|register| register.value.as_slice())
+    }
+
+    /// Its values with their stamps, in the order of their properties' names.
+    pub fn values(&self) -> Vec<StampedValue> {
+        let value = |register: &Register| StampedValue {
+            property: register.property.clone(),
+            value: register.value.to_vec(),
+            at: register.at,
+        };
+        self.registers.iter().map(value).collect()
+    }
+
+    /// The stamp that its being there or not rests on.
+    pub fn standing(&self, rule: Rule) -> Option<RowStamp> {
+        if self.exists(rule) { self.created.max(self.touched) } else { self.deleted }
+    }
+
+    /// The latest stamp in it.
+    pub fn latest(&self) -> Option<RowStamp> {
+        let values = self.registers.iter().map(|register| Some(register.at)).max().flatten();
+        values.max(self.created).max(self.touched).max(self.deleted)
+    }
+}
+
+fn later(place: &mut Option<RowStamp>, at: RowStamp) -> bool {
+    let is_later = Some(at) > *place;
+    if is_later {
+        *place = Some(at);
+    }
+    is_later
+}
