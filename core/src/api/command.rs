@@ -43,6 +43,8 @@ pub enum Command {
         taken: u64,
         /// The changes, in the order in which they were made.
         changes: Vec<RowChange>,
+        /// There are more: others' operations are merged only behind those, for who made them had not seen any of that.
+        more: bool,
     },
     /// Read rows as they are saved. The answer is [`RowsRead`](super::Action::RowsRead).
     ReadRows {

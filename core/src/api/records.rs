@@ -22,6 +22,10 @@ pub struct RecordsConfig {
     pub tables: Vec<TableConfig>,
     /// How far in the future an operation's stamp may lie before the operation is held, in milliseconds. 100 is usual.
     pub max_drift_ms: u32,
+    /// The application may have changed rows while no engine ran: others' operations are merged only when a
+    /// [`WriteRows`](super::Command::WriteRows) says that there are no more of these changes, even if there were none. Otherwise
+    /// what was changed offline would count as changed behind all that had come meanwhile.
+    pub has_changes: bool,
     /// The last [`sequence`](super::Work::ApplyRows) that the application's database stored; 0 if none (§2.8). None where there
     /// is no such database: the engine's own store is all there is.
     #[cfg_attr(feature = "wasm", tsify(type = "bigint | undefined"))]
@@ -247,7 +251,7 @@ pub struct RecordsStatus {
     /// Batches of rows that are not in the application's database yet.
     #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
     pub unapplied: u64,
-    /// Rows that were created, changed and deleted here by operations of others since the start.
+    /// Operations of other devices that were merged since the start.
     #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
     pub received: u64,
     /// Operations of this device since the start.

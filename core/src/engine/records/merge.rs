@@ -91,7 +91,8 @@ impl Records {
         said: &mut BTreeMap<RowId, Row>,
     ) -> Option<u64> {
         let owner = shared.log.public_key(message.author).map(|key| *key.as_bytes());
-        let (mut held, mut latest) = (None::<u64>, 0);
+        let is_others = !shared.log.is_by_this_device(message.author);
+        let (mut held, mut latest, mut count) = (None::<u64>, 0, 0u64);
         for operations in message.operations() {
             // What does not fit together was refused with its message.
             let Ok(opened) = operations.open() else { continue };
@@ -108,12 +109,14 @@ impl Records {
                     (_, false) => RowId::new(operation.table, None, operation.key),
                 };
                 latest = latest.max(at);
+                count = count.saturating_add(u64::from(is_others));
                 said.entry(id).or_default().apply(&operation);
             });
         }
         if let Some(clock) = &mut self.clock {
             clock.observe_ns(latest);
         }
+        self.received = self.received.saturating_add(count);
         if let Some(at) = held {
             self.tell_skew(shared, message.author, at);
         }
@@ -191,7 +194,6 @@ impl Records {
             changed.push(id);
         }
         merge.stored.clear();
-        self.received = self.received.saturating_add(u64::try_from(changed.len()).unwrap_or(u64::MAX));
         let is_last = merge.said.is_empty();
         if is_last {
             for ((author, counter), held) in core::mem::take(&mut merge.messages) {

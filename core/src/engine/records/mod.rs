@@ -85,6 +85,8 @@ pub struct Records {
     /// Who was told to have a wrong clock.
     skewed: Vec<ReplicaId>,
     writes: VecDeque<WriteCommand>,
+    /// The application has changes to give that were made before anything is merged from now on.
+    awaits_changes: bool,
     job: Job,
     reads: Reads,
     apply: Apply,
@@ -129,6 +131,7 @@ impl Records {
                 return Err(ConfigError::DuplicateTable { name: table.name.clone() });
             }
         }
+        let awaits_changes = config.as_ref().is_some_and(|config| config.has_changes);
         let apply = Apply::new(config.as_ref().and_then(|config| config.applied));
         Ok(Records {
             config,
@@ -140,6 +143,7 @@ impl Records {
             look_again: None,
             skewed: Vec::new(),
             writes: VecDeque::new(),
+            awaits_changes,
             job: Job::Idle,
             reads: Reads::default(),
             apply,
@@ -207,7 +211,7 @@ impl Records {
         if matches!(self.job, Job::Idle) {
             if may_write && !self.writes.is_empty() {
                 self.begin_write(shared);
-            } else {
+            } else if !self.awaits_changes {
                 self.load_messages(shared);
             }
         }
@@ -288,7 +292,7 @@ impl Engine {
 
     pub(super) fn records_command(&mut self, command: Command) {
         match command {
-            Command::WriteRows { taken, changes } => self.records.take(&mut self.shared, taken, changes),
+            Command::WriteRows { taken, changes, more } => self.records.take(&mut self.shared, taken, changes, more),
             Command::ReadRows { request, query } => self.records.ask(&mut self.shared, request, query),
             _ => {}
         }

@@ -46,7 +46,7 @@ enum Meaning {
 
 impl Records {
     /// Takes what the application wrote, to be saved as soon as that can be.
-    pub(super) fn take(&mut self, shared: &mut Shared, taken: u64, changes: Vec<RowChange>) {
+    pub(super) fn take(&mut self, shared: &mut Shared, taken: u64, changes: Vec<RowChange>, more: bool) {
         let bytes = changes.iter().map(size).fold(0, usize::saturating_add);
         if self.config.is_none() || bytes > WRITE_ROWS_BYTES_MAX {
             let message = match self.config {
@@ -57,6 +57,7 @@ impl Records {
             };
             return shared.notify(NoticeCode::HostError, message);
         }
+        self.awaits_changes = more;
         self.writes.push_back(WriteCommand { taken, changes, bytes });
     }
 

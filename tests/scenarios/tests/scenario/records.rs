@@ -397,3 +397,21 @@ fn a_large_batch_is_given_page_by_page_and_goes_on_after_a_crash() {
     assert!(messages < 3_000 / 32, "{messages} messages");
     assert!(!matches!(world[sites[0]].pending().next(), Some((_, Work::ApplyRows { .. }))));
 }
+
+#[test]
+fn what_was_changed_offline_counts_from_when_it_was_changed() {
+    let (mut world, sites) = library(1, 2);
+    let name = row("albums", "1");
+    world.put_row(sites[0], name.clone(), &[("name", "first"), ("year", "1")]);
+    world.settle();
+    world.crash(sites[0]);
+    world.put_row(sites[0], name.clone(), &[("name", "earlier")]);
+    world.pass(60_000);
+    world.put_row(sites[1], name.clone(), &[("name", "later")]);
+    world.settle();
+    // What is later is already on its way when the first device runs again.
+    world.start(sites[0]);
+    link(&mut world, &sites);
+    assert_equal(&mut world, &sites);
+    assert_eq!(get(&mut world, sites[0], &name, "name").as_deref(), Some("later"));
+}

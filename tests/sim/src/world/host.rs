@@ -44,6 +44,8 @@ pub struct Host {
     pub database: Database,
     /// What the running engine was given of what people changed in it.
     pub(crate) given: u64,
+    /// It was given what was changed before it ran.
+    pub(crate) has_given: bool,
 }
 
 impl Host {
@@ -58,6 +60,7 @@ impl Host {
             application: Application::default(),
             database: Database::default(),
             given: 0,
+            has_given: false,
         }
     }
 

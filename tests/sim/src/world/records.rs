@@ -1,11 +1,8 @@
 //! Devices whose applications keep rows.
 
-use syncline_core::api::{Command, DeleteRule, MergeType, RecordsConfig, RowName, TableConfig, TableKind};
+use syncline_core::api::{DeleteRule, MergeType, RecordsConfig, RowName, TableConfig, TableKind};
 
 use super::{SiteId, World};
-
-/// Changes that are given to an engine at once.
-const GIVEN_AT_ONCE: usize = 64;
 
 /// A shared table whose rows are merged by property, and which later changes bring back.
 pub fn table(name: &str) -> TableConfig {
@@ -26,7 +23,7 @@ impl World {
     /// The next engine of a device keeps these tables, in a database of its application.
     pub fn keep_tables(&mut self, site: SiteId, tables: Vec<TableConfig>) {
         let config = self[site].config();
-        config.records = Some(RecordsConfig { tables, max_drift_ms: 100, applied: Some(0) });
+        config.records = Some(RecordsConfig { tables, max_drift_ms: 100, has_changes: true, applied: Some(0) });
     }
 
     /// Somebody writes a row.
@@ -47,20 +44,7 @@ impl World {
 
     /// The host gives the engine what people changed, as a host does at its start and after each change.
     pub fn give_rows(&mut self, site: SiteId) {
-        if !self[site].is_running() {
-            return;
-        }
-        let Some(records) = self[site].status().records else { return };
-        if self[site].status().replica.is_none() {
-            return;
-        }
-        let taken = records.taken;
-        self[site].host().database.forget(taken);
-        let mut given = taken.max(self[site].host().given);
-        while let Some((last, changes)) = self[site].host().database.next(given, GIVEN_AT_ONCE) {
-            given = last;
-            self[site].host().given = last;
-            self.command(site, Command::WriteRows { taken: last, changes });
-        }
+        let outside = self[site].give_rows();
+        self.route(site, outside);
     }
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod folder;
+mod records;
 mod shown;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -256,7 +257,7 @@ impl Site {
         if let Some(records) = &mut self.config.records {
             records.applied = records.applied.map(|_| self.host.database.applied());
         }
-        self.host.given = 0;
+        (self.host.given, self.host.has_given) = (0, false);
         let bytes = std::iter::repeat_with(|| self.chance.u8(..)).take(32).collect();
         let engine = Engine::new(self.config.clone(), Seed { bytes }).expect("the configuration is sound");
         (self.engine, self.deadline) = (Some(engine), None);
@@ -386,6 +387,7 @@ impl Site {
         if says_applied && is_saved {
             self.check_applied();
         }
+        outside.extend(self.give_first_rows());
         outside
     }
 
