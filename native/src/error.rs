@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use syncline_core::api::GroupId;
 use syncline_core::folder::InfoError;
 
+use crate::sqlite::Unfit;
+
 /// An error of the host: what was tried, on what, why it failed and what to do.
 ///
 /// Paths are shown as they are; whoever prints them escapes control characters ([`escape()`](crate::escape())).
@@ -199,6 +201,66 @@ pub enum Error {
         /// Why it failed.
         detail: String,
     },
+    /// A database that is not there.
+    #[error("there is no database at `{}`; give one that exists, or let its application create it first", path.display())]
+    MissingDatabase {
+        /// As it was given.
+        path: PathBuf,
+    },
+    /// A file that is no database.
+    #[error("`{}` is no SQLite database, or is encrypted; give the file of one", path.display())]
+    NotADatabase {
+        /// As it was given.
+        path: PathBuf,
+    },
+    /// Another program holds a database's lock.
+    #[error(
+        "another program is using `{}` and did not let go of it within ten seconds; try again when it is done with its \
+         transaction",
+        path.display()
+    )]
+    DatabaseBusy {
+        /// The database.
+        path: PathBuf,
+    },
+    /// A table that cannot be kept in agreement.
+    #[error("the table `{table}` of `{}` cannot be kept in agreement: {reason}", path.display())]
+    UnfitTable {
+        /// The database.
+        path: PathBuf,
+        /// The table.
+        table: String,
+        /// Why not, and what to do instead.
+        reason: Unfit,
+    },
+    /// A file of tables that says something else.
+    #[error("the file of tables cannot be used: {detail}")]
+    TablesFile {
+        /// What was expected and found.
+        detail: String,
+    },
+    /// What Syncline keeps in a database makes no sense.
+    #[error(
+        "what Syncline keeps in `{}` is damaged: {detail}; bring a backup back, or begin anew with `syncline records deinit` \
+         and `init` (rows are kept, and united with the others')",
+        path.display()
+    )]
+    DamagedRecords {
+        /// The database.
+        path: PathBuf,
+        /// What was found.
+        detail: String,
+    },
+    /// A database refused.
+    #[error("cannot {action} the database `{}`: {detail}", path.display())]
+    Database {
+        /// What was tried.
+        action: &'static str,
+        /// The database.
+        path: PathBuf,
+        /// Why it failed.
+        detail: String,
+    },
     /// Anything else that ends a run.
     #[error("{what}")]
     Failed {
@@ -237,6 +299,10 @@ impl Error {
             | Error::MessageTooLong { .. }
             | Error::NotAKey { .. }
             | Error::OtherKey { .. }
+            | Error::MissingDatabase { .. }
+            | Error::NotADatabase { .. }
+            | Error::UnfitTable { .. }
+            | Error::TablesFile { .. }
             | Error::OtherGroup { .. } => ErrorClass::Usage,
             Error::Emptied { .. } => ErrorClass::Decision,
             _ => ErrorClass::Failure,
@@ -266,6 +332,13 @@ impl Error {
             Error::MessageTooLong { .. } => "message_too_long",
             Error::Io { .. } => "io",
             Error::Store { .. } => "store",
+            Error::MissingDatabase { .. } => "missing_database",
+            Error::NotADatabase { .. } => "not_a_database",
+            Error::DatabaseBusy { .. } => "database_busy",
+            Error::UnfitTable { .. } => "unfit_table",
+            Error::TablesFile { .. } => "tables_file",
+            Error::DamagedRecords { .. } => "damaged_records",
+            Error::Database { .. } => "database",
             Error::Failed { .. } => "failed",
         }
     }
@@ -287,11 +360,17 @@ impl Error {
             | Error::OtherKey { path }
             | Error::UnusableSession { path, .. }
             | Error::OtherSession { path, .. }
+            | Error::MissingDatabase { path }
+            | Error::NotADatabase { path }
+            | Error::DatabaseBusy { path }
+            | Error::UnfitTable { path, .. }
+            | Error::DamagedRecords { path, .. }
+            | Error::Database { path, .. }
             | Error::Io { path, .. }
             | Error::Store { path, .. } => Some(path),
             Error::Nested { inner, .. } => Some(inner),
             Error::SameFolder { second, .. } | Error::OtherGroup { second, .. } => Some(second),
-            Error::MessageTooLong { .. } | Error::Failed { .. } => None,
+            Error::MessageTooLong { .. } | Error::TablesFile { .. } | Error::Failed { .. } => None,
         }
     }
 }
