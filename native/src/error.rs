@@ -207,6 +207,41 @@ pub enum Error {
         /// As it was given.
         path: PathBuf,
     },
+    /// A database in which nothing is kept in agreement.
+    #[error(
+        "no tables are kept in agreement in `{}`; say which with `syncline records init {} --shared TABLE…`",
+        path.display(), path.display()
+    )]
+    UnpreparedDatabase {
+        /// As it was given.
+        path: PathBuf,
+    },
+    /// A table that is not kept in agreement.
+    #[error("the table `{table}` of `{}` is not kept in agreement; `syncline records status` tells which are", path.display())]
+    UnknownTable {
+        /// The database.
+        path: PathBuf,
+        /// The table.
+        table: String,
+    },
+    /// The same database twice.
+    #[error("`{}` was given twice; give two different databases", path.display())]
+    SameDatabase {
+        /// As it was given.
+        path: PathBuf,
+    },
+    /// One database is a copy of the other.
+    #[error(
+        "`{}` is a copy of `{}`, and both would speak as one device; take Syncline out of the copy with `syncline records \
+         deinit {}` and prepare it anew (its rows stay)",
+        second.display(), first.display(), second.display()
+    )]
+    CopiedDatabase {
+        /// One.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
     /// A file that is no database.
     #[error("`{}` is no SQLite database, or is encrypted; give the file of one", path.display())]
     NotADatabase {
@@ -300,6 +335,10 @@ impl Error {
             | Error::NotAKey { .. }
             | Error::OtherKey { .. }
             | Error::MissingDatabase { .. }
+            | Error::UnpreparedDatabase { .. }
+            | Error::SameDatabase { .. }
+            | Error::UnknownTable { .. }
+            | Error::CopiedDatabase { .. }
             | Error::NotADatabase { .. }
             | Error::UnfitTable { .. }
             | Error::TablesFile { .. }
@@ -333,6 +372,10 @@ impl Error {
             Error::Io { .. } => "io",
             Error::Store { .. } => "store",
             Error::MissingDatabase { .. } => "missing_database",
+            Error::UnpreparedDatabase { .. } => "unprepared_database",
+            Error::SameDatabase { .. } => "same_database",
+            Error::UnknownTable { .. } => "unknown_table",
+            Error::CopiedDatabase { .. } => "copied_database",
             Error::NotADatabase { .. } => "not_a_database",
             Error::DatabaseBusy { .. } => "database_busy",
             Error::UnfitTable { .. } => "unfit_table",
@@ -361,6 +404,10 @@ impl Error {
             | Error::UnusableSession { path, .. }
             | Error::OtherSession { path, .. }
             | Error::MissingDatabase { path }
+            | Error::UnpreparedDatabase { path }
+            | Error::SameDatabase { path }
+            | Error::UnknownTable { path, .. }
+            | Error::CopiedDatabase { second: path, .. }
             | Error::NotADatabase { path }
             | Error::DatabaseBusy { path }
             | Error::UnfitTable { path, .. }

@@ -10,6 +10,7 @@ mod error;
 mod escape;
 pub mod folder;
 pub mod messages;
+pub mod records;
 mod root;
 mod run;
 pub mod sqlite;

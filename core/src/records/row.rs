@@ -31,6 +31,11 @@ struct Register {
 }
 
 impl Row {
+    /// A row as the store has it; none if these bytes are none.
+    pub fn from_stored(value: &[u8]) -> Option<Row> {
+        postcard::from_bytes(value).ok()
+    }
+
     /// Applies an operation on this row, stamped by `at.replica`; whether that changed anything.
     pub fn apply(&mut self, operation: &OperationRef<'_>) -> bool {
         let at = operation.at;

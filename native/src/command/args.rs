@@ -26,6 +26,13 @@ pub(crate) enum Subcommand {
     /// FOLDER hello` in another.
     #[command(subcommand)]
     Messages(MessagesCommand),
+    /// Keep tables of SQLite databases in agreement, between devices and programs
+    ///
+    /// `syncline records init A.db --shared albums tags` says which tables; then `syncline records sync A.db B.db` brings
+    /// another database on this machine into agreement, and `syncline records sync A.db --via FOLDER` those of all who use
+    /// that folder, which something else carries.
+    #[command(subcommand)]
+    Records(RecordsCommand),
     /// Print a script that completes this command's arguments
     Completions {
         /// For which shell
@@ -138,6 +145,102 @@ pub(crate) struct MessagesPlace {
     /// Print one JSON object a line
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `syncline records …`
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum RecordsCommand {
+    /// Keep tables in agreement: adds triggers that note what is changed, and tables named `syncline_*`
+    Init {
+        /// The database
+        db: PathBuf,
+        /// Tables that every member writes, merged column by column
+        #[arg(long, value_name = "TABLE", num_args = 1..)]
+        shared: Vec<String>,
+        /// Tables of whose rows each is written only by the device that made it
+        #[arg(long, value_name = "TABLE", num_args = 1..)]
+        owned: Vec<String>,
+        /// Tables to which every member adds rows that are never changed or deleted
+        #[arg(long, value_name = "TABLE", num_args = 1..)]
+        set: Vec<String>,
+        /// Tables and their rules, in TOML: `[tables.albums]` with `kind`, `merge` and `delete`
+        #[arg(long, value_name = "F.toml")]
+        config: Option<PathBuf>,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take all of Syncline out of a database; its rows stay
+    Deinit {
+        /// The database
+        db: PathBuf,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Bring databases into agreement, and keep them so
+    Sync(RecordsSyncArgs),
+    /// Tell who takes part, what waits and what is wrong
+    Status {
+        /// The database
+        db: PathBuf,
+        /// Print one JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print rows with who wrote each value and when
+    Show {
+        /// The database
+        db: PathBuf,
+        /// The table
+        table: String,
+        /// The row with this key; all rows if none is given
+        key: Option<String>,
+        /// Print one JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the operations that made the rows
+    Log {
+        /// The database
+        db: PathBuf,
+        /// The table; all tables if none is given
+        table: Option<String>,
+        /// Print one JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `syncline records sync`
+#[derive(Debug, clap::Args)]
+pub(crate) struct RecordsSyncArgs {
+    /// One database
+    pub(crate) db: PathBuf,
+    /// The other one; made with the first one's tables if it is not there or empty
+    #[arg(required_unless_present = "via", conflicts_with = "via")]
+    pub(crate) db2: Option<PathBuf>,
+    /// Bring the database into agreement with those of all who use this message folder, which something else carries
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) via: Option<PathBuf>,
+    /// The key of a sealed message folder: 64 hexadecimal digits in a file
+    #[arg(long, value_name = "F", requires = "via")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// End when all agree, instead of following what is written until Ctrl-C
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Show what would be done and write nothing at all
+    #[arg(long, conflicts_with = "via")]
+    pub(crate) dry_run: bool,
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print errors only
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Print each row, and more for a developer with SYNCLINE_LOG
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
 }
 
 /// In which order messages are printed as they come.

@@ -6,6 +6,7 @@ mod messages;
 mod output;
 mod plan;
 mod progress;
+mod records;
 mod status;
 mod sync;
 
@@ -35,6 +36,7 @@ pub(crate) fn main() -> ExitCode {
         Subcommand::Sync(args) => sync::run(&args),
         Subcommand::Status(args) => status::run(&args),
         Subcommand::Messages(command) => messages::run(&command),
+        Subcommand::Records(command) => records::run(&command),
         Subcommand::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "syncline", &mut text);

@@ -14,6 +14,8 @@ pub(crate) struct Side {
     pub(crate) quiet: bool,
     /// Messages sent to the other side so far.
     pub(crate) sent: u64,
+    /// Bytes sent to the other side, or written into the message folder, so far.
+    pub(crate) sent_bytes: u64,
     /// Messages of the other side handled so far.
     pub(crate) handled: u64,
     /// The engine closed its link, and why.

@@ -13,7 +13,7 @@ use syncline_core::api::{
 
 use super::board::Board;
 use super::pool::{Pool, Reply, Witness};
-use super::vault::Vault;
+use super::vault::{RowsNews, Vault};
 use crate::Error;
 use crate::disk::Disk;
 use crate::folder::SharedFolder;
@@ -124,14 +124,28 @@ struct Loop {
     /// Messages in the pipe that the peer has not taken.
     untaken: usize,
     sent: u64,
+    sent_bytes: u64,
     handled: u64,
+    /// The store was told that the engine knows what it has of the application's rows.
+    has_started: bool,
     stopped: bool,
 }
 
 impl Loop {
     fn new(setup: Setup) -> Self {
         let now = Instant::now();
-        Self { setup, born: now, posted: now, in_flight: 0, untaken: 0, sent: 0, handled: 0, stopped: false }
+        Self {
+            setup,
+            born: now,
+            posted: now,
+            in_flight: 0,
+            untaken: 0,
+            sent: 0,
+            sent_bytes: 0,
+            handled: 0,
+            has_started: false,
+            stopped: false,
+        }
     }
 
     fn run(mut self) {
@@ -204,6 +218,12 @@ impl Loop {
         for action in self.setup.engine.handle(now, event) {
             self.perform(action);
         }
+        if !self.has_started && self.setup.engine.replica().is_some() {
+            self.has_started = true;
+            if let Some(records) = self.setup.engine.status().records {
+                self.setup.vault.tell(RowsNews::Started { taken: records.taken });
+            }
+        }
     }
 
     fn perform(&mut self, action: Action) {
@@ -216,6 +236,7 @@ impl Loop {
             }
             Action::Send { bytes, .. } => {
                 self.sent = self.sent.saturating_add(1);
+                self.sent_bytes = self.sent_bytes.saturating_add(count(bytes.len()));
                 self.untaken = self.untaken.saturating_add(1);
                 self.tell_peer(Input::Event(Event::LinkData { link: LINK, bytes }));
             }
@@ -229,8 +250,9 @@ impl Loop {
                     published(author, counter);
                 }
             }
-            // Records are not kept by this host yet.
-            Action::RowsWritten { .. } | Action::RowsRead { .. } | Action::RowsChanged { .. } => {}
+            Action::RowsWritten { taken } => self.setup.vault.tell(RowsNews::Written { taken }),
+            // Applications look into their own databases.
+            Action::RowsRead { .. } | Action::RowsChanged { .. } => {}
             Action::Stopped => self.stopped = true,
             // What is under way is soon done, and its completion is due all the same.
             Action::Cancel { .. } => {}
@@ -243,14 +265,17 @@ impl Loop {
             // Who gets messages finds their authors among the members.
             self.post(false);
         }
+        if let Work::FolderCreate { files, .. } = &work {
+            self.sent_bytes =
+                files.iter().fold(self.sent_bytes, |sum, file| sum.saturating_add(count(file.bytes.len())));
+        }
         let setup = &mut self.setup;
         match work {
-            Work::Load { .. } | Work::Save { .. } => setup.vault.perform(work, reply),
+            Work::Load { .. } | Work::Save { .. } | Work::ApplyRows { .. } => setup.vault.perform(work, reply),
             Work::Deliver { messages } => match &mut setup.deliver {
                 Some(deliver) => deliver(messages, reply),
                 None => reply.send(refused("nothing takes messages here")),
             },
-            Work::ApplyRows { .. } => reply.send(refused("nothing takes rows here")),
             Work::FolderList { folder, .. }
             | Work::FolderProbe { folder, .. }
             | Work::FolderRead { folder, .. }
@@ -282,11 +307,12 @@ impl Loop {
 
     fn post(&mut self, resting: bool) {
         let status = self.setup.engine.status();
-        let (sent, handled) = (self.sent, self.handled);
+        let (sent, sent_bytes, handled) = (self.sent, self.sent_bytes, self.handled);
         self.setup.board.post(self.setup.side, |side| {
             side.quiet = resting && status.quiet;
             side.status = Some(status);
             side.sent = sent;
+            side.sent_bytes = sent_bytes;
             side.handled = handled;
         });
         self.posted = Instant::now();
@@ -336,6 +362,10 @@ fn about(work: &Work) -> String {
 /// What this host was not set up for; the engine asks for no such thing unless it was configured otherwise than its host.
 fn refused(why: &str) -> Outcome {
     Outcome::Failed { failure: Failure::Other { message: why.into() } }
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
 }
 
 fn milliseconds(number: u128) -> u64 {

@@ -1,7 +1,7 @@
 //! The thread that reads and writes a replica's store, so that waiting for the disk holds up neither the engine nor the
 //! work on files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Sender, unbounded};
@@ -12,9 +12,47 @@ use super::runner::Input;
 use crate::store::{Partner, Store};
 use crate::{Error, escape};
 
+/// What keeps a replica's pairs. All calls come from the vault's thread.
+pub(crate) trait Keeper: Send + 'static {
+    /// Where it lies.
+    fn path(&self) -> &Path;
+
+    /// Does work of the kinds that it is there for.
+    ///
+    /// # Errors
+    /// It refused, or it is damaged.
+    fn perform(&mut self, work: &Work) -> Result<Outcome, Error>;
+
+    /// Notes a folder that the replica is kept in sync with.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    fn remember(&mut self, partner: &Partner) -> Result<(), Error> {
+        let _ = partner;
+        Ok(())
+    }
+
+    /// Hears how the engine stands to the application's changes of rows.
+    fn hear(&mut self, news: RowsNews) {
+        let _ = news;
+    }
+}
+
+/// How the engine stands to the application's changes of rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RowsNews {
+    /// It runs, and has saved what it was given up to here.
+    Started { taken: u64 },
+    /// It has saved what it was given up to here.
+    Written { taken: u64 },
+    /// The application may have changed something.
+    Look,
+}
+
 enum Job {
     Work(Work, Reply),
     Remember(Partner),
+    News(RowsNews),
     End,
 }
 
@@ -99,13 +137,14 @@ impl Vault {
     ///
     /// # Errors
     /// The system gives none.
-    pub(crate) fn new(store: Store) -> Result<Vault, Error> {
+    pub(crate) fn new(mut store: impl Keeper) -> Result<Vault, Error> {
         let (jobs, queue) = unbounded::<Job>();
         let path = store.path().to_path_buf();
         let work_off = move || {
             for job in queue {
                 match job {
-                    Job::Work(work, reply) => reply.send(perform(&store, &work)),
+                    Job::Work(work, reply) => reply.send(perform(&mut store, &work)),
+                    Job::News(news) => store.hear(news),
                     Job::Remember(partner) => {
                         if let Err(error) = store.remember(&partner) {
                             tracing::error!("{}", escape(&error.to_string()));
@@ -126,9 +165,20 @@ impl Vault {
         let _ = self.jobs.send(Job::Work(work, reply));
     }
 
+    /// Tells it how the engine stands to the application's changes of rows, after what was asked for before.
+    pub(crate) fn tell(&self, news: RowsNews) {
+        let _ = self.jobs.send(Job::News(news));
+    }
+
     /// A way to read and write the store beside the engine.
     pub(crate) fn access(&self) -> Access {
         Access { jobs: self.jobs.clone(), path: self.path.clone() }
+    }
+
+    /// A way to tell it that the application may have changed rows.
+    pub(crate) fn looker(&self) -> impl Fn() + Send + use<> {
+        let jobs = self.jobs.clone();
+        move || drop(jobs.send(Job::News(RowsNews::Look)))
     }
 
     /// A way to note partners while the store is in use.
@@ -147,13 +197,26 @@ impl Drop for Vault {
     }
 }
 
-fn perform(store: &Store, work: &Work) -> Outcome {
-    let done = match work {
-        Work::Save { writes } => store.save(writes).map(|()| Outcome::Saved),
-        Work::Load { query } => store.load(query).map(|(pairs, more)| Outcome::Loaded { pairs, more }),
-        other => Err(Error::Failed { what: format!("a store cannot do {other:?}") }),
-    };
-    done.unwrap_or_else(|error| {
+impl Keeper for Store {
+    fn path(&self) -> &Path {
+        Store::path(self)
+    }
+
+    fn perform(&mut self, work: &Work) -> Result<Outcome, Error> {
+        match work {
+            Work::Save { writes } => self.save(writes).map(|()| Outcome::Saved),
+            Work::Load { query } => self.load(query).map(|(pairs, more)| Outcome::Loaded { pairs, more }),
+            _ => Err(Error::Failed { what: "a store of pairs cannot do this".into() }),
+        }
+    }
+
+    fn remember(&mut self, partner: &Partner) -> Result<(), Error> {
+        Store::remember(self, partner)
+    }
+}
+
+fn perform(keeper: &mut impl Keeper, work: &Work) -> Outcome {
+    keeper.perform(work).unwrap_or_else(|error| {
         tracing::error!("{}", escape(&error.to_string()));
         Outcome::Failed { failure: failure(&error) }
     })

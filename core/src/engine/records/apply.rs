@@ -8,12 +8,12 @@ use alloc::vec::Vec;
 
 use serde_bytes::ByteBuf;
 
-use super::{Records, RecordsPurpose, parse_row};
+use super::{Records, RecordsPurpose};
 use crate::api::{Action, Failure, Key, LoadQuery, Monotonic, NoticeCode, Outcome, Pair, RowName, RowState, Work};
 use crate::engine::keys;
 use crate::engine::limits::{RETRY_MS, RETRY_MS_MAX, ROWS_APPLIED_BYTES_MAX, ROWS_APPLIED_MAX};
 use crate::engine::shared::{Purpose, Shared};
-use crate::records::{RowId, all_rows};
+use crate::records::{Row, RowId, all_rows};
 
 /// How far the application's database is.
 pub struct Apply {
@@ -26,6 +26,8 @@ pub struct Apply {
     busy: bool,
     again: Option<Monotonic>,
     wait_ms: u64,
+    /// The application's own changes were saved since the rows that are to be given were asked for.
+    outdated: bool,
     /// What is being given: the number that it leads to, and the rows.
     giving: Option<(u64, Vec<RowName>)>,
 }
@@ -41,7 +43,16 @@ struct Walk {
 impl Apply {
     /// A database that has the batches up to this one.
     pub fn new(applied: Option<u64>) -> Apply {
-        Apply { applied, saved: 0, walk: None, busy: false, again: None, wait_ms: RETRY_MS, giving: None }
+        Apply {
+            applied,
+            saved: 0,
+            walk: None,
+            busy: false,
+            again: None,
+            wait_ms: RETRY_MS,
+            outdated: false,
+            giving: None,
+        }
     }
 
     /// The database lacks rows that no batch brings: it gets all.
@@ -52,6 +63,11 @@ impl Apply {
     /// Batches up to this one are saved.
     pub fn saved(&mut self, sequence: u64) {
         self.saved = sequence;
+    }
+
+    /// What the application changed is saved: rows that were read before are not what it has any more.
+    pub fn outdate(&mut self) {
+        self.outdated = self.busy && self.giving.is_none();
     }
 
     /// Nothing is under way, and nothing could be.
@@ -103,6 +119,9 @@ impl Records {
 
     /// A page of all rows.
     pub(super) fn walked(&mut self, shared: &mut Shared, pairs: Vec<Pair>, more: bool) {
+        if self.reads_again() {
+            return;
+        }
         let rows = self.states(&pairs);
         let Some(walk) = &mut self.apply.walk else { return };
         if let Some(last) = pairs.last() {
@@ -133,6 +152,9 @@ impl Records {
 
     /// Those rows.
     pub(super) fn changed_rows_loaded(&mut self, shared: &mut Shared, sequence: u64, pairs: Vec<Pair>) {
+        if self.reads_again() {
+            return;
+        }
         let rows = self.states(&pairs);
         self.give(shared, sequence, rows);
     }
@@ -142,9 +164,16 @@ impl Records {
         let state = |pair: &Pair| {
             let name = RowId::parse(&pair.key)?;
             let rule = *self.rules.get(&name.table)?;
-            Some(parse_row(pair)?.state(name, rule))
+            Some(Row::from_stored(&pair.value)?.state(name, rule))
         };
         pairs.iter().filter_map(state).collect()
+    }
+
+    /// Rows that were read before the application's own changes were saved would undo these.
+    fn reads_again(&mut self) -> bool {
+        let again = core::mem::take(&mut self.apply.outdated);
+        self.apply.busy &= !again;
+        again
     }
 
     fn give(&mut self, shared: &mut Shared, sequence: u64, rows: Vec<RowState>) {

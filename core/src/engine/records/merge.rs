@@ -4,7 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::collections::btree_map::Entry as Slot;
 use alloc::vec::Vec;
 
-use super::{Done, Job, Records, RecordsPurpose, look_at, now_ns, parse_row};
+use super::{Done, Job, Records, RecordsPurpose, look_at, now_ns};
 use crate::api::{Action, Key, LoadQuery, Method, Notice, NoticeCode, Now, Pair, ReplicaId, Work};
 use crate::engine::keys;
 use crate::engine::limits::{CHUNK_LOOKUPS_MAX, ROWS_APPLIED_MAX, ROWS_AT_ONCE_MAX};
@@ -165,7 +165,7 @@ impl Records {
         };
         *loads = loads.saturating_sub(1);
         for pair in pairs {
-            let (id, row) = (RowId::from_key(&pair.key), parse_row(&pair));
+            let (id, row) = (RowId::from_key(&pair.key), Row::from_stored(&pair.value));
             let (Some(id), Some(row)) = (id, row) else { return Self::lost(shared) };
             stored.insert(id, row);
         }

@@ -24,7 +24,7 @@ use super::limits::{HELD_LOOK_MS, TABLE_NAME_BYTES_MAX};
 use super::shared::Shared;
 use super::{Engine, keys};
 use crate::api::{
-    Action, Command, ConfigError, Key, LoadQuery, Monotonic, NoticeCode, Now, Outcome, Pair, RecordsConfig,
+    Action, Command, ConfigError, Key, LoadQuery, Monotonic, NoticeCode, Now, Outcome, RecordsConfig,
     RecordsStatus, ReplicaId, Work,
 };
 use crate::clock::{Clock, LAST_NS, stamp_id};
@@ -321,6 +321,9 @@ impl Engine {
     pub(super) fn records_saved(&mut self) {
         let (records, shared) = (&mut self.records, &mut self.shared);
         let Job::Saving(done) = core::mem::replace(&mut records.job, Job::Idle) else { return };
+        if !done.taken.is_empty() {
+            records.apply.outdate();
+        }
         shared.actions.extend(done.taken.into_iter().map(|taken| Action::RowsWritten { taken }));
         records.apply.saved(records.progress.sequence);
         let rows: Vec<_> = done.changed.iter().filter_map(|id| RowId::parse(id.key())).collect();
@@ -331,11 +334,6 @@ impl Engine {
             records.merge_next(shared, rest);
         }
     }
-}
-
-/// A row as the store has it; none if it makes no sense.
-fn parse_row(pair: &Pair) -> Option<Row> {
-    postcard::from_bytes(&pair.value).ok()
 }
 
 /// The end of this millisecond, in nanoseconds since 1970.

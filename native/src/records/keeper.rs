@@ -1,0 +1,175 @@
+//! The one who works on a database: for the engine, and between the application and the engine.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crossbeam_channel::Sender;
+use syncline_core::api::{Command, Event, Key, LoadQuery, Outcome, RowName, RowState, Work};
+use syncline_core::records::{Row, RowId, Rule};
+
+use super::run::Observer;
+use crate::run::{Input, Keeper, RowsNews};
+use crate::sqlite::{Applying, Database};
+use crate::{Error, escape};
+
+/// Rows of one page of changes.
+const PAGE_ROWS: u32 = 4096;
+
+/// What was done to a database so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) created: u64,
+    pub(super) updated: u64,
+    pub(super) deleted: u64,
+    /// The application has changed nothing that the engine was not given.
+    pub(super) is_given: bool,
+    /// Rows are set aside.
+    pub(super) has_aside: bool,
+}
+
+/// A database at work.
+pub(super) struct Desk {
+    database: Database,
+    path: PathBuf,
+    /// Of which device.
+    public_key: [u8; 32],
+    engine: Sender<Input>,
+    observer: Arc<dyn Observer>,
+    counts: Arc<Mutex<Counts>>,
+    /// The engine has saved the application's changes up to here.
+    taken: u64,
+    /// A page was given, and the engine has not said that it has it.
+    is_giving: bool,
+    /// Others' rows wait behind changes of the application.
+    has_kept: bool,
+}
+
+impl Desk {
+    pub(super) fn new(
+        database: Database,
+        given: PathBuf,
+        public_key: [u8; 32],
+        engine: Sender<Input>,
+        observer: Arc<dyn Observer>,
+        counts: Arc<Mutex<Counts>>,
+    ) -> Desk {
+        Desk {
+            database,
+            path: given,
+            public_key,
+            engine,
+            observer,
+            counts,
+            taken: 0,
+            is_giving: false,
+            has_kept: false,
+        }
+    }
+
+    fn apply(&mut self, sequence: u64, rows: &[RowState]) -> Result<(), Error> {
+        let database = &self.database;
+        let stamps = |name: &RowName| stored(database, name);
+        let with = Applying { given: self.taken, me: &self.public_key, stamps: &stamps };
+        let applied = database.apply(sequence, rows, &with)?;
+        self.has_kept |= applied.kept > 0;
+        for notice in &applied.notices {
+            self.observer.row(&self.path, notice);
+        }
+        self.observer.applied(&self.path, rows, &applied);
+        let has_aside = self.database.has_aside()?;
+        self.count(|counts| {
+            counts.created = counts.created.saturating_add(applied.created);
+            counts.updated = counts.updated.saturating_add(applied.updated);
+            counts.deleted = counts.deleted.saturating_add(applied.deleted);
+            counts.has_aside = has_aside;
+        });
+        Ok(())
+    }
+
+    /// Gives the engine the next page of what the application changed. The first time there is always one: the engine waits
+    /// to hear that there is nothing.
+    fn give(&mut self, is_first: bool) -> Result<(), Error> {
+        let mut page = self.database.next_changes(PAGE_ROWS)?;
+        while let Some(empty) = page.as_ref().filter(|page| page.changes.is_empty()) {
+            // What was noted came to nothing.
+            self.database.forget(empty.taken)?;
+            self.taken = self.taken.max(empty.taken);
+            page = self.database.next_changes(PAGE_ROWS)?;
+        }
+        self.count(|counts| counts.is_given = page.is_none());
+        let (taken, changes, more) = match page {
+            Some(page) => (page.taken, page.changes, true),
+            None if is_first => (self.taken, Vec::new(), false),
+            None => {
+                if std::mem::take(&mut self.has_kept) {
+                    self.apply(self.database.applied()?, &[])?;
+                }
+                return Ok(());
+            }
+        };
+        self.is_giving = true;
+        let command = Command::WriteRows { taken, changes, more };
+        // An engine that has ended takes nothing any more.
+        let _ = self.engine.send(Input::Event(Event::Command { command }));
+        Ok(())
+    }
+
+    fn hear_news(&mut self, news: RowsNews) -> Result<(), Error> {
+        match news {
+            RowsNews::Started { taken } => {
+                self.database.forget(taken)?;
+                self.taken = taken;
+                self.give(true)
+            }
+            RowsNews::Written { taken } => {
+                self.is_giving = false;
+                if taken > self.taken {
+                    self.database.forget(taken)?;
+                    self.taken = taken;
+                    // Behind a page there may be more, and if not the engine waits to hear that.
+                    return self.give(true);
+                }
+                self.give(false)
+            }
+            RowsNews::Look if self.is_giving => Ok(()),
+            RowsNews::Look => self.give(false),
+        }
+    }
+
+    fn count(&self, change: impl FnOnce(&mut Counts)) {
+        change(&mut self.counts.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl Keeper for Desk {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn perform(&mut self, work: &Work) -> Result<Outcome, Error> {
+        match work {
+            Work::Save { writes } => self.database.save(writes).map(|()| Outcome::Saved),
+            Work::Load { query } => self.database.load(query).map(|(pairs, more)| Outcome::Loaded { pairs, more }),
+            Work::ApplyRows { sequence, rows } => self.apply(*sequence, rows).map(|()| Outcome::RowsApplied),
+            _ => Err(Error::Failed { what: "a database of rows cannot do this".into() }),
+        }
+    }
+
+    fn hear(&mut self, news: RowsNews) {
+        if let Err(error) = self.hear_news(news) {
+            // It is tried again at the next look.
+            self.is_giving = false;
+            self.observer.failed(&self.path, &error);
+            tracing::error!("{}", escape(&error.to_string()));
+        }
+    }
+}
+
+/// A row as the engine has saved it.
+fn stored(database: &Database, name: &RowName) -> Option<RowState> {
+    let tracked = database.tables().iter().find(|tracked| tracked.config.name == name.table)?;
+    let key = RowId::of(name)?.into_key();
+    let (pairs, _) = database.load(&LoadQuery::Keys { keys: vec![Key { bytes: key }] }).ok()?;
+    let row = Row::from_stored(&pairs.first()?.value)?;
+    Some(row.state(name.clone(), Rule::of(&tracked.config)))
+}

@@ -1,0 +1,48 @@
+//! Keeping the tables of two SQLite databases in agreement, or those of one and of whoever else uses a message folder.
+//!
+//! [`Database`](crate::sqlite::Database) is what an application's database becomes when its tables are kept; here engines run
+//! on such databases. The engine's store lies in the database itself, so one thread ([`keeper`]) does all that is done to it:
+//! loads and saves, rows of others, and the application's own changes, which it gives to the engine a page at a time.
+
+mod keeper;
+mod open;
+mod reading;
+mod run;
+
+use serde::Serialize;
+
+pub use open::{Databases, Side};
+pub use reading::{LoggedOperation, RowShown, StatusReport, log, show, status};
+pub use run::{Observer, Report};
+
+/// How databases are to be brought together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// End at the first agreement instead of following what applications do.
+    pub once: bool,
+    /// Only find out what would be done: copies of the databases are brought together, which are thrown away.
+    pub dry_run: bool,
+}
+
+/// What a run did, summed over its databases.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Rows made.
+    pub rows_created: u64,
+    /// Rows changed.
+    pub rows_updated: u64,
+    /// Rows deleted.
+    pub rows_deleted: u64,
+    /// Operations that the applications' changes became.
+    pub operations_sent: u64,
+    /// Operations of other devices that were merged.
+    pub operations_received: u64,
+    /// What waits for a person or for a time: operations stamped ahead, and rows that their tables do not take.
+    pub held: u64,
+    /// Bytes sent to the other side or written into the message folder.
+    pub bytes_moved: u64,
+    /// How long the run took, in milliseconds.
+    pub elapsed_ms: u64,
+    /// Both hold the same, and nothing waits.
+    pub in_sync: bool,
+}
