@@ -80,18 +80,16 @@ impl Database {
             let mut applied = Applied::default();
             let mut tables = BTreeSet::new();
             for row in rows {
-                match self.tables.iter().position(|tracked| tracked.config.name == row.name.table) {
-                    Some(place) => {
-                        tables.insert(place);
-                        placer.place(&self.tables[place], row)?;
+                match self.tables.iter().find(|tracked| tracked.config.name == row.name.table) {
+                    Some(tracked) => {
+                        tables.insert(tracked.number);
+                        placer.place(tracked, row)?;
                     }
                     None => applied.unknown_tables += 1,
                 }
             }
-            for (place, tracked) in self.tables.iter().enumerate() {
-                if rows.is_empty() || tables.contains(&place) {
-                    placer.retry(tracked)?;
-                }
+            for tracked in self.tables.iter().filter(|t| rows.is_empty() || tables.contains(&t.number)) {
+                placer.retry(tracked)?;
             }
             for (before, now) in placer.touched.values() {
                 match (before, now) {

@@ -20,7 +20,9 @@
 //!
 //! **What is left out.** Generated columns; rows with NULL in their key; the text of an expression's unique index when
 //! `REPLACE` displaces a row by it while `recursive_triggers` is off (that deletion is not noted). Triggers of the application
-//! fire for applied rows as for any; what they write into tables that are kept in agreement is not noted.
+//! fire for applied rows as for any; what they write into tables that are kept in agreement is not noted, and one that calls a
+//! function which only the application has makes its table take no row. Rows that are set aside are tried one after the other,
+//! so that thousands of them make each transaction longer.
 
 mod apply;
 mod aside;

@@ -257,6 +257,7 @@ impl Placer<'_> {
         let done =
             self.connection.prepare_cached(&sql).and_then(|mut statement| statement.execute(params_from_iter(values)));
         match done {
+            Ok(0) => Ok(Some(Refusal::Other("a trigger of the application left it out".into()))),
             Ok(_) => Ok(None),
             Err(error) => Ok(Some(refusal(error)?)),
         }

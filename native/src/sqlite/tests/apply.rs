@@ -182,6 +182,7 @@ fn triggers_of_the_application_fire_and_their_failure_concerns_only_their_row() 
              CREATE TRIGGER l AFTER INSERT ON albums BEGIN INSERT INTO log VALUES (NEW.id); END;
              CREATE TRIGGER f AFTER INSERT ON albums WHEN NEW.plays = 5 BEGIN SELECT raise(ABORT, 'five'); END;
              CREATE TABLE tags (id TEXT PRIMARY KEY);
+             CREATE TRIGGER i BEFORE INSERT ON albums WHEN NEW.plays = 4 BEGIN SELECT raise(IGNORE); END;
              CREATE TRIGGER g AFTER INSERT ON tags BEGIN SELECT no_such_function(); END;"
         ),
         &[shared("albums"), shared("tags")],
@@ -189,6 +190,8 @@ fn triggers_of_the_application_fire_and_their_failure_concerns_only_their_row() 
     let applied = bench.apply(&[album("a", 1, "x", 1), album("b", 1, "x", 5)]);
     assert_eq!(counts(&applied), (1, 0, 0));
     assert_eq!(applied.notices[0].trouble, Trouble::Refused("five".into()));
+    let applied = bench.apply(&[album("i", 1, "x", 4)]);
+    assert_eq!((counts(&applied), applied.notices.len()), ((0, 0, 0), 1));
     assert_eq!(bench.rows("SELECT * FROM log"), ["'a'"]);
     let applied = bench.apply(&[row("tags", "c", 1, &[]), album("d", 1, "z", 1)]);
     assert_eq!(counts(&applied), (1, 0, 0));

@@ -235,7 +235,8 @@ fn every_value_comes_back_exactly_as_key_and_as_value() {
     bench.run("DELETE FROM t");
     let sort = |changes: &mut Vec<RowChange>| changes.sort_by(|a, b| a.key.cmp(&b.key));
     let mut deleted = bench.take();
-    (sort(&mut changes), sort(&mut deleted));
+    sort(&mut changes);
+    sort(&mut deleted);
     assert!(deleted.iter().zip(&changes).all(|(a, b)| a.key == b.key && a.change == RowChangeKind::Delete));
     let states = |change: &RowChange| {
         let RowChangeKind::Insert { values } = &change.change else { panic!() };
