@@ -41,15 +41,14 @@ impl Database {
             let snapshot = Transaction::new_unchecked(&self.connection, TransactionBehavior::Deferred)?;
             let mut page: Option<Page> = None;
             let mut bytes = 0;
-            for id in ids(&snapshot, &self.tables, limit.max(1))? {
+            for (id, tracked) in ids(&snapshot, &self.tables, limit.max(1))? {
                 let page = page.get_or_insert(Page { taken: 0, changes: Vec::new() });
-                for tracked in &self.tables {
-                    noted(&snapshot, tracked, id, &mut page.changes, &mut bytes)?;
-                }
-                page.taken = id.unsigned_abs();
-                if bytes >= PAGE_BYTES {
+                // Tables may share an id, which is never divided.
+                if bytes >= PAGE_BYTES && id.unsigned_abs() != page.taken {
                     break;
                 }
+                noted(&snapshot, tracked, id, &mut page.changes, &mut bytes)?;
+                page.taken = id.unsigned_abs();
             }
             Ok(page)
         })
@@ -85,19 +84,19 @@ impl Database {
     }
 }
 
-/// The lowest ids of all tables.
-fn ids(connection: &Connection, tables: &[Tracked], limit: u32) -> Tried<Vec<i64>> {
+/// The lowest ids of all tables, each with its table.
+fn ids<'t>(connection: &Connection, tables: &'t [Tracked], limit: u32) -> Tried<Vec<(i64, &'t Tracked)>> {
     let mut ids = Vec::new();
     for tracked in tables {
         let select = format!("SELECT DISTINCT id FROM {} ORDER BY id LIMIT ?1", changes_table(tracked.number));
         let mut statement = connection.prepare_cached(&select)?;
         for id in statement.query_map([limit], |row| row.get::<_, i64>(0))? {
-            ids.push(id?);
+            ids.push((id?, tracked));
         }
     }
-    ids.sort_unstable();
-    ids.dedup();
-    ids.truncate(limit as usize);
+    ids.sort_by_key(|(id, tracked)| (*id, tracked.number));
+    let last = ids.get((limit as usize).min(ids.len()).saturating_sub(1)).map_or(0, |(id, _)| *id);
+    ids.retain(|(id, _)| *id <= last);
     Ok(ids)
 }
 
