@@ -33,6 +33,11 @@ impl ProgressLine {
         ));
     }
 
+    /// Says what is being done.
+    pub(crate) fn say(&self, text: &str) {
+        self.bar.set_message(text.to_string());
+    }
+
     /// Prints something without disturbing the line.
     pub(crate) fn around(&self, print: impl FnOnce()) {
         self.bar.suspend(print);

@@ -68,7 +68,7 @@ fn run_with(args: &SyncArgs, teller: &Arc<Teller>) -> Result<Report, Error> {
 }
 
 /// The first Ctrl-C ends the run in order, the second at once.
-fn listen_for_interrupts(stopper: &Stopper) -> Result<(), Error> {
+pub(crate) fn listen_for_interrupts(stopper: &Stopper) -> Result<(), Error> {
     let stopper = stopper.clone();
     let interrupted = AtomicBool::new(false);
     ctrlc::set_handler(move || {

@@ -119,6 +119,7 @@ impl Desk {
             RowsNews::Started { taken } => {
                 self.database.forget(taken)?;
                 self.taken = taken;
+                self.has_kept = self.database.has_aside()?;
                 self.give(true)
             }
             RowsNews::Written { taken } => {

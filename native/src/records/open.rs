@@ -28,6 +28,17 @@ const DEVICE_NAME_BYTES_MAX: usize = 256;
 pub struct Databases {
     pub(super) sides: Vec<Side>,
     pub(super) folder: Option<(Arc<SharedFolder>, bool)>,
+    pub(super) _scratch: Option<Scratch>,
+}
+
+/// A directory that goes with its owner.
+pub(super) struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What cannot be removed lies where systems clear up by themselves.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 /// One database.
@@ -82,7 +93,33 @@ impl Databases {
             given: given.to_path_buf(),
             _lock: Some(lock),
         };
-        Ok(Databases { sides: vec![side(a, a_facts, first, lock), side(b, b_facts, second, other_lock)], folder: None })
+        Ok(Databases {
+            sides: vec![side(a, a_facts, first, lock), side(b, b_facts, second, other_lock)],
+            folder: None,
+            _scratch: None,
+        })
+    }
+
+    /// Copies of two databases, which are thrown away with the result: what becomes of them is what would become of those.
+    ///
+    /// # Errors
+    /// As of [`pair`](Databases::pair), or there is no room for copies.
+    pub fn copies(first: &Path, second: &Path) -> Result<Databases, Error> {
+        if same(first, second) {
+            return Err(Error::SameDatabase { path: first.to_path_buf() });
+        }
+        let folder = scratch()?;
+        let copies = [folder.join("first"), folder.join("second")];
+        prepared(first)?.copy_to(&copies[0])?;
+        if second.exists() {
+            Database::open(second)?.copy_to(&copies[1])?;
+        }
+        let mut databases = Databases::pair(&copies[0], &copies[1])?;
+        for (side, given) in databases.sides.iter_mut().zip([first, second]) {
+            side.given = given.to_path_buf();
+        }
+        databases._scratch = Some(Scratch(folder));
+        Ok(databases)
     }
 
     /// Opens a database and a message folder. A folder without a session gets one.
@@ -118,7 +155,7 @@ impl Databases {
         join(&database, &mut facts, (group.id, group_key))?;
         let is_sealed = info.key_check.is_some();
         let side = Side { database, facts, group, given: path.to_path_buf(), _lock: Some(lock) };
-        Ok(Databases { sides: vec![side], folder: Some((shared, is_sealed)) })
+        Ok(Databases { sides: vec![side], folder: Some((shared, is_sealed)), _scratch: None })
     }
 }
 
@@ -220,6 +257,14 @@ fn lock(path: &Path) -> Result<Lock, Error> {
         return Err(Error::MissingDatabase { path: path.to_path_buf() });
     }
     Lock::take(path, &parent.join(name))
+}
+
+/// A new private directory among the system's temporary files.
+fn scratch() -> Result<PathBuf, Error> {
+    let path = std::env::temp_dir().join(format!("syncline-{}", Uuid::new_v4()));
+    let made = std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700).create(&path);
+    made.map_err(|e| Error::io("create", &path, e))?;
+    Ok(path)
 }
 
 fn same(a: &Path, b: &Path) -> bool {

@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use syncline_core::api::{Command, Event, FolderState, Notice, RecordsStatus, RowState};
 
 use super::keeper::{Counts, Desk};
-use super::open::FOLDER;
+use super::open::{FOLDER, Scratch};
 use super::{Databases, Options, Side, Summary};
 use crate::Error;
 use crate::folder::FolderWatch;
@@ -91,11 +91,12 @@ struct Running {
     given: Vec<PathBuf>,
     _watch: Option<FolderWatch>,
     _locks: Vec<Option<Lock>>,
+    _scratch: Option<Scratch>,
 }
 
 impl Running {
     fn start(databases: Databases, options: Options, observer: Arc<dyn Observer>) -> Result<Running, Error> {
-        let Databases { sides, folder } = databases;
+        let Databases { sides, folder, _scratch } = databases;
         let boxes: Vec<(Sender<Input>, Receiver<Input>)> = sides.iter().map(|_| unbounded()).collect();
         let mut running = Running {
             options,
@@ -110,6 +111,7 @@ impl Running {
             given: Vec::new(),
             _watch: None,
             _locks: Vec::new(),
+            _scratch,
         };
         let pool = Arc::new(Pool::new()?);
         let mut setups = Vec::new();

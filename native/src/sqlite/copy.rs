@@ -51,6 +51,19 @@ impl Database {
     }
 }
 
+impl Database {
+    /// Writes a copy of the whole database, as it is now, where nothing is yet.
+    ///
+    /// # Errors
+    /// It cannot be read, or the copy cannot be written.
+    pub fn copy_to(&self, path: &Path) -> Result<(), Error> {
+        self.read(|connection| {
+            connection.execute("VACUUM INTO ?1", [path.to_string_lossy()])?;
+            Ok(())
+        })
+    }
+}
+
 fn pragma(connection: &rusqlite::Connection, name: &str) -> rusqlite::Result<i64> {
     connection.query_row(&format!("PRAGMA main.{name}"), [], |row| row.get(0))
 }

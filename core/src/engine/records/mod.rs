@@ -24,8 +24,8 @@ use super::limits::{HELD_LOOK_MS, TABLE_NAME_BYTES_MAX};
 use super::shared::Shared;
 use super::{Engine, keys};
 use crate::api::{
-    Action, Command, ConfigError, Key, LoadQuery, Monotonic, NoticeCode, Now, Outcome, RecordsConfig,
-    RecordsStatus, ReplicaId, Work,
+    Action, Command, ConfigError, Key, LoadQuery, Monotonic, NoticeCode, Now, Outcome, RecordsConfig, RecordsStatus,
+    ReplicaId, Work,
 };
 use crate::clock::{Clock, LAST_NS, stamp_id};
 use crate::log::Message;
