@@ -12,7 +12,7 @@ mod run;
 use serde::Serialize;
 
 pub use open::{Databases, Side};
-pub use reading::{LoggedOperation, RowShown, StatusReport, log, show, status};
+pub use reading::{LoggedOperation, RowShown, StatusReport, ValueShown, log, show, status};
 pub use run::{Observer, Report};
 
 /// How databases are to be brought together.

@@ -14,25 +14,35 @@ use syncline_core::records::{Row, RowId, Rule, table_end};
 use super::Side;
 use super::open::{config_of, prepared};
 use crate::Error;
-use crate::sqlite::{Database, Value, show_key};
+use crate::sqlite::{Database, Value, decode_row, plain_key};
 
 const PAGE_BYTES: u32 = 1 << 20;
 const PENDING_AT_ONCE: u32 = 4096;
 
 /// A row, for people.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RowShown {
     /// Which row.
     pub name: RowName,
-    /// Its key's values, joined by commas.
+    /// Its key's values with commas between.
     pub key: String,
-    /// Its values: the column, the value, and the stamp of the write that counts. A change that was not given to the engine
-    /// yet has none.
-    pub values: Vec<(String, String, Option<String>)>,
+    /// Its values, column by column.
+    pub values: Vec<ValueShown>,
+}
+
+/// A value, for people.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ValueShown {
+    /// Its column.
+    pub column: String,
+    /// What it is; none where its bytes are none of SQLite's.
+    pub value: Option<Value>,
+    /// The stamp of the write that counts; none where the engine was not given the change yet.
+    pub stamp: Option<String>,
 }
 
 /// One operation, as seed 001 has it in a table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LoggedOperation {
     /// Who did it; none where it is pending.
     pub client_uuid: Option<ReplicaId>,
@@ -47,7 +57,7 @@ pub struct LoggedOperation {
     /// The property; none where it is about the row.
     pub resource_property: Option<String>,
     /// The value; none where there is none, or it is still read from the row when it is sent.
-    pub value: Option<String>,
+    pub value: Option<Value>,
 }
 
 /// How a database stands.
@@ -81,17 +91,16 @@ pub fn show(path: &Path, table: &str, key: Option<&str>, mut visit: impl FnMut(R
     let start = RowId::new(table, None, &[]).into_key();
     pages(&database, start, &table_end(table), |key, value| {
         let (Some(name), Some(row)) = (RowId::parse(key), Row::from_stored(value)) else { return };
-        let shown = show_key(&name.key);
+        let shown = plain_key(&name.key);
         if !row.exists(rule) || !wanted(&shown) {
             return;
         }
-        let value = |value: syncline_core::api::StampedValue| {
-            (value.property, show_value(&value.value), Some(stamp_text(value.at)))
-        };
-        visit(RowShown { key: shown, values: row.values().into_iter().map(value).collect(), name });
+        let values = row.values().into_iter();
+        let values = values.flat_map(|value| columns(&value.property, &value.value, Some(stamp_text(value.at))));
+        visit(RowShown { key: shown, values: values.collect(), name });
     })?;
     pending(&database, |change| {
-        let shown = show_key(&change.key);
+        let shown = plain_key(&change.key);
         if change.table != table || !wanted(&shown) {
             return;
         }
@@ -100,7 +109,7 @@ pub fn show(path: &Path, table: &str, key: Option<&str>, mut visit: impl FnMut(R
             RowChangeKind::Delete => return,
         };
         let name = RowName { table: change.table, key: change.key, owner: Vec::new() };
-        let values = values.into_iter().map(|value| (value.property, show_value(&value.value), None)).collect();
+        let values = values.iter().flat_map(|value| columns(&value.property, &value.value, None)).collect();
         visit(RowShown { name, key: shown, values });
     })
 }
@@ -125,7 +134,7 @@ pub fn log(path: &Path, table: Option<&str>, mut visit: impl FnMut(LoggedOperati
                     uhlc_timestamp: Some(stamp_text(operation.at)),
                     method: operation.method,
                     resource_type: operation.table.to_string(),
-                    resource_uuid: Some(show_key(operation.key)),
+                    resource_uuid: Some(plain_key(operation.key)),
                     resource_property: None,
                     value: None,
                 };
@@ -134,8 +143,9 @@ pub fn log(path: &Path, table: Option<&str>, mut visit: impl FnMut(LoggedOperati
                     visit(line.clone());
                 }
                 for (property, value) in values {
-                    let (resource_property, value) = (Some(property.to_string()), Some(show_value(value)));
-                    visit(LoggedOperation { resource_property, value, ..line.clone() });
+                    for ValueShown { column, value, .. } in columns(property, value, None) {
+                        visit(LoggedOperation { resource_property: Some(column), value, ..line.clone() });
+                    }
                 }
             });
         }
@@ -173,7 +183,7 @@ fn pending_lines(
         uhlc_timestamp: None,
         method,
         resource_type: change.table.clone(),
-        resource_uuid: Some(show_key(&change.key)),
+        resource_uuid: Some(plain_key(&change.key)),
         resource_property: None,
         value: None,
     };
@@ -185,9 +195,8 @@ fn pending_lines(
             }
         }
         RowChangeKind::Update { values } => {
-            for value in values {
-                let text = Some(show_value(&value.value));
-                visit(LoggedOperation { resource_property: Some(value.property), value: text, ..line.clone() });
+            for ValueShown { column, value, .. } in values.iter().flat_map(|v| columns(&v.property, &v.value, None)) {
+                visit(LoggedOperation { resource_property: Some(column), value, ..line.clone() });
             }
         }
         _ => visit(line),
@@ -205,7 +214,7 @@ pub fn status(path: &Path) -> Result<StatusReport, Error> {
     let mut aside = Vec::new();
     for table in &tables {
         for row in database.set_aside(table, u32::MAX)? {
-            aside.push((table.clone(), show_key(&row.state.name.key), row.trouble.to_string()));
+            aside.push((table.clone(), plain_key(&row.state.name.key), row.trouble.to_string()));
         }
     }
     let none = StatusReport { replica: None, members: Vec::new(), pending, held: 0, aside, tables };
@@ -262,8 +271,13 @@ fn pending(database: &Database, mut visit: impl FnMut(RowChange)) -> Result<(), 
     Ok(())
 }
 
-fn show_value(bytes: &[u8]) -> String {
-    Value::decode(bytes).map_or_else(|_| "?".into(), |value| value.show())
+/// The columns that a property stands for: itself, or, without a name, all of the row.
+fn columns(property: &str, bytes: &[u8], stamp: Option<String>) -> Vec<ValueShown> {
+    if let ("", Ok(row)) = (property, decode_row(bytes)) {
+        let shown = |(column, value)| ValueShown { column, value: Some(value), stamp: stamp.clone() };
+        return row.into_iter().map(shown).collect();
+    }
+    vec![ValueShown { column: property.to_string(), value: Value::decode(bytes).ok(), stamp }]
 }
 
 /// A stamp as text, as seed 001 has it.

@@ -50,7 +50,7 @@ pub use pending::Page;
 pub use schema::{Column, ForeignKey, Table, Unfit, Unique};
 pub use store::Facts;
 pub use tables::{Tracked, owned, parse_tables, set, shared};
-pub use value::{NoValue, Value, decode_key, encode_key, show_key};
+pub use value::{NoValue, Value, decode_key, decode_row, encode_key, plain_key, show_key};
 
 use crate::Error;
 use fault::{Fault, Tried};

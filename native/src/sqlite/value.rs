@@ -60,6 +60,14 @@ impl Value {
         }
     }
 
+    /// As a program reads it: a text as it is, the others as [`show`](Value::show) has them.
+    pub fn plain(&self) -> String {
+        match self {
+            Value::Text(text) => text.clone(),
+            other => other.show(),
+        }
+    }
+
     /// SQLite finds 1 and 1.0 equal, so as keys they are one: the whole number.
     fn as_key(&self) -> Value {
         // Between these bounds every whole floating-point number is an `i64`; the upper one, 2^63, is not.
@@ -133,13 +141,24 @@ pub fn show_key(bytes: &[u8]) -> String {
     }
 }
 
+/// A key as a program reads it and a person types it: its values with commas between.
+pub fn plain_key(bytes: &[u8]) -> String {
+    match decode_key(bytes) {
+        Ok(values) => values.iter().map(Value::plain).collect::<Vec<_>>().join(","),
+        Err(_) => hex(bytes),
+    }
+}
+
 /// All of a row as one value.
 pub(super) fn encode_row(values: &BTreeMap<String, Value>) -> Vec<u8> {
     encode(values)
 }
 
-/// All of a row, from one value.
-pub(super) fn decode_row(bytes: &[u8]) -> Result<BTreeMap<String, Value>, NoValue> {
+/// All of a row, from one value, as rows that are written as a whole have it.
+///
+/// # Errors
+/// The bytes are no row.
+pub fn decode_row(bytes: &[u8]) -> Result<BTreeMap<String, Value>, NoValue> {
     match postcard::take_from_bytes(bytes) {
         Ok((values, [])) => Ok(values),
         _ => Err(NoValue),

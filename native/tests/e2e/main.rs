@@ -9,6 +9,7 @@ mod kills;
 mod lock;
 mod messages;
 mod names;
+mod records;
 mod state;
 mod status;
 mod support;

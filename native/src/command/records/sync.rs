@@ -8,7 +8,7 @@ use indicatif::HumanBytes;
 use serde_json::{Value, json};
 use syncline::messages::key;
 use syncline::records::{Databases, Observer, Options, Report, Summary};
-use syncline::sqlite::{Applied, RowNotice, show_key};
+use syncline::sqlite::{Applied, RowNotice, plain_key};
 use syncline::sync::{Ending, Stopper};
 use syncline::{Error, escape};
 use syncline_core::api::{Notice, RowState};
@@ -100,10 +100,10 @@ impl Observer for Teller {
         }
         names.push(told);
         drop(names);
-        let row = format!("{} {}", notice.name.table, show_key(&notice.name.key));
+        let row = format!("{} {}", notice.name.table, plain_key(&notice.name.key));
         let message = format!("the row {row} does not stand as it should: {}", notice.trouble);
         self.output.value(&json!({ "type": "notice", "code": "row_aside", "message": message,
-            "path": database.to_string_lossy(), "table": notice.name.table, "key": show_key(&notice.name.key) }));
+            "path": database.to_string_lossy(), "table": notice.name.table, "key": plain_key(&notice.name.key) }));
         self.remark(database, &message);
     }
 
@@ -113,7 +113,7 @@ impl Observer for Teller {
         }
         for row in rows {
             let action = if row.exists { "put" } else { "remove" };
-            let key = show_key(&row.name.key);
+            let key = plain_key(&row.name.key);
             if self.dry_run {
                 self.output.value(&json!({ "type": "plan", "action": action, "root": database.to_string_lossy(),
                     "path": format!("{} {key}", row.name.table), "reason": "changed in another database" }));

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use syncline::Error;
-use syncline::records::{self, LoggedOperation, RowShown};
+use syncline::records::{self, LoggedOperation, RowShown, ValueShown};
+use syncline::sqlite::Value as Cell;
 
 use super::super::output::Output;
 use super::super::{DONE, WAITING};
@@ -55,7 +56,8 @@ pub(super) fn show(output: &Output, path: &Path, table: &str, key: Option<&str>)
     records::show(path, table, key, |row| {
         output.value(&row_json(&row));
         output.text(&format!("{} {}", row.name.table, row.key));
-        for (column, value, stamp) in &row.values {
+        for ValueShown { column, value, stamp } in &row.values {
+            let value = value.as_ref().map_or_else(|| "?".into(), Cell::show);
             output.text(&format!("  {column} = {value}  {}", stamp.as_deref().unwrap_or("(to be sent)")));
         }
     })?;
@@ -64,8 +66,9 @@ pub(super) fn show(output: &Output, path: &Path, table: &str, key: Option<&str>)
 
 fn row_json(row: &RowShown) -> Value {
     let mut values = Map::new();
-    for (column, value, stamp) in &row.values {
+    for ValueShown { column, value, stamp } in &row.values {
         let author = stamp.as_deref().and_then(|stamp| Some(stamp.split_once('/')?.1));
+        let value = value.as_ref().map(cell_json);
         values.insert(column.clone(), json!({ "value": value, "uhlc_timestamp": stamp, "author": author }));
     }
     json!({ "type": "row", "table": row.name.table, "key": row.key, "values": values })
@@ -75,6 +78,7 @@ pub(super) fn log(output: &Output, path: &Path, table: Option<&str>) -> Result<u
     records::log(path, table, |operation| {
         output.value(&operation_json(&operation));
         let cell = |text: &Option<String>| text.clone().unwrap_or_else(|| "NULL".into());
+        let value = operation.value.as_ref().map(Cell::show);
         output.text(&format!(
             "{} | {} | {:?} | {} | {} | {} | {}",
             operation.client_uuid.map_or("pending".into(), |client| client.to_string()),
@@ -83,7 +87,7 @@ pub(super) fn log(output: &Output, path: &Path, table: Option<&str>) -> Result<u
             operation.resource_type,
             cell(&operation.resource_uuid),
             cell(&operation.resource_property),
-            cell(&operation.value),
+            cell(&value),
         ));
     })?;
     Ok(DONE)
@@ -98,6 +102,17 @@ fn operation_json(operation: &LoggedOperation) -> Value {
         "resource_type": operation.resource_type,
         "resource_uuid": operation.resource_uuid,
         "resource_property": operation.resource_property,
-        "value": operation.value,
+        "value": operation.value.as_ref().map(cell_json),
     })
+}
+
+/// A value as JSON has it; bytes as an object with their hexadecimal digits.
+fn cell_json(cell: &Cell) -> Value {
+    match cell {
+        Cell::Null => Value::Null,
+        Cell::Integer(number) => json!(number),
+        Cell::Real(number) => json!(number),
+        Cell::Text(text) => json!(text),
+        Cell::Blob(_) | Cell::OddText(_) => json!({ "blob": cell.show() }),
+    }
 }

@@ -1,0 +1,7 @@
+//! `syncline records`: SQLite databases that other programs write, brought into agreement from the shell.
+
+mod exchange;
+mod kills;
+mod library;
+mod refusals;
+mod watching;

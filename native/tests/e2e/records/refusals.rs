@@ -1,0 +1,69 @@
+//! What cannot be done is refused with what to do instead, and nothing is changed.
+
+use std::fs;
+
+use super::library::Library;
+
+fn refused(library: &Library, args: &[&str], code: i32, expected: &str) {
+    let run = library.run(args);
+    assert_eq!(run.code, Some(code), "{run:?}");
+    let errors = run.of_type("error");
+    assert_eq!(errors[0]["code"], expected, "{run:?}");
+    assert!(run.stderr.contains("syncline: "), "{run:?}");
+}
+
+#[test]
+fn tables_without_a_key_that_all_devices_can_name_are_refused() {
+    let library = Library::new();
+    library.sql("a.db", "CREATE TABLE plain (x); CREATE TABLE counted (id INTEGER PRIMARY KEY AUTOINCREMENT, x);");
+    let before = fs::read(library.path("a.db")).unwrap();
+    for table in ["plain", "counted", "nowhere"] {
+        refused(&library, &["init", "a.db", "--shared", table], 2, "unfit_table");
+    }
+    assert_eq!(fs::read(library.path("a.db")).unwrap(), before);
+}
+
+#[test]
+fn databases_that_are_not_there_not_prepared_or_the_same_are_refused() {
+    let library = Library::new();
+    refused(&library, &["init", "none.db", "--shared", "x"], 2, "missing_database");
+    refused(&library, &["sync", "none.db", "a.db", "--once"], 2, "missing_database");
+    assert!(!library.path("none.db").exists());
+    library.sql("plain.db", "CREATE TABLE t (id TEXT PRIMARY KEY)");
+    refused(&library, &["sync", "plain.db", "a.db", "--once"], 2, "unprepared_database");
+    refused(&library, &["sync", "a.db", "a.db", "--once"], 2, "same_database");
+    fs::write(library.path("text.db"), "no database at all, but a text of some length").unwrap();
+    refused(&library, &["sync", "a.db", "text.db", "--once"], 2, "not_a_database");
+    refused(&library, &["sync", "a.db", "--via", "nowhere", "--once"], 2, "missing_folder");
+    refused(&library, &["show", "a.db", "nothing"], 2, "unknown_table");
+}
+
+#[test]
+fn databases_of_two_groups_and_copies_of_one_device_are_refused() {
+    let library = Library::new();
+    library.begin("c.db");
+    library.sync("a.db", "b.db");
+    library.sync("c.db", "d.db");
+    refused(&library, &["sync", "a.db", "c.db", "--once"], 2, "other_group");
+    fs::copy(library.path("a.db"), library.path("copy.db")).unwrap();
+    refused(&library, &["sync", "a.db", "copy.db", "--once"], 2, "copied_database");
+    // A copy becomes a device of its own as the message says.
+    library.ok(&["deinit", "copy.db"]);
+    library.ok(&["init", "copy.db", "--shared", "albums", "tags", "tags_on_files", "--owned", "file_paths"]);
+    library.sync("a.db", "copy.db");
+}
+
+#[test]
+fn taking_it_out_leaves_the_application_as_it_was() {
+    let library = Library::new();
+    library.sql("a.db", "INSERT INTO tags VALUES ('t', 'rock')");
+    let made = library.ok(&["init", "a.db", "--shared", "tags"]).of_type("prepared").remove(0);
+    assert_eq!(made["made"].as_array().unwrap().len(), 0, "again: no change");
+    library.ok(&["deinit", "a.db"]);
+    let left = library.text(
+        "a.db",
+        "SELECT group_concat(name) FROM (SELECT name FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name)",
+    );
+    assert_eq!(left, "albums,file_paths,tags,tags_on_files");
+    assert_eq!(library.count("a.db", "tags"), 1);
+}
