@@ -6,11 +6,11 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
-use super::limits::{HEARD_STEP_MS, LISTEN_MS};
+use super::limits::{CHECKPOINT_PIECES_PER_ITEM, HEARD_STEP_MS, LISTEN_MS, PAYLOAD_BYTES_MAX};
 use super::shared::Shared;
 use super::{Engine, keys};
 use crate::api::{CompactionConfig, Monotonic, NoticeCode, ReplicaId, UnixMs};
-use crate::log::{Entry, IntervalSet, Log, Message, message_key};
+use crate::log::{Entry, IntervalSet, Log, Message, encoded_size, message_key};
 use crate::planted::{Planted, planted};
 
 /// What is known of own messages and of when others were heard.
@@ -138,8 +138,14 @@ impl Compaction {
         silent.keys().any(|replica| !shared.log.is_stale(*replica)).then_some(silent)
     }
 
-    /// What a checkpoint of own messages would name, and the application messages of that; none where it is not worth one.
-    fn checkpoint(&self, log: &Log) -> Option<(IntervalSet<u64>, IntervalSet<u64>)> {
+    /// So many own messages of operations are known that nobody needs any more.
+    pub fn note_dead(&mut self, count: u64) {
+        self.is_due |= count >= self.config.checkpoint_items_min.max(2).into();
+    }
+
+    /// What a checkpoint of own messages would name, those of operations that are `dead` among them, and the application
+    /// messages of that; none where it is not worth one.
+    fn checkpoint(&self, log: &Log, dead: &IntervalSet<u64>) -> Option<(IntervalSet<u64>, IntervalSet<u64>)> {
         let own = log.own()?;
         let already = log.voided(own).map(|(voided, _)| voided.clone()).unwrap_or_default();
         let mut voided = self.passing.clone();
@@ -150,11 +156,16 @@ impl Compaction {
             cleared.union(&self.applied_by_all(log, own));
         }
         voided.union(&cleared);
+        voided.union(dead);
         voided.union(&already);
         let gained = voided.difference(&already);
         let count = gained.intervals().map(|(first, last)| last.saturating_sub(first).saturating_add(1));
-        (count.fold(0, u64::saturating_add) >= self.config.checkpoint_items_min.max(2).into())
-            .then_some((voided, cleared))
+        let count = count.fold(0, u64::saturating_add);
+        // Each checkpoint names all: what that takes shall not outgrow what it gains.
+        let pieces = u64::try_from(voided.intervals().len()).unwrap_or(u64::MAX) / CHECKPOINT_PIECES_PER_ITEM;
+        let is_worth_it = count >= pieces.max(self.config.checkpoint_items_min.max(2).into());
+        let fits = || encoded_size(&voided).saturating_add(encoded_size(&cleared)) <= PAYLOAD_BYTES_MAX;
+        (is_worth_it && fits()).then_some((voided, cleared))
     }
 
     /// The own application messages that every member which is not stale has said to have. Alone nobody clears anything:
@@ -190,8 +201,9 @@ impl Engine {
             }
         }
         if core::mem::take(&mut self.compaction.is_due)
-            && let Some((voided, cleared)) = self.compaction.checkpoint(&self.shared.log)
+            && let Some((voided, cleared)) = self.compaction.checkpoint(&self.shared.log, self.records.dead())
         {
+            self.records.dead_are_void();
             self.write(Entry::Checkpoint { voided, cleared });
             self.forget_voided();
         }
@@ -213,6 +225,7 @@ impl Engine {
             return self.shared.log.put_back_voided(voided);
         }
         for (author, counter) in voided {
+            self.records.forget(&mut self.shared, author, counter);
             self.shared.saver.remove(message_key(author, counter));
         }
     }

@@ -225,6 +225,8 @@ pub const HEARD_STEP_MS: u64 = 3_600_000;
 pub const LISTEN_MS: u64 = 3_600_000;
 /// How many messages a checkpoint voids at least that are not void yet, where nothing else is asked for.
 pub const CHECKPOINT_ITEMS_MIN: u32 = 64;
+/// How many pieces a checkpoint names at most for each message that it voids and those before it did not.
+pub const CHECKPOINT_PIECES_PER_ITEM: u64 = 16;
 /// Application messages of one delivery.
 pub const DELIVER_ITEMS_MAX: usize = 256;
 /// Bytes of the store that are read to name them: about 30 for each.

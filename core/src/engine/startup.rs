@@ -89,6 +89,9 @@ impl Engine {
                 self.roots.iter_mut().for_each(|root| drop(root.take_dead()));
                 self.deliveries.restore_message(&self.shared, &message);
                 self.compaction.note(&message, self.shared.log.own());
+                if self.shared.log.own() == Some(message.author) {
+                    self.records.note_own(&message);
+                }
                 Some(())
             }
             keys::Key::Records => self.records.restore(&value),
@@ -141,7 +144,7 @@ impl Engine {
         );
         self.shared.log.begin(replica);
         self.compaction.begin();
-        self.records.begin(&self.shared);
+        self.records.begin_incarnation(&mut self.shared);
         if let Ok(value) = postcard::to_allocvec(&replica) {
             self.shared.saver.put(keys::incarnation(), value);
         }

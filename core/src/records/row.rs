@@ -99,6 +99,27 @@ impl Row {
         }
     }
 
+    /// The values of an operation on this row that no later one replaced which is stamped up to this time; none if nothing of
+    /// the operation counts any more.
+    pub fn left_of(&self, operation: &OperationRef<'_>, limit_ns: u64) -> Option<Vec<PropertyValue>> {
+        let is_over = |stamp: Option<RowStamp>| stamp.is_some_and(|at| at > operation.at && at.unix_ns <= limit_ns);
+        let values = operation.values().filter(|(property, _)| !is_over(self.register(property).map(|own| own.at)));
+        let values: Vec<PropertyValue> =
+            values.map(|(property, value)| PropertyValue { property: property.into(), value: value.into() }).collect();
+        let stands = match operation.method {
+            Method::SharedCreate => !is_over(self.created),
+            Method::SharedUpdate => !is_over(self.touched),
+            Method::OwnedBatchCreate => !is_over(self.created) || !is_over(self.touched),
+            Method::SharedDelete | Method::OwnedDelete => !is_over(self.deleted),
+        };
+        (stands || !values.is_empty()).then_some(values)
+    }
+
+    /// Keeps stamps alone.
+    pub fn drop_values(&mut self) {
+        self.registers.iter_mut().for_each(|register| register.value = ByteBuf::new());
+    }
+
     /// It is there, by the rule of its table. One that was written to before anyone said that it was made waits for that.
     pub fn exists(&self, rule: Rule) -> bool {
         let is_deleted = match (rule.merge, rule.delete) {
@@ -121,8 +142,12 @@ impl Row {
 
     /// A property's value.
     pub fn get(&self, property: &str) -> Option<&[u8]> {
+        self.register(property).map(|register| register.value.as_slice())
+    }
+
+    fn register(&self, property: &str) -> Option<&Register> {
         let place = self.registers.binary_search_by(|register| register.property.as_str().cmp(property)).ok()?;
-        self.registers.get(place).map(|register| register.value.as_slice())
+        self.registers.get(place)
     }
 
     /// Its values with their stamps, in the order of their properties' names.

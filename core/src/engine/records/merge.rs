@@ -4,8 +4,8 @@ use alloc::collections::BTreeMap;
 use alloc::collections::btree_map::Entry as Slot;
 use alloc::vec::Vec;
 
-use super::{Done, Job, Records, RecordsPurpose, look_at, now_ns};
-use crate::api::{Action, Key, LoadQuery, Method, Notice, NoticeCode, Now, Pair, ReplicaId, Work};
+use super::{Done, Job, Records, RecordsPurpose, look_at, now_ns, row_of};
+use crate::api::{Action, Key, LoadQuery, Notice, NoticeCode, Now, Pair, ReplicaId, Work};
 use crate::engine::keys;
 use crate::engine::limits::{CHUNK_LOOKUPS_MAX, ROWS_APPLIED_MAX, ROWS_AT_ONCE_MAX};
 use crate::engine::saver::After;
@@ -102,12 +102,7 @@ impl Records {
                     held = Some(held.map_or(at, |first| first.min(at)));
                     return;
                 }
-                let is_owned = matches!(operation.method, Method::OwnedBatchCreate | Method::OwnedDelete);
-                let id = match (&owner, is_owned) {
-                    (Some(owner), true) => RowId::new(operation.table, Some(owner), operation.key),
-                    (None, true) => return,
-                    (_, false) => RowId::new(operation.table, None, operation.key),
-                };
+                let Some(id) = row_of(&operation, owner.as_ref()) else { return };
                 latest = latest.max(at);
                 count = count.saturating_add(u64::from(is_others));
                 said.entry(id).or_default().apply(&operation);
@@ -158,15 +153,20 @@ impl Records {
 
     /// Some rows of the job are here.
     pub(super) fn rows_loaded(&mut self, shared: &mut Shared, pairs: Vec<Pair>) {
+        let stamps_do = matches!(self.job, Job::Compact(_));
         let (stored, loads) = match &mut self.job {
             Job::Merge(merge) => (&mut merge.stored, &mut merge.loads),
             Job::Write(write) => (&mut write.stored, &mut write.loads),
+            Job::Compact(compact) => (&mut compact.stored, &mut compact.loads),
             _ => return,
         };
         *loads = loads.saturating_sub(1);
         for pair in pairs {
             let (id, row) = (RowId::from_key(&pair.key), Row::from_stored(&pair.value));
-            let (Some(id), Some(row)) = (id, row) else { return Self::lost(shared) };
+            let (Some(id), Some(mut row)) = (id, row) else { return Self::lost(shared) };
+            if stamps_do {
+                row.drop_values();
+            }
             stored.insert(id, row);
         }
         if let Job::Merge(merge) = &mut self.job
@@ -197,6 +197,9 @@ impl Records {
         let is_last = merge.said.is_empty();
         if is_last {
             for ((author, counter), held) in core::mem::take(&mut merge.messages) {
+                if shared.log.own() != Some(author) {
+                    self.look_for_other();
+                }
                 match held {
                     Some(due) => drop(self.held.insert((author, counter), due)),
                     None => shared.saver.remove(keys::unmerged(author, counter)),

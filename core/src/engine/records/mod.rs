@@ -1,11 +1,13 @@
 //! Records (§7): what the application writes becomes messages (`write`), what messages say is merged into rows (`merge`), rows
-//! that changed come to the application's database (`apply`), and whoever asks reads them (`read`).
+//! that changed come to the application's database (`apply`), whoever asks reads them (`read`), and own messages that nobody
+//! needs any more become void (`compact`).
 //!
 //! Rows stand in the store, never in memory as a whole. One job at a time reads the rows that it concerns, changes them and
 //! saves them together with the mark of how far it came; so an operation is merged once it is saved that it is to be merged,
 //! and repeating one changes nothing.
 
 mod apply;
+mod compact;
 mod merge;
 mod read;
 mod write;
@@ -17,6 +19,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use self::apply::Apply;
+use self::compact::{Compact, Compacting, Live};
 use self::merge::Merge;
 use self::read::Reads;
 use self::write::{Write, WriteCommand};
@@ -24,17 +27,19 @@ use super::limits::{HELD_LOOK_MS, TABLE_NAME_BYTES_MAX};
 use super::shared::Shared;
 use super::{Engine, keys};
 use crate::api::{
-    Action, Command, ConfigError, Key, LoadQuery, Monotonic, NoticeCode, Now, Outcome, RecordsConfig, RecordsStatus,
-    ReplicaId, Work,
+    Action, Command, ConfigError, Key, LoadQuery, Method, Monotonic, NoticeCode, Now, Outcome, RecordsConfig,
+    RecordsStatus, ReplicaId, Work,
 };
 use crate::clock::{Clock, LAST_NS, stamp_id};
 use crate::log::Message;
-use crate::records::{Row, RowId, Rule};
+use crate::records::{OperationRef, Row, RowId, Rule};
 
 /// What a task was asked for.
 pub enum RecordsPurpose {
     /// Messages whose operations are to be merged.
     Messages(Vec<(ReplicaId, u64)>),
+    /// An own message, to see whether anybody needs it.
+    Own,
     /// Some of the rows that the job concerns.
     Rows,
     /// A page of rows for who asked.
@@ -67,6 +72,8 @@ struct Progress {
     remembers: bool,
     /// The tables whose rows all came to it, or are remembered.
     tables: Vec<String>,
+    /// How far own messages are looked at.
+    compacting: Compacting,
 }
 
 /// The rows of a group on this device.
@@ -87,6 +94,8 @@ pub struct Records {
     writes: VecDeque<WriteCommand>,
     /// The application has changes to give that were made before anything is merged from now on.
     awaits_changes: bool,
+    /// Own messages that somebody may need.
+    live: Live,
     job: Job,
     reads: Reads,
     apply: Apply,
@@ -101,6 +110,7 @@ enum Job {
     Loading,
     Merge(Merge),
     Write(Write),
+    Compact(Compact),
     /// What was done is being saved.
     Saving(Done),
 }
@@ -144,6 +154,7 @@ impl Records {
             skewed: Vec::new(),
             writes: VecDeque::new(),
             awaits_changes,
+            live: Live::default(),
             job: Job::Idle,
             reads: Reads::default(),
             apply,
@@ -189,6 +200,7 @@ impl Records {
             self.progress.tables = tables;
         }
         self.apply.saved(self.progress.sequence);
+        self.start_compacting(shared);
         self.begin(shared);
     }
 
@@ -214,6 +226,9 @@ impl Records {
             } else if !self.awaits_changes {
                 self.load_messages(shared);
             }
+        }
+        if matches!(self.job, Job::Idle) && may_write {
+            self.begin_compact(shared);
         }
         self.read_next(shared);
         self.apply_next(shared);
@@ -255,7 +270,8 @@ impl Records {
     /// Nothing is under way, and nothing could be.
     pub fn is_idle(&self) -> bool {
         let is_done = matches!(self.job, Job::Idle) && self.writes.is_empty() && self.reads.is_idle();
-        self.config.is_none() || is_done && self.unmerged.is_empty() && self.apply.is_idle()
+        let is_idle = is_done && self.unmerged.is_empty() && !self.is_compacting() && self.apply.is_idle();
+        self.config.is_none() || is_idle
     }
 
     /// All that is held here is with the application.
@@ -288,6 +304,9 @@ impl Engine {
     pub(super) fn records_turn(&mut self) {
         self.records.begin_next(&mut self.shared, self.has_begun);
         self.write_if_loaded();
+        if self.compact_if_loaded() {
+            self.records.begin_next(&mut self.shared, self.has_begun);
+        }
     }
 
     pub(super) fn records_command(&mut self, command: Command) {
@@ -304,6 +323,7 @@ impl Engine {
             (RecordsPurpose::Messages(places), Outcome::Loaded { pairs, .. }) => {
                 records.messages_loaded(shared, &places, &pairs);
             }
+            (RecordsPurpose::Own, Outcome::Loaded { pairs, .. }) => records.own_loaded(shared, &pairs),
             (RecordsPurpose::Rows, Outcome::Loaded { pairs, .. }) => records.rows_loaded(shared, pairs),
             (RecordsPurpose::Read, Outcome::Loaded { pairs, more }) => records.page_read(shared, pairs, more),
             (RecordsPurpose::Walk, Outcome::Loaded { pairs, more }) => records.walked(shared, pairs, more),
@@ -333,6 +353,16 @@ impl Engine {
         if let Some(rest) = done.rest {
             records.merge_next(shared, rest);
         }
+    }
+}
+
+/// The row that an operation is on, of an author with this key; none if it would own the row and its key is not known.
+fn row_of(operation: &OperationRef<'_>, owner: Option<&[u8; 32]>) -> Option<RowId> {
+    let is_owned = matches!(operation.method, Method::OwnedBatchCreate | Method::OwnedDelete);
+    match (owner, is_owned) {
+        (Some(owner), true) => Some(RowId::new(operation.table, Some(owner), operation.key)),
+        (None, true) => None,
+        (_, false) => Some(RowId::new(operation.table, None, operation.key)),
     }
 }
 

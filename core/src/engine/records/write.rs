@@ -260,6 +260,7 @@ impl Engine {
         if !builder.is_empty() {
             let operations = core::mem::take(builder).finish();
             self.write(Entry::Records(operations));
+            self.records.look_for_own();
         }
     }
 

@@ -16,3 +16,4 @@ mod joining;
 mod kinds;
 mod names;
 mod records;
+mod records_log;
