@@ -5,6 +5,7 @@
 //! (`a_message_is_cleared_only_when_every_member_has_it`).
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 
 use super::limits::{CHECKPOINT_PIECES_PER_ITEM, HEARD_STEP_MS, LISTEN_MS, PAYLOAD_BYTES_MAX};
 use super::shared::Shared;
@@ -224,6 +225,9 @@ impl Engine {
         if !self.deliveries.has_all() && !planted(Planted::VoidedUndelivered) {
             return self.shared.log.put_back_voided(voided);
         }
+        let (needed, voided): (Vec<_>, Vec<_>) =
+            voided.into_iter().partition(|(author, counter)| self.records.needs(*author, *counter));
+        self.shared.log.put_back_voided(needed);
         for (author, counter) in voided {
             self.records.forget(&mut self.shared, author, counter);
             self.shared.saver.remove(message_key(author, counter));

@@ -252,6 +252,9 @@ pub const ROWS_APPLIED_BYTES_MAX: u32 = 1 << 20;
 pub const WRITE_ROWS_BYTES_MAX: usize = 8 << 20;
 /// How long at most before operations that are held are looked at again, in milliseconds: the device's clock may be set.
 pub const HELD_LOOK_MS: u64 = 60_000;
+/// By how much more than the drift the own clock's latest stamp must be ahead of the device's time before its stamps are
+/// taken back, in milliseconds.
+pub const HEAL_AHEAD_MS: u64 = 1_000;
 /// Gaps that a status names.
 pub const GAPS_SHOWN_MAX: usize = 1024;
 

@@ -54,6 +54,12 @@ pub enum Entry {
     },
     /// Operations on records, which the author stamped.
     Records(Operations),
+    /// The author's clock was ahead: no operation of this feed counts that is stamped later than this (§4.4). At most one in
+    /// a message; of an author's retractions the one with the earliest time counts.
+    Retraction {
+        /// In nanoseconds since 1970.
+        after_ns: u64,
+    },
 }
 
 impl Entry {
@@ -73,7 +79,7 @@ impl Entry {
         match self {
             Entry::Introduction(_) | Entry::Application { .. } | Entry::Acknowledgement { .. } => Ok(()),
             Entry::Checkpoint { voided, cleared } => check_checkpoint(voided, cleared),
-            Entry::Stale { .. } => Ok(()),
+            Entry::Stale { .. } | Entry::Retraction { .. } => Ok(()),
             Entry::Records(operations) => operations.open().map(drop).map_err(InvalidEntry::Records),
             Entry::Tree { changes, .. } => changes.iter().try_for_each(check_change),
         }

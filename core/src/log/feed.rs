@@ -26,6 +26,8 @@ pub(super) struct Feed {
     /// Whom its last declaration held calls stale.
     pub stale: BTreeMap<ReplicaId, u64>,
     declaration: u64,
+    /// Of its operations none counts that is stamped later than this, if there is such a time.
+    pub retracted: Option<u64>,
     /// The messages held.
     messages: Marks,
     /// The hashes of those that no held one names as its previous: at most one before each gap, and the last. Of others
@@ -68,6 +70,7 @@ impl Feed {
             checkpoint: 0,
             stale: BTreeMap::new(),
             declaration: 0,
+            retracted: None,
             messages: Marks::new(key),
             ends: BTreeMap::new(),
             expected: BTreeMap::new(),
@@ -92,6 +95,9 @@ impl Feed {
         if let Some(members) = message.stale().filter(|_| self.declaration < message.counter) {
             self.declaration = message.counter;
             self.stale = members.clone();
+        }
+        if let Some(after_ns) = message.retraction() {
+            self.retracted = Some(self.retracted.map_or(after_ns, |known| known.min(after_ns)));
         }
         self.messages.insert(message.counter, &hash);
         if self.expected.remove(&message.counter).is_none() {

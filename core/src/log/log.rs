@@ -348,6 +348,11 @@ impl Log {
         self.feeds.get(&replica)?.acknowledged.as_ref()
     }
 
+    /// From when on an author's stamps do not count, in nanoseconds since 1970, if it has taken any back.
+    pub fn retracted(&self, author: ReplicaId) -> Option<u64> {
+        self.feeds.get(&author)?.retracted
+    }
+
     /// The latest incarnation of every other device.
     pub fn others(&self) -> Vec<ReplicaId> {
         let mut latest: BTreeMap<PublicKey, (u64, ReplicaId)> = BTreeMap::new();

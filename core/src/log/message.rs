@@ -181,6 +181,14 @@ impl Message {
         })
     }
 
+    /// From when on its author's stamps do not count, if it says so.
+    pub fn retraction(&self) -> Option<u64> {
+        self.entries.iter().find_map(|entry| match entry {
+            Entry::Retraction { after_ns } => Some(*after_ns),
+            _ => None,
+        })
+    }
+
     /// The members that it declares stale, each with the highest number known of it, if it declares any.
     pub fn stale(&self) -> Option<&BTreeMap<ReplicaId, u64>> {
         self.entries.iter().find_map(|entry| match entry {
@@ -220,11 +228,12 @@ impl Message {
             return Err(InvalidEntry::Checkpoint.into());
         }
         let count = |is: fn(&Entry) -> bool| self.entries.iter().filter(|entry| is(entry)).count();
-        let once: [fn(&Entry) -> bool; 4] = [
+        let once: [fn(&Entry) -> bool; 5] = [
             |entry| matches!(entry, Entry::Application { .. }),
             |entry| matches!(entry, Entry::Acknowledgement { .. }),
             |entry| matches!(entry, Entry::Checkpoint { .. }),
             |entry| matches!(entry, Entry::Stale { .. }),
+            |entry| matches!(entry, Entry::Retraction { .. }),
         ];
         if once.into_iter().any(|is| count(is) > 1) {
             return Err(MessageError::EntryTwice);

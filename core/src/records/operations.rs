@@ -135,6 +135,13 @@ impl Operations {
         Ok(Opened { tables })
     }
 
+    /// The latest stamp, in nanoseconds since 1970.
+    pub fn latest_ns(&self) -> u64 {
+        let way = |pace: &Pace| pace.step.saturating_mul(u64::from(pace.count));
+        let latest = |table: &TableOperations| table.paced.iter().map(way).fold(0, u64::saturating_add);
+        self.tables.iter().map(latest).max().unwrap_or(0)
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.tables.iter().map(|table| table.rows.len()).fold(0, usize::saturating_add)

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use super::{OperationRef, Rule};
-use crate::api::{DeleteRule, MergeType, Method, PropertyValue, RowStamp, StampedValue};
+use crate::api::{DeleteRule, MergeType, Method, PropertyValue, ReplicaId, RowStamp, StampedValue};
 
 /// A row's state: for each thing that can be said of it the latest time that it was said.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,6 +113,18 @@ impl Row {
             Method::SharedDelete | Method::OwnedDelete => !is_over(self.deleted),
         };
         (stands || !values.is_empty()).then_some(values)
+    }
+
+    /// Forgets what is stamped later than this, by this replica or, without one, by any; whether there was anything.
+    pub fn strip(&mut self, after_ns: u64, of: Option<ReplicaId>) -> bool {
+        let goes = |at: RowStamp| at.unix_ns > after_ns && of.is_none_or(|of| of == at.replica);
+        let mut changed = false;
+        for place in [&mut self.created, &mut self.touched, &mut self.deleted] {
+            changed |= place.take_if(|at| goes(*at)).is_some();
+        }
+        let before = self.registers.len();
+        self.registers.retain(|register| !goes(register.at));
+        changed || self.registers.len() < before
     }
 
     /// Keeps stamps alone.

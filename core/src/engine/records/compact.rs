@@ -47,6 +47,11 @@ pub struct Live {
 }
 
 impl Live {
+    /// Whether a message is one of them.
+    pub fn contains(&self, counter: u64) -> bool {
+        self.counters.contains(counter)
+    }
+
     fn insert(&mut self, counter: u64) {
         self.count = self.count.saturating_add(u64::from(self.counters.insert(counter)));
     }

@@ -28,6 +28,10 @@ pub struct Merge {
     loads: usize,
     /// The messages, each with the time from which its first held operation counts.
     messages: Vec<((ReplicaId, u64), Option<u64>)>,
+    /// They were merged before.
+    pub(super) is_repeated: bool,
+    /// All messages are gone through, and this is where that goes on; none at its end.
+    pub(super) walked: Option<Option<Vec<u8>>>,
 }
 
 impl Records {
@@ -47,7 +51,7 @@ impl Records {
     }
 
     /// The latest stamp that counts now.
-    fn limit_ns(&self, now: Now) -> u64 {
+    pub(super) fn limit_ns(&self, now: Now) -> u64 {
         let drift = self.config.as_ref().map_or(0, |config| u64::from(config.max_drift_ms));
         now_ns(now).saturating_add(drift.saturating_mul(1_000_000))
     }
@@ -69,17 +73,24 @@ impl Records {
 
     /// Gathers what these messages say of each row. One that is void by now is not there, and says nothing.
     pub(super) fn messages_loaded(&mut self, shared: &mut Shared, places: &[(ReplicaId, u64)], pairs: &[Pair]) {
+        let merge = self.gathered(shared, places, pairs);
+        self.unmerged.drain(..places.len().min(self.unmerged.len()));
+        self.merge_next(shared, merge);
+    }
+
+    /// What these messages say of each row.
+    pub(super) fn gathered(&mut self, shared: &mut Shared, places: &[(ReplicaId, u64)], pairs: &[Pair]) -> Merge {
         let mut merge = Merge::default();
         let limit = self.limit_ns(shared.now);
         let mut pairs = pairs.iter().peekable();
         for place in places {
-            let pair = pairs.next_if(|pair| pair.key == message_key(place.0, place.1));
+            let key = message_key(place.0, place.1);
+            let pair = pairs.next_if(|pair| pair.key == key);
             let message = pair.and_then(|pair| Message::decode(&pair.value).ok());
             let held = message.and_then(|(message, _)| self.gather(shared, &message, limit, &mut merge.said));
             merge.messages.push((*place, held));
         }
-        self.unmerged.drain(..places.len().min(self.unmerged.len()));
-        self.merge_next(shared, merge);
+        merge
     }
 
     /// Adds what a message says up to this time; the time of the first operation beyond it, if there is one.
@@ -93,11 +104,15 @@ impl Records {
         let owner = shared.log.public_key(message.author).map(|key| *key.as_bytes());
         let is_others = !shared.log.is_by_this_device(message.author);
         let (mut held, mut latest, mut count) = (None::<u64>, 0, 0u64);
+        let retracted = shared.log.retracted(message.author);
         for operations in message.operations() {
             // What does not fit together was refused with its message.
             let Ok(opened) = operations.open() else { continue };
             opened.walk(message.author, |operation| {
                 let at = operation.at.unix_ns;
+                if retracted.is_some_and(|after| at > after) {
+                    return;
+                }
                 if at > limit {
                     held = Some(held.map_or(at, |first| first.min(at)));
                     return;
@@ -196,18 +211,23 @@ impl Records {
         merge.stored.clear();
         let is_last = merge.said.is_empty();
         if is_last {
+            self.remerged(&mut merge);
             for ((author, counter), held) in core::mem::take(&mut merge.messages) {
-                if shared.log.own() != Some(author) {
+                if shared.log.own() != Some(author) && !merge.is_repeated {
                     self.look_for_other();
                 }
                 match held {
-                    Some(due) => drop(self.held.insert((author, counter), due)),
+                    Some(due) => {
+                        self.held.insert((author, counter), due);
+                        shared.saver.put(keys::unmerged(author, counter), Vec::new());
+                    }
                     None => shared.saver.remove(keys::unmerged(author, counter)),
                 }
             }
             self.look_again = None;
         }
-        let changed = self.remember(shared, changed);
+        let changed =
+            if merge.is_repeated && self.progress.remembers { Vec::new() } else { self.remember(shared, changed) };
         self.put_progress(shared);
         shared.saver.then(After::Records);
         self.job = Job::Saving(Done { taken: Vec::new(), changed, rest: (!is_last).then_some(merge) });

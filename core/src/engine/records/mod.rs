@@ -1,6 +1,6 @@
 //! Records (§7): what the application writes becomes messages (`write`), what messages say is merged into rows (`merge`), rows
 //! that changed come to the application's database (`apply`), whoever asks reads them (`read`), and own messages that nobody
-//! needs any more become void (`compact`).
+//! needs any more become void (`compact`). Stamps of a clock that was ahead are taken back (`heal`, `mend`).
 //!
 //! Rows stand in the store, never in memory as a whole. One job at a time reads the rows that it concerns, changes them and
 //! saves them together with the mark of how far it came; so an operation is merged once it is saved that it is to be merged,
@@ -8,6 +8,8 @@
 
 mod apply;
 mod compact;
+mod heal;
+mod mend;
 mod merge;
 mod read;
 mod write;
@@ -20,6 +22,8 @@ use serde::{Deserialize, Serialize};
 
 use self::apply::Apply;
 use self::compact::{Compact, Compacting, Live};
+use self::heal::{Evidence, Search};
+use self::mend::Mend;
 use self::merge::Merge;
 use self::read::Reads;
 use self::write::{Write, WriteCommand};
@@ -40,6 +44,14 @@ pub enum RecordsPurpose {
     Messages(Vec<(ReplicaId, u64)>),
     /// An own message, to see whether anybody needs it.
     Own,
+    /// A page of own messages, to find stamps that are ahead.
+    Search,
+    /// A page of all rows, to take stamps from them.
+    Strip,
+    /// A page of all messages, to merge them again.
+    Remerge,
+    /// An own message whose operations are issued anew.
+    Vain,
     /// Some of the rows that the job concerns.
     Rows,
     /// A page of rows for who asked.
@@ -74,6 +86,10 @@ struct Progress {
     tables: Vec<String>,
     /// How far own messages are looked at.
     compacting: Compacting,
+    /// Rows are being put right.
+    mend: Option<Mend>,
+    /// Who took stamps back, and from when on, for which rows are still to be put right.
+    retracted: Vec<(ReplicaId, u64)>,
 }
 
 /// The rows of a group on this device.
@@ -96,6 +112,7 @@ pub struct Records {
     awaits_changes: bool,
     /// Own messages that somebody may need.
     live: Live,
+    evidence: Evidence,
     job: Job,
     reads: Reads,
     apply: Apply,
@@ -111,6 +128,7 @@ enum Job {
     Merge(Merge),
     Write(Write),
     Compact(Compact),
+    Search(Search),
     /// What was done is being saved.
     Saving(Done),
 }
@@ -155,6 +173,7 @@ impl Records {
             writes: VecDeque::new(),
             awaits_changes,
             live: Live::default(),
+            evidence: Evidence::default(),
             job: Job::Idle,
             reads: Reads::default(),
             apply,
@@ -176,6 +195,10 @@ impl Records {
 
     /// A message came: its operations, if it has any, are merged once it is saved.
     pub fn accept(&mut self, shared: &mut Shared, message: &Message) {
+        self.weigh(shared, message);
+        if let Some(after_ns) = message.retraction() {
+            self.retract(shared, message.author, after_ns);
+        }
         if message.operations().next().is_some() {
             self.unmerged.push_back((message.author, message.counter));
             shared.saver.put(keys::unmerged(message.author, message.counter), Vec::new());
@@ -214,24 +237,38 @@ impl Records {
         });
     }
 
+    /// The clock is set, and may go back.
+    fn set_clock(&mut self, shared: &Shared, last_ns: u64) {
+        (self.clock, self.progress.clock_ns) = (None, last_ns);
+        self.begin(shared);
+    }
+
     /// Lets each part do a share of what is due.
     fn begin_next(&mut self, shared: &mut Shared, may_write: bool) {
         if self.config.is_none() {
             return;
         }
         self.release(shared.now);
-        if matches!(self.job, Job::Idle) {
-            if may_write && !self.writes.is_empty() {
+        if matches!(self.job, Job::Idle) && self.is_mending() {
+            if may_write {
+                self.mend_next(shared);
+            }
+        } else if matches!(self.job, Job::Idle) {
+            if may_write && self.is_to_heal(shared) {
+                self.begin_search(shared);
+            } else if may_write && !self.writes.is_empty() {
                 self.begin_write(shared);
             } else if !self.awaits_changes {
                 self.load_messages(shared);
             }
         }
-        if matches!(self.job, Job::Idle) && may_write {
+        if matches!(self.job, Job::Idle) && may_write && !self.is_mending() {
             self.begin_compact(shared);
         }
         self.read_next(shared);
-        self.apply_next(shared);
+        if !self.is_mending() {
+            self.apply_next(shared);
+        }
     }
 
     /// Reads these rows for the job.
@@ -270,13 +307,15 @@ impl Records {
     /// Nothing is under way, and nothing could be.
     pub fn is_idle(&self) -> bool {
         let is_done = matches!(self.job, Job::Idle) && self.writes.is_empty() && self.reads.is_idle();
-        let is_idle = is_done && self.unmerged.is_empty() && !self.is_compacting() && self.apply.is_idle();
+        let is_idle =
+            is_done && self.unmerged.is_empty() && !self.is_compacting() && !self.is_mending() && self.apply.is_idle();
         self.config.is_none() || is_idle
     }
 
     /// All that is held here is with the application.
     pub fn is_done(&self) -> bool {
-        self.config.is_none() || self.unmerged.is_empty() && self.held.is_empty() && self.apply.is_done()
+        self.config.is_none()
+            || self.unmerged.is_empty() && self.held.is_empty() && !self.is_mending() && self.apply.is_done()
     }
 
     /// When something is due without an event.
@@ -318,8 +357,15 @@ impl Engine {
     }
 
     pub(super) fn records_completed(&mut self, purpose: RecordsPurpose, outcome: Outcome) {
+        let (purpose, outcome) = match (purpose, outcome) {
+            (RecordsPurpose::Search, Outcome::Loaded { pairs, more }) => return self.searched(&pairs, more),
+            (RecordsPurpose::Vain, Outcome::Loaded { pairs, .. }) => return self.reissue_vain(&pairs),
+            other => other,
+        };
         let (records, shared) = (&mut self.records, &mut self.shared);
         match (purpose, outcome) {
+            (RecordsPurpose::Strip, Outcome::Loaded { pairs, more }) => records.strip(shared, &pairs, more),
+            (RecordsPurpose::Remerge, Outcome::Loaded { pairs, more }) => records.remerge(shared, pairs, more),
             (RecordsPurpose::Messages(places), Outcome::Loaded { pairs, .. }) => {
                 records.messages_loaded(shared, &places, &pairs);
             }

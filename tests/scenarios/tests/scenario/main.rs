@@ -16,4 +16,5 @@ mod joining;
 mod kinds;
 mod names;
 mod records;
+mod records_clocks;
 mod records_log;

@@ -8,12 +8,12 @@ use syncline_sim::{Database, SiteId, World, row, table};
 
 /// Whether devices speak by links or through a message folder.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Carrier {
+pub enum Carrier {
     Links,
     Folder,
 }
 
-fn add(world: &mut World, carrier: Carrier) -> SiteId {
+pub fn add(world: &mut World, carrier: Carrier) -> SiteId {
     let site = world.add_to_folder(false, FolderIndexing::Listing);
     if carrier == Carrier::Links {
         world[site].config().folders.clear();
@@ -25,7 +25,7 @@ fn add(world: &mut World, carrier: Carrier) -> SiteId {
     site
 }
 
-fn group(devices: usize, carrier: Carrier) -> (World, Vec<SiteId>) {
+pub fn group(devices: usize, carrier: Carrier) -> (World, Vec<SiteId>) {
     let mut world = World::new(1);
     let sites: Vec<SiteId> = (0..devices).map(|_| add(&mut world, carrier)).collect();
     connect(&mut world, &sites, carrier);
@@ -33,7 +33,7 @@ fn group(devices: usize, carrier: Carrier) -> (World, Vec<SiteId>) {
 }
 
 /// All devices have what the others have.
-fn connect(world: &mut World, sites: &[SiteId], carrier: Carrier) {
+pub fn connect(world: &mut World, sites: &[SiteId], carrier: Carrier) {
     for pair in sites.windows(2) {
         if carrier == Carrier::Links && !world.is_linked(pair[0], pair[1]) {
             world.link(pair[0], pair[1]);
@@ -42,7 +42,7 @@ fn connect(world: &mut World, sites: &[SiteId], carrier: Carrier) {
     exchange(world, carrier);
 }
 
-fn exchange(world: &mut World, carrier: Carrier) {
+pub fn exchange(world: &mut World, carrier: Carrier) {
     match carrier {
         Carrier::Links => world.settle(),
         Carrier::Folder => {
@@ -54,15 +54,15 @@ fn exchange(world: &mut World, carrier: Carrier) {
     }
 }
 
-fn database(world: &mut World, site: SiteId) -> &mut Database {
+pub fn database(world: &mut World, site: SiteId) -> &mut Database {
     &mut world[site].host().database
 }
 
-fn album(number: usize) -> RowName {
+pub fn album(number: usize) -> RowName {
     row("albums", &number.to_string())
 }
 
-fn assert_equal(world: &mut World, sites: &[SiteId]) {
+pub fn assert_equal(world: &mut World, sites: &[SiteId]) {
     let first = database(world, sites[0]).rows().clone();
     for site in sites {
         assert_eq!(*database(world, *site).rows(), first);
@@ -73,7 +73,7 @@ fn assert_equal(world: &mut World, sites: &[SiteId]) {
 }
 
 /// The messages of operations that a device's store has.
-fn messages(world: &mut World, site: SiteId) -> usize {
+pub fn messages(world: &mut World, site: SiteId) -> usize {
     let pairs = world[site].host().store.pairs();
     let messages =
         pairs.filter(|(key, _)| key.first() == Some(&b'm')).map(|(_, value)| Message::decode(value).unwrap());

@@ -1,0 +1,150 @@
+//! An own clock that was ahead and was set right is healed (§4.4).
+//!
+//! What this device stamped while its clock was ahead is held by everybody else until that time comes, and so is all that it
+//! writes later, for a clock never goes back. So the device takes those stamps back: it says in its feed that none of them
+//! counts, voids the messages that hold them, goes on under a new id with a clock at the right time, and issues what it had
+//! stamped in vain anew (`mend`).
+//!
+//! A clock that is set *back* by mistake looks the same at first. The other members tell: what they write then comes from
+//! ahead of this device's time.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use super::mend::Mend;
+use super::{Done, Job, Records, RecordsPurpose, now_ns};
+use crate::api::{LoadQuery, Notice, NoticeCode, Now, Pair, ReplicaId, Work};
+use crate::engine::Engine;
+use crate::engine::limits::{FEED_BYTES_MAX, HEAL_AHEAD_MS, PAYLOAD_BYTES_MAX};
+use crate::engine::saver::After;
+use crate::engine::shared::{Purpose, Shared};
+use crate::log::{Entry, IntervalSet, Message, encoded_size, message_keys};
+
+/// What others' messages say of this device's clock, since it is behind its own stamps.
+#[derive(Default)]
+pub struct Evidence {
+    /// Whether the last message of each was written at a time that has passed here.
+    of: BTreeMap<ReplicaId, bool>,
+}
+
+/// Own messages are searched for stamps that are ahead.
+pub struct Search {
+    /// Beyond this time.
+    limit_ns: u64,
+    ahead: IntervalSet<u64>,
+    /// Those found whose operations still count.
+    vain: IntervalSet<u64>,
+    /// The latest stamp of all of them.
+    latest_ns: u64,
+}
+
+impl Records {
+    /// The latest stamp is so far ahead of this device's time that its clock was ahead, or is behind now.
+    fn is_ahead(&self, now: Now) -> bool {
+        let tolerated = self.limit_ns(now).saturating_add(HEAL_AHEAD_MS.saturating_mul(1_000_000));
+        self.clock.as_ref().is_some_and(|clock| clock.last_ns() > tolerated)
+    }
+
+    /// A message of another member came.
+    pub(super) fn weigh(&mut self, shared: &Shared, message: &Message) {
+        if !shared.log.is_by_this_device(message.author) && self.is_ahead(shared.now) {
+            self.evidence.of.insert(message.author, message.unix_ms.0 <= self.limit_ns(shared.now) / 1_000_000);
+        }
+    }
+
+    /// This device's clock was ahead, and is right now.
+    pub(super) fn is_to_heal(&mut self, shared: &Shared) -> bool {
+        if !self.is_ahead(shared.now) {
+            self.evidence.of.clear();
+            return false;
+        }
+        if !self.unmerged.is_empty() || self.held.keys().any(|(author, _)| !shared.log.is_by_this_device(*author)) {
+            return false;
+        }
+        let (right, wrong): (Vec<bool>, Vec<bool>) = self.evidence.of.values().partition(|is_right| **is_right);
+        shared.log.others().is_empty() || right.len() > wrong.len()
+    }
+
+    /// Searches own messages for stamps that are ahead of this device's time.
+    pub(super) fn begin_search(&mut self, shared: &mut Shared) {
+        let Some(own) = shared.log.own() else { return };
+        let limit_ns = self.limit_ns(shared.now);
+        self.job = Job::Search(Search { limit_ns, ahead: IntervalSet::new(), vain: IntervalSet::new(), latest_ns: 0 });
+        // The first message is never void.
+        let (start, end) = message_keys(own, 2, u64::MAX);
+        Self::search_from(shared, start, end);
+    }
+
+    fn search_from(shared: &mut Shared, start: Vec<u8>, end: Vec<u8>) {
+        let purpose = Purpose::Records { purpose: RecordsPurpose::Search };
+        shared.perform(purpose, Work::Load { query: LoadQuery::Range { start, end, bytes_max: FEED_BYTES_MAX } });
+    }
+
+    fn tell_ahead(&self, shared: &mut Shared, own: ReplicaId) {
+        let last = self.clock.as_ref().map_or(0, |clock| clock.last_ns());
+        let ahead_s = last.saturating_sub(now_ns(shared.now)) / 1_000_000_000;
+        let message = alloc::format!(
+            "this device's clock was {ahead_s} s ahead: what was stamped then counts for nobody, and is stamped again with the time of now"
+        );
+        let notice = Notice { code: NoticeCode::ClockSkew, message, root: None, path: None, replica: Some(own) };
+        shared.actions.push(crate::api::Action::Notify { notice });
+    }
+}
+
+impl Engine {
+    /// A page of own messages is searched.
+    pub(super) fn searched(&mut self, pairs: &[Pair], more: bool) {
+        let Job::Search(search) = &mut self.records.job else { return };
+        for pair in pairs {
+            let Ok((message, _)) = Message::decode(&pair.value) else { continue };
+            let latest = message.operations().map(|operations| operations.latest_ns()).max();
+            search.latest_ns = search.latest_ns.max(latest.unwrap_or(0));
+            let is_pure = message.entries.iter().all(|entry| matches!(entry, Entry::Records(_)));
+            if is_pure && latest.is_some_and(|latest| latest > search.limit_ns) {
+                search.ahead.insert(message.counter);
+                if self.records.live.contains(message.counter) {
+                    search.vain.insert(message.counter);
+                }
+            }
+        }
+        if let (Some(last), Some(own), true) = (pairs.last(), self.shared.log.own(), more) {
+            let end = message_keys(own, 2, u64::MAX).1;
+            return Records::search_from(&mut self.shared, [last.key.as_slice(), &[0]].concat(), end);
+        }
+        let Job::Search(search) = core::mem::replace(&mut self.records.job, Job::Idle) else { return };
+        self.heal(search);
+    }
+
+    /// All of it is saved at once: what is taken back and void, the new id, and that the rows are to be put right.
+    fn heal(&mut self, search: Search) {
+        let Search { limit_ns, ahead, vain, latest_ns } = search;
+        let Some(own) = self.shared.log.own() else { return };
+        self.records.tell_ahead(&mut self.shared, own);
+        let mut floor = now_ns(self.shared.now);
+        let mut reissued = None;
+        if !ahead.is_empty() {
+            self.write(Entry::Retraction { after_ns: limit_ns });
+            let mut voided = self.shared.log.voided(own).map(|(voided, _)| voided.clone()).unwrap_or_default();
+            voided.union(&ahead);
+            voided.union(self.records.dead());
+            let cleared = self.shared.log.cleared(own).cloned().unwrap_or_default();
+            let size = encoded_size(&voided).saturating_add(encoded_size(&cleared));
+            // Where they cannot be named they stay: their stamps do not count all the same.
+            if size <= PAYLOAD_BYTES_MAX {
+                self.write(Entry::Checkpoint { voided, cleared });
+            }
+            self.begin_incarnation();
+            self.shared.introduce();
+            reissued = Some((own, vain));
+        } else {
+            // No stamp of this id is issued twice.
+            floor = floor.max(latest_ns.min(limit_ns));
+        }
+        self.records.evidence = Evidence::default();
+        self.records.set_clock(&self.shared, floor);
+        self.records.progress.mend = Some(Mend::new(limit_ns, None, reissued));
+        self.records.put_progress(&mut self.shared);
+        self.shared.saver.then(After::Records);
+        self.records.job = Job::Saving(Done::default());
+    }
+}

@@ -1,0 +1,234 @@
+//! Stamps that do not count any more leave the rows, and what they had covered comes back (§4.4): all rows are gone
+//! through, then all messages are merged again, then what this device had stamped in vain is issued anew.
+//!
+//! How far that is, is saved with what is done. Meanwhile nothing else is done to rows, and the application's database is told of
+//! nothing: it gets all rows afterwards.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use super::merge::Merge;
+use super::{Done, Job, Records, RecordsPurpose, now_ns};
+use crate::api::{Key, LoadQuery, Method, Pair, PropertyValue, ReplicaId, Work};
+use crate::engine::limits::{LOAD_BYTES_MAX, ROWS_APPLIED_BYTES_MAX};
+use crate::engine::saver::After;
+use crate::engine::shared::{Purpose, Shared};
+use crate::engine::{Engine, keys};
+use crate::log::{Entry, IntervalSet, Message, all_message_keys, message_key, parse_message_key};
+use crate::records::{OperationsBuilder, RowId, all_rows};
+
+/// What is to be done, and how far it is, as it is saved.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Mend {
+    /// Stamps beyond this time do not count.
+    limit_ns: u64,
+    /// Whose; everybody's where this device's clock was ahead.
+    of: Option<ReplicaId>,
+    /// Own messages, under an earlier id, whose operations are to be issued anew.
+    vain: Option<(ReplicaId, IntervalSet<u64>)>,
+    step: Step,
+    /// Some row held such a stamp.
+    has_stripped: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+enum Step {
+    /// Rows lose these stamps, from this key on.
+    Strip(ByteBuf),
+    /// Messages are merged again, from this key on.
+    Merge(ByteBuf),
+    /// Operations are issued anew, and merged.
+    Reissue,
+}
+
+impl Mend {
+    /// All is still to be done.
+    pub fn new(limit_ns: u64, of: Option<ReplicaId>, vain: Option<(ReplicaId, IntervalSet<u64>)>) -> Mend {
+        Mend { limit_ns, of, vain, step: Step::Strip(ByteBuf::from(all_rows().0)), has_stripped: false }
+    }
+
+    /// The message is void and yet needed.
+    fn needs(&self, author: ReplicaId, counter: u64) -> bool {
+        self.vain.as_ref().is_some_and(|(own, counters)| *own == author && counters.contains(counter))
+    }
+}
+
+impl Records {
+    /// A void message is still to be read.
+    pub fn needs(&self, author: ReplicaId, counter: u64) -> bool {
+        self.progress.mend.as_ref().is_some_and(|mend| mend.needs(author, counter))
+    }
+
+    /// Rows are being put right.
+    pub(super) fn is_mending(&self) -> bool {
+        self.progress.mend.is_some() || !self.progress.retracted.is_empty()
+    }
+
+    /// An author takes stamps back: none of them counts any more, whether it was merged or not.
+    pub(super) fn retract(&mut self, shared: &mut Shared, author: ReplicaId, after_ns: u64) {
+        let held: Vec<_> = self.held.keys().filter(|(of, _)| *of == author).copied().collect();
+        for place in held {
+            self.held.remove(&place);
+            self.unmerged.push_back(place);
+        }
+        // Nothing that was merged is later than the clock.
+        let last = self.clock.as_ref().map_or(self.progress.clock_ns, |clock| clock.last_ns());
+        if last > after_ns {
+            self.progress.retracted.push((author, after_ns));
+            self.put_progress(shared);
+        }
+    }
+
+    /// Takes the next step.
+    pub(super) fn mend_next(&mut self, shared: &mut Shared) {
+        if self.progress.mend.is_none()
+            && let Some((author, after_ns)) = self.progress.retracted.pop()
+        {
+            self.progress.mend = Some(Mend::new(after_ns, Some(author), None));
+        }
+        let Some(mend) = &self.progress.mend else { return };
+        let (purpose, query) = match &mend.step {
+            Step::Strip(from) => {
+                let (start, end) = (from.to_vec(), all_rows().1);
+                (RecordsPurpose::Strip, LoadQuery::Range { start, end, bytes_max: ROWS_APPLIED_BYTES_MAX })
+            }
+            Step::Merge(from) => {
+                let (start, end) = (from.to_vec(), all_message_keys().1);
+                (RecordsPurpose::Remerge, LoadQuery::Range { start, end, bytes_max: LOAD_BYTES_MAX })
+            }
+            Step::Reissue => {
+                let next = mend.vain.as_ref().and_then(|(own, counters)| Some((*own, counters.first()?)));
+                match next {
+                    Some((own, counter)) => {
+                        let keys = Vec::from([Key { bytes: message_key(own, counter) }]);
+                        (RecordsPurpose::Vain, LoadQuery::Keys { keys })
+                    }
+                    None if self.unmerged.is_empty() => return self.mended(shared),
+                    None => return self.load_messages(shared),
+                }
+            }
+        };
+        self.job = Job::Loading;
+        shared.perform(Purpose::Records { purpose }, Work::Load { query });
+    }
+
+    /// A page of rows: each loses what does not count.
+    pub(super) fn strip(&mut self, shared: &mut Shared, pairs: &[Pair], more: bool) {
+        let Some(mut mend) = self.progress.mend.take() else { return };
+        let mut changed = Vec::new();
+        for pair in pairs {
+            let (id, row) = (RowId::from_key(&pair.key), Row::from_stored(&pair.value));
+            let (Some(id), Some(mut row)) = (id, row) else { return Self::lost(shared) };
+            if row.strip(mend.limit_ns, mend.of) {
+                Self::put_row(shared, &id, &row);
+                changed.push(id);
+            }
+            if let (Some(clock), Some(latest)) = (&mut self.clock, row.latest()) {
+                clock.observe_ns(latest.unix_ns);
+            }
+        }
+        mend.has_stripped |= !changed.is_empty();
+        mend.step = match pairs.last() {
+            Some(last) if more => Step::Strip(ByteBuf::from([last.key.as_slice(), &[0]].concat())),
+            _ if mend.has_stripped || mend.of.is_none() => Step::Merge(ByteBuf::from(all_message_keys().0)),
+            _ => Step::Reissue,
+        };
+        self.progress.mend = Some(mend);
+        self.save_step(shared, changed);
+    }
+
+    /// A page of messages: those of operations are merged again.
+    pub(super) fn remerge(&mut self, shared: &mut Shared, mut pairs: Vec<Pair>, more: bool) {
+        let next = pairs.last().filter(|_| more).map(|last| [last.key.as_slice(), &[0]].concat());
+        let is_void = |author, counter| shared.log.voided(author).is_some_and(|(voided, _)| voided.contains(counter));
+        let place = |pair: &Pair| parse_message_key(&pair.key).filter(|(author, counter)| !is_void(*author, *counter));
+        pairs.retain(|pair| place(pair).is_some());
+        let places: Vec<_> = pairs.iter().filter_map(place).collect();
+        let mut merge = self.gathered(shared, &places, &pairs);
+        merge.is_repeated = true;
+        merge.walked = Some(next);
+        self.merge_next(shared, merge);
+    }
+
+    /// A page is merged.
+    pub(super) fn remerged(&mut self, merge: &mut Merge) {
+        let (Some(next), Some(mend)) = (merge.walked.take(), &mut self.progress.mend) else { return };
+        mend.step = next.map_or(Step::Reissue, |next| Step::Merge(ByteBuf::from(next)));
+    }
+
+    /// All is done: the application's database gets all rows.
+    fn mended(&mut self, shared: &mut Shared) {
+        self.progress.mend = None;
+        if self.progress.remembers {
+            // An engine that ends before they are there gives them again.
+            self.progress.tables.clear();
+            self.apply.walk_all();
+        }
+        self.save_step(shared, Vec::new());
+    }
+
+    fn save_step(&mut self, shared: &mut Shared, mut changed: Vec<RowId>) {
+        if self.progress.remembers {
+            changed.clear();
+        }
+        self.put_progress(shared);
+        shared.saver.then(After::Records);
+        self.job = Job::Saving(Done { taken: Vec::new(), changed, rest: None });
+    }
+}
+
+/// An operation that is to be issued anew.
+struct Vain {
+    table: alloc::string::String,
+    key: Vec<u8>,
+    method: Method,
+    values: Vec<PropertyValue>,
+}
+
+impl Engine {
+    /// Issues the operations of a message anew, in the order in which they were.
+    pub(super) fn reissue_vain(&mut self, pairs: &[Pair]) {
+        self.records.job = Job::Idle;
+        let Some(mut mend) = self.records.progress.mend.take() else { return };
+        let Some((_, counters)) = &mut mend.vain else { return };
+        let Some(counter) = counters.first() else { return };
+        counters.remove(counter);
+        let message = pairs.first().and_then(|pair| Message::decode(&pair.value).ok());
+        self.records.progress.mend = Some(mend);
+        let vain = message.map(|(message, _)| in_order(&message)).unwrap_or_default();
+        let (mut builder, now) = (OperationsBuilder::new(), now_ns(self.shared.now));
+        for Vain { table, key, method, values } in vain.into_values().flatten() {
+            let Some(Ok(at)) = self.records.clock.as_mut().map(|clock| clock.next_ns(now)) else { continue };
+            builder.push(&table, &key, method, &values, at);
+        }
+        if !builder.is_empty()
+            && let Some((author, counter)) = self.write(Entry::Records(builder.finish()))
+        {
+            self.records.look_for_own();
+            self.records.unmerged.push_back((author, counter));
+            self.shared.saver.put(keys::unmerged(author, counter), Vec::new());
+        }
+        self.records.save_step(&mut self.shared, Vec::new());
+    }
+}
+
+/// A message's operations by their stamps.
+fn in_order(message: &Message) -> BTreeMap<u64, VecDeque<Vain>> {
+    let mut all = BTreeMap::<u64, VecDeque<Vain>>::new();
+    for opened in message.operations().filter_map(|operations| operations.open().ok()) {
+        opened.walk(message.author, |operation| {
+            let value =
+                |(property, value): (&str, &[u8])| PropertyValue { property: property.into(), value: value.into() };
+            all.entry(operation.at.unix_ns).or_default().push_back(Vain {
+                table: operation.table.into(),
+                key: operation.key.into(),
+                method: operation.method,
+                values: operation.values().map(value).collect(),
+            });
+        });
+    }
+    all
+}
