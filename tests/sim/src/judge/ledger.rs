@@ -61,7 +61,9 @@ impl Ledger {
             let (Some((author, counter)), Some(bytes)) = (parse_message_key(&write.key), &write.value) else {
                 continue;
             };
-            let is_new = !self.messages.contains_key(&(author, counter));
+            // A crash may have undone it the first time, and then nobody has it.
+            let known = self.messages.get(&(author, counter));
+            let is_new = known.is_none_or(|known| !known.is_public && known.bytes != *bytes);
             if Some(author) == own || is_new && incarnations.contains(&author) {
                 if let Some(message) = self.write(author, counter, bytes)? {
                     written.push(message);
