@@ -18,7 +18,7 @@ use crate::engine::saver::After;
 use crate::engine::shared::{Purpose, Shared};
 use crate::engine::{Engine, keys};
 use crate::log::{Entry, IntervalSet, Message, all_message_keys, message_key, parse_message_key};
-use crate::records::{OperationsBuilder, RowId, all_rows};
+use crate::records::{OperationsBuilder, Row, RowId, all_rows};
 
 /// What is to be done, and how far it is, as it is saved.
 #[derive(Debug, Clone, Serialize, Deserialize)]
