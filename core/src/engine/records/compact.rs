@@ -25,8 +25,11 @@ use crate::records::{OperationsBuilder, Row, RowId};
 const LOOKS_PER_OWN: u64 = 2;
 /// And for each one of others that is merged, which supersedes own operations as well.
 const LOOKS_PER_OTHER: u64 = 1;
-/// What is left of a message is written again if it is less than one in so many of its stamps and values.
+/// What is left of a message is written again if it is less than one in so many of its bytes.
 const RESTATED_SHARE: usize = 4;
+/// About what an operation takes in a message beside its key and values, and a value beside its bytes.
+const OPERATION_BYTES: usize = 4;
+const VALUE_BYTES: usize = 2;
 
 /// How far own messages are looked at, as it is saved.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -196,11 +199,13 @@ impl Engine {
         let (mut builder, mut all, mut left) = (OperationsBuilder::new(), 0usize, 0usize);
         for opened in message.operations().filter_map(|operations| operations.open().ok()) {
             opened.walk(message.author, |operation| {
-                all = all.saturating_add(operation.values().count()).saturating_add(1);
+                let stamp = OPERATION_BYTES.saturating_add(operation.key.len());
+                all = all.saturating_add(stamp).saturating_add(weight(operation.values().map(|(_, value)| value)));
                 let row = row_of(&operation, owner.as_ref()).and_then(|id| stored.get(&id));
                 let unknown = Row::default();
                 let Some(values) = row.unwrap_or(&unknown).left_of(&operation, now) else { return };
-                left = left.saturating_add(values.len()).saturating_add(1);
+                let kept = weight(values.iter().map(|value| value.value.as_slice()));
+                left = left.saturating_add(stamp).saturating_add(kept);
                 builder.push(operation.table, operation.key, operation.method, &values, operation.at.unix_ns);
             });
         }
@@ -216,6 +221,11 @@ impl Engine {
         self.compaction.note_dead(count(self.records.dead()));
         true
     }
+}
+
+/// About what values take in a message.
+fn weight<'a>(values: impl Iterator<Item = &'a [u8]>) -> usize {
+    values.fold(0, |all, value| all.saturating_add(value.len()).saturating_add(VALUE_BYTES))
 }
 
 /// How many numbers are in a set.

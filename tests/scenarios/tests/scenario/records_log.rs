@@ -72,6 +72,12 @@ pub fn assert_equal(world: &mut World, sites: &[SiteId]) {
     }
 }
 
+/// What the messages in a device's store take.
+fn bytes(world: &mut World, site: SiteId) -> usize {
+    let pairs = world[site].host().store.pairs();
+    pairs.filter(|(key, _)| key.first() == Some(&b'm')).map(|(_, value)| value.len()).sum()
+}
+
 /// The messages of operations that a device's store has.
 pub fn messages(world: &mut World, site: SiteId) -> usize {
     let pairs = world[site].host().store.pairs();
@@ -124,7 +130,8 @@ fn of_a_message_of_which_little_is_left_that_is_written_again_as_it_was_stamped(
     world[sites[0]].config().compaction.checkpoint_items_min = 2;
     world.crash(sites[0]);
     for number in 0..60 {
-        world.put_row(sites[0], album(number), &[("name", "first"), ("year", "1999")]);
+        let text = "first ".repeat(40);
+        world.put_row(sites[0], album(number), &[("name", &text), ("year", "1999")]);
     }
     world.start(sites[0]);
     world.settle();
@@ -141,6 +148,8 @@ fn of_a_message_of_which_little_is_left_that_is_written_again_as_it_was_stamped(
     assert_equal(&mut world, &sites);
     let status = world[sites[1]].status().records.unwrap();
     assert_eq!(status.received - stamped, 4 * 55, "what is written again changes nothing");
+    let bytes = bytes(&mut world, sites[1]);
+    assert!(bytes < 25_000, "{bytes} bytes, of which the first message had half");
     let held = messages(&mut world, sites[1]);
     assert!(held < 110, "{held} messages");
     let third = add(&mut world, Carrier::Links);
