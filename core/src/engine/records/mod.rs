@@ -341,10 +341,13 @@ impl Records {
 impl Engine {
     /// Lets records do a share of what is due.
     pub(super) fn records_turn(&mut self) {
-        self.records.begin_next(&mut self.shared, self.has_begun);
-        self.write_if_loaded();
-        if self.compact_if_loaded() {
+        loop {
             self.records.begin_next(&mut self.shared, self.has_begun);
+            self.write_if_loaded();
+            // What was looked at makes room for the next job, which has something to wait for.
+            if !self.compact_if_loaded() {
+                return;
+            }
         }
     }
 
