@@ -1,7 +1,7 @@
 //! What must hold of operations and rows whatever comes.
 
 use alloc::collections::BTreeMap;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -94,6 +94,18 @@ proptest! {
         prop_assert!(encoded.len() <= bytes + 16, "{} of at most {bytes} bytes", encoded.len());
         prop_assert_eq!(encoded.len(), encoded_size(&operations));
         let read: Operations = postcard::from_bytes(&encoded).unwrap();
+        // By rows they are the same, those of a row in the same order and together.
+        let (mut rows, mut walked) = (BTreeMap::<_, Vec<u64>>::new(), BTreeMap::new());
+        read.open().unwrap().walk(replica(1), |operation| {
+            rows.entry((operation.table.to_string(), operation.key.to_vec())).or_default().push(operation.at.unix_ns);
+        });
+        read.open().unwrap().walk_rows(replica(1), |operations| {
+            let row = (operations[0].table.to_string(), operations[0].key.to_vec());
+            assert!(operations.iter().all(|operation| (operation.table, operation.key) == (&row.0, row.1.as_slice())));
+            let times = operations.iter().map(|operation| operation.at.unix_ns).collect();
+            assert_eq!(walked.insert(row, times), None);
+        });
+        prop_assert_eq!(walked, rows);
         plain.sort_by_key(|operation| operation.at);
         let mut unpacked = unpack(&read);
         unpacked.sort_by_key(|operation| operation.at);

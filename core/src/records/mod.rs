@@ -5,6 +5,7 @@ mod builder;
 #[cfg(test)]
 mod laws;
 mod operations;
+mod round;
 mod row;
 mod rule;
 mod stored;

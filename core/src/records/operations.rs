@@ -11,6 +11,7 @@ use core::ops::Range;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
+use super::round::Round;
 use crate::api::{Method, ReplicaId, RowStamp};
 use crate::engine::limits::{OPERATION_KEYS_BYTES_MAX, ROW_KEY_BYTES_MAX, TABLE_NAME_BYTES_MAX};
 
@@ -245,34 +246,59 @@ struct OpenTable<'a> {
 impl Opened<'_> {
     /// Walks all operations, table by table, each in the order of its stamps. `author` stamped them.
     pub fn walk<'a>(&'a self, author: ReplicaId, mut visit: impl FnMut(OperationRef<'a>)) {
-        for OpenTable { table, keys } in &self.tables {
-            let mut shapes = table.shaped.iter().flat_map(|run| {
-                let shape = table.shapes.get(run.shape as usize);
-                core::iter::repeat_n(shape, run.count as usize)
+        for table in &self.tables {
+            table.walk(author, |_, operation| visit(operation));
+        }
+    }
+
+    /// Walks all operations row by row: those of one key together, in the order of their stamps, and keys of one table in
+    /// byte order, so that whoever keeps rows in order finds each near the one before, and once for all that is said of
+    /// it. A message of very many operations is walked in several such rounds, which bounds the memory that takes.
+    pub fn walk_rows<'a>(&'a self, author: ReplicaId, mut visit: impl FnMut(&[OperationRef<'a>])) {
+        for table in &self.tables {
+            let mut round = Round::default();
+            table.walk(author, |row, operation| {
+                round.push(row, operation);
+                if round.is_full() {
+                    round.visit(&mut visit);
+                }
             });
-            let steps = table.paced.iter().flat_map(|pace| core::iter::repeat_n(pace.step, pace.count as usize));
-            let (mut at, mut lengths, mut values) = (0u64, table.lengths.as_slice(), table.values.as_slice());
-            for (row, step) in table.rows.iter().zip(steps) {
-                let Some(Some(shape)) = shapes.next() else { return };
-                at = at.saturating_add(step);
-                let Some(key) = keys.ends.get(*row as usize).and_then(|range| keys.bytes.get(range.clone())) else {
-                    return;
-                };
-                let Some((own, behind)) = lengths.split_at_checked(shape.properties.len()) else { return };
-                let bytes = own.iter().map(|length| *length as usize).fold(0, usize::saturating_add);
-                let Some((own_values, values_behind)) = values.split_at_checked(bytes) else { return };
-                (lengths, values) = (behind, values_behind);
-                visit(OperationRef {
-                    table: &table.table,
-                    key,
-                    method: shape.method,
-                    at: RowStamp { unix_ns: at, replica: author },
-                    names: &table.properties,
-                    properties: &shape.properties,
-                    lengths: own,
-                    values: own_values,
-                });
-            }
+            round.visit(&mut visit);
+        }
+    }
+}
+
+impl OpenTable<'_> {
+    /// Gives each operation with the number of its key.
+    fn walk<'a>(&'a self, author: ReplicaId, mut visit: impl FnMut(u32, OperationRef<'a>)) {
+        let OpenTable { table, keys } = self;
+        let mut shapes = table.shaped.iter().flat_map(|run| {
+            let shape = table.shapes.get(run.shape as usize);
+            core::iter::repeat_n(shape, run.count as usize)
+        });
+        let steps = table.paced.iter().flat_map(|pace| core::iter::repeat_n(pace.step, pace.count as usize));
+        let (mut at, mut lengths, mut values) = (0u64, table.lengths.as_slice(), table.values.as_slice());
+        for (row, step) in table.rows.iter().zip(steps) {
+            let Some(Some(shape)) = shapes.next() else { return };
+            at = at.saturating_add(step);
+            let Some(key) = keys.ends.get(*row as usize).and_then(|range| keys.bytes.get(range.clone())) else {
+                return;
+            };
+            let Some((own, behind)) = lengths.split_at_checked(shape.properties.len()) else { return };
+            let bytes = own.iter().map(|length| *length as usize).fold(0, usize::saturating_add);
+            let Some((own_values, values_behind)) = values.split_at_checked(bytes) else { return };
+            (lengths, values) = (behind, values_behind);
+            let operation = OperationRef {
+                table: &table.table,
+                key,
+                method: shape.method,
+                at: RowStamp { unix_ns: at, replica: author },
+                names: &table.properties,
+                properties: &shape.properties,
+                lengths: own,
+                values: own_values,
+            };
+            visit(*row, operation);
         }
     }
 }

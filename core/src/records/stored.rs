@@ -3,6 +3,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::borrow::Borrow;
 
 use super::{Row, Rule};
 use crate::api::{RowName, RowState};
@@ -20,7 +21,9 @@ pub struct RowId(Vec<u8>);
 impl RowId {
     /// The row of a table with this key: a shared one, or the one that the device with this public key owns.
     pub fn new(table: &str, owner: Option<&[u8; 32]>, key: &[u8]) -> RowId {
-        let mut bytes = prefix(table);
+        let mut bytes =
+            Vec::with_capacity(table.len().saturating_add(key.len()).saturating_add(owner.map_or(3, |_| 35)));
+        begin(&mut bytes, table);
         match owner {
             None => bytes.push(SHARED),
             Some(owner) => {
@@ -71,6 +74,12 @@ impl RowId {
     }
 }
 
+impl Borrow<[u8]> for RowId {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 /// Behind the last row of a table, those that are owned included.
 pub fn table_end(table: &str) -> Vec<u8> {
     let mut bytes = prefix(table);
@@ -84,11 +93,15 @@ pub fn all_rows() -> (Vec<u8>, Vec<u8>) {
 }
 
 fn prefix(table: &str) -> Vec<u8> {
-    // Names are at most 255 bytes long; a longer one is refused before it gets here.
-    let length = u8::try_from(table.len()).unwrap_or(u8::MAX);
-    let mut bytes = alloc::vec![ROW, length];
-    bytes.extend_from_slice(table.as_bytes());
+    let mut bytes = Vec::new();
+    begin(&mut bytes, table);
     bytes
+}
+
+fn begin(bytes: &mut Vec<u8>, table: &str) {
+    // Names are at most 255 bytes long; a longer one is refused before it gets here.
+    bytes.extend_from_slice(&[ROW, u8::try_from(table.len()).unwrap_or(u8::MAX)]);
+    bytes.extend_from_slice(table.as_bytes());
 }
 
 impl Row {

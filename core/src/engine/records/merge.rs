@@ -4,14 +4,14 @@ use alloc::collections::BTreeMap;
 use alloc::collections::btree_map::Entry as Slot;
 use alloc::vec::Vec;
 
-use super::{Done, Job, Records, RecordsPurpose, look_at, now_ns, row_of};
+use super::{Done, Job, Records, RecordsPurpose, is_of_owned, look_at, now_ns, row_of};
 use crate::api::{Action, Key, LoadQuery, Notice, NoticeCode, Now, Pair, ReplicaId, Work};
 use crate::engine::keys;
 use crate::engine::limits::{CHUNK_LOOKUPS_MAX, ROWS_APPLIED_MAX, ROWS_AT_ONCE_MAX};
 use crate::engine::saver::After;
 use crate::engine::shared::{Purpose, Shared};
 use crate::log::{Message, message_key};
-use crate::records::{Row, RowId};
+use crate::records::{OperationRef, Row, RowId};
 
 /// Messages that are read at once.
 const MESSAGES_AT_ONCE: usize = 8;
@@ -108,19 +108,26 @@ impl Records {
         for operations in message.operations() {
             // What does not fit together was refused with its message.
             let Ok(opened) = operations.open() else { continue };
-            opened.walk(message.author, |operation| {
-                let at = operation.at.unix_ns;
-                if retracted.is_some_and(|after| at > after) {
-                    return;
+            opened.walk_rows(message.author, |operations| {
+                let counts = |at: u64| retracted.is_none_or(|after| at <= after);
+                let ahead =
+                    operations.iter().map(|operation| operation.at.unix_ns).filter(|at| *at > limit && counts(*at));
+                held = held.into_iter().chain(ahead).min();
+                // A shared row and an owned one of the same key are two.
+                for is_owned in [false, true] {
+                    let counts = |operation: &&OperationRef<'_>| {
+                        let at = operation.at.unix_ns;
+                        is_of_owned(operation.method) == is_owned && at <= limit && counts(at)
+                    };
+                    let mut operations = operations.iter().filter(counts).peekable();
+                    let Some(id) = operations.peek().and_then(|first| row_of(first, owner.as_ref())) else { continue };
+                    let row = said.entry(id).or_default();
+                    for operation in operations {
+                        latest = latest.max(operation.at.unix_ns);
+                        count = count.saturating_add(u64::from(is_others));
+                        row.apply(operation);
+                    }
                 }
-                if at > limit {
-                    held = Some(held.map_or(at, |first| first.min(at)));
-                    return;
-                }
-                let Some(id) = row_of(&operation, owner.as_ref()) else { return };
-                latest = latest.max(at);
-                count = count.saturating_add(u64::from(is_others));
-                said.entry(id).or_default().apply(&operation);
             });
         }
         if let Some(clock) = &mut self.clock {

@@ -407,12 +407,16 @@ impl Engine {
 
 /// The row that an operation is on, of an author with this key; none if it would own the row and its key is not known.
 fn row_of(operation: &OperationRef<'_>, owner: Option<&[u8; 32]>) -> Option<RowId> {
-    let is_owned = matches!(operation.method, Method::OwnedBatchCreate | Method::OwnedDelete);
-    match (owner, is_owned) {
+    match (owner, is_of_owned(operation.method)) {
         (Some(owner), true) => Some(RowId::new(operation.table, Some(owner), operation.key)),
         (None, true) => None,
         (_, false) => Some(RowId::new(operation.table, None, operation.key)),
     }
+}
+
+/// It is of a row that its author owns.
+fn is_of_owned(method: Method) -> bool {
+    matches!(method, Method::OwnedBatchCreate | Method::OwnedDelete)
 }
 
 /// The end of this millisecond, in nanoseconds since 1970.
