@@ -83,7 +83,7 @@ impl Row {
         match self.registers.binary_search_by(|register| register.property.as_str().cmp(property)) {
             Ok(place) => {
                 let Some(register) = self.registers.get_mut(place) else { return false };
-                let wins = (at, value) > (register.at, register.value.as_slice());
+                let wins = at > register.at || at == register.at && value > register.value.as_slice();
                 if wins {
                     register.at = at;
                     register.value.clear();
@@ -93,6 +93,10 @@ impl Row {
             }
             Err(place) => {
                 let value = ByteBuf::from(value);
+                if self.registers.is_empty() {
+                    // Many rows have one property, and there are very many rows.
+                    self.registers.reserve_exact(1);
+                }
                 self.registers.insert(place, Register { property: String::from(property), at, value });
                 true
             }
