@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use serde_bytes::ByteBuf;
 
+use super::names::{Names, common};
 use super::operations::{Keys, Operations, Pace, Run, Shape, TableOperations};
 use crate::api::{Method, PropertyValue};
 
@@ -27,10 +28,13 @@ pub struct OperationsBuilder {
 #[derive(Debug, Default)]
 struct TableBuilder {
     table: String,
-    properties: BTreeMap<String, u32>,
+    properties: Names,
+    /// Each with its number.
     shapes: BTreeMap<Shape, u32>,
+    /// The shape of the last operation.
+    last_shape: Option<Shape>,
     /// In the order in which they first came; they are numbered in byte order at the end.
-    keys: BTreeMap<Vec<u8>, u32>,
+    keys: Names,
     shaped: Vec<Run>,
     rows: Vec<u32>,
     paced: Vec<Pace>,
@@ -87,27 +91,52 @@ impl TableBuilder {
     /// Returns how many bytes that takes at most.
     fn push(&mut self, key: &[u8], method: Method, values: &[PropertyValue], unix_ns: u64) -> usize {
         let mut bytes = OPERATION_BYTES;
-        let next = count(self.keys.len());
-        let row = match self.keys.get(key) {
-            Some(row) => *row,
-            None => {
-                bytes = bytes.saturating_add(key.len()).saturating_add(PART_BYTES);
-                self.keys.insert(key.to_vec(), next);
-                next
-            }
-        };
+        let (row, is_new) = self.keys.number(key);
+        if is_new {
+            bytes = bytes.saturating_add(key.len()).saturating_add(PART_BYTES);
+        }
         self.rows.push(row);
+        if self.is_as_last(method, values) {
+            for PropertyValue { value, .. } in values {
+                bytes = bytes.saturating_add(value.len()).saturating_add(PART_BYTES);
+                self.lengths.push(count(value.len()));
+                self.values.extend_from_slice(value);
+            }
+            if let Some(run) = self.shaped.last_mut() {
+                run.count = run.count.saturating_add(1);
+            }
+        } else {
+            bytes = bytes.saturating_add(self.push_values(method, values));
+        }
+        let step = unix_ns.saturating_sub(self.last_ns);
+        self.last_ns = unix_ns;
+        match self.paced.last_mut() {
+            Some(pace) if pace.step == step => pace.count = pace.count.saturating_add(1),
+            _ => self.paced.push(Pace { step, count: 1 }),
+        }
+        bytes
+    }
+
+    /// It does what the operation before it did, and its values come in that one's order.
+    fn is_as_last(&self, method: Method, values: &[PropertyValue]) -> bool {
+        let is_named =
+            |(number, value): (&u32, &PropertyValue)| self.properties.get(*number) == value.property.as_bytes();
+        self.last_shape.as_ref().is_some_and(|last| {
+            last.method == method
+                && last.properties.len() == values.len()
+                && last.properties.iter().zip(values).all(is_named)
+        })
+    }
+
+    /// Adds what is done and the values; how many bytes that takes at most.
+    fn push_values(&mut self, method: Method, values: &[PropertyValue]) -> usize {
+        let mut bytes = 0usize;
         let mut written: Vec<(u32, &[u8])> = Vec::with_capacity(values.len());
         for PropertyValue { property, value } in values {
-            let next = count(self.properties.len());
-            let number = match self.properties.get(property) {
-                Some(number) => *number,
-                None => {
-                    bytes = bytes.saturating_add(property.len()).saturating_add(PART_BYTES);
-                    self.properties.insert(property.clone(), next);
-                    next
-                }
-            };
+            let (number, is_new) = self.properties.number(property.as_bytes());
+            if is_new {
+                bytes = bytes.saturating_add(property.len()).saturating_add(PART_BYTES);
+            }
             bytes = bytes.saturating_add(value.len()).saturating_add(PART_BYTES);
             // Of two values for one property the later one counts (R15).
             match written.iter_mut().find(|(known, _)| *known == number) {
@@ -122,16 +151,12 @@ impl TableBuilder {
         }
         let properties = written.iter().map(|(number, _)| *number).collect();
         let next = count(self.shapes.len());
-        let shape = *self.shapes.entry(Shape { method, properties }).or_insert(next);
+        let shape = Shape { method, properties };
+        let number = *self.shapes.entry(shape.clone()).or_insert(next);
+        self.last_shape = Some(shape);
         match self.shaped.last_mut() {
-            Some(run) if run.shape == shape => run.count = run.count.saturating_add(1),
-            _ => self.shaped.push(Run { shape, count: 1 }),
-        }
-        let step = unix_ns.saturating_sub(self.last_ns);
-        self.last_ns = unix_ns;
-        match self.paced.last_mut() {
-            Some(pace) if pace.step == step => pace.count = pace.count.saturating_add(1),
-            _ => self.paced.push(Pace { step, count: 1 }),
+            Some(run) if run.shape == number => run.count = run.count.saturating_add(1),
+            _ => self.shaped.push(Run { shape: number, count: 1 }),
         }
         bytes
     }
@@ -141,11 +166,12 @@ impl TableBuilder {
         let mut keys = Keys::default();
         let mut rests: Vec<u8> = Vec::new();
         let mut last: &[u8] = &[];
-        for (place, (key, number)) in (0u32..).zip(&self.keys) {
-            if let Some(known) = places.get_mut(*number as usize) {
+        for (place, number) in (0u32..).zip(self.keys.sorted()) {
+            if let Some(known) = places.get_mut(number as usize) {
                 *known = place;
             }
-            let shared = last.iter().zip(key).take_while(|(a, b)| a == b).count();
+            let key = self.keys.get(number);
+            let shared = common(last, key);
             let rest = key.get(shared..).unwrap_or_default();
             keys.shared.push(count(shared));
             keys.lengths.push(count(rest.len()));
@@ -154,9 +180,11 @@ impl TableBuilder {
         }
         keys.rests = ByteBuf::from(rests);
         let rows = self.rows.iter().filter_map(|number| places.get(*number as usize).copied()).collect();
+        let names = (0..count(self.properties.len())).map(|number| self.properties.get(number));
+        let properties = names.map(|name| String::from_utf8_lossy(name).into_owned()).collect();
         TableOperations {
             table: self.table,
-            properties: in_order(self.properties),
+            properties,
             shapes: in_order(self.shapes),
             keys,
             shaped: self.shaped,
@@ -176,6 +204,6 @@ fn in_order<T>(numbered: BTreeMap<T, u32>) -> Vec<T> {
 }
 
 /// A message has far fewer parts than 2^32.
-fn count(number: usize) -> u32 {
+pub(super) fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
