@@ -1,6 +1,6 @@
 //! Our side: rows in memory, operations in signed messages.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Result, anyhow, bail};
@@ -8,7 +8,7 @@ use syncline_core::api::{GroupConfig, GroupId, Method, PropertyValue, ReplicaId,
 use syncline_core::clock::{Clock, stamp_id};
 use syncline_core::crypto::Identity;
 use syncline_core::log::{Entry, Log, Receipt};
-use syncline_core::records::{OperationsBuilder, Row, RowId};
+use syncline_core::records::{OperationsBuilder, Row};
 
 use super::data::Update;
 
@@ -16,6 +16,9 @@ use super::data::Update;
 pub const TABLE: &str = "items";
 /// The property that they write.
 pub const PROPERTY: &str = "value";
+
+/// Rows by their keys, as the peers' maps are.
+pub type Rows = HashMap<Vec<u8>, Row>;
 
 /// The group that all replicas are of.
 pub fn group() -> GroupConfig {
@@ -44,17 +47,20 @@ pub fn values(update: &Update) -> [PropertyValue; 1] {
 ///
 /// # Errors
 /// The batch does not fit into a message.
-pub fn generate(number: u8, updates: &[Update]) -> Result<(Vec<u8>, BTreeMap<RowId, Row>)> {
+pub fn generate(number: u8, updates: &[Update]) -> Result<(Vec<u8>, Rows)> {
     let mut log = log(number)?;
     let replica = ReplicaId::from_bytes([number; 16]);
     let mut clock = Clock::new(stamp_id(replica).expect("the id is not nil"));
-    let mut rows: BTreeMap<RowId, Row> = BTreeMap::new();
+    let mut rows: Rows = Rows::new();
     let mut builder = OperationsBuilder::new();
     for update in updates {
         let unix_ns = clock.next_ns(unix_ns())?;
         let values = values(update);
-        let row = rows.entry(RowId::new(TABLE, None, update.key.as_bytes())).or_default();
-        row.write(Method::SharedUpdate, &values, RowStamp { unix_ns, replica });
+        rows.entry(update.key.clone().into_bytes()).or_default().write(
+            Method::SharedUpdate,
+            &values,
+            RowStamp { unix_ns, replica },
+        );
         builder.push(TABLE, update.key.as_bytes(), Method::SharedUpdate, &values, unix_ns);
     }
     let sealed = log.compose(UnixMs(1), vec![Entry::Records(builder.finish())], "bench")?;
@@ -66,9 +72,9 @@ pub fn generate(number: u8, updates: &[Update]) -> Result<(Vec<u8>, BTreeMap<Row
 ///
 /// # Errors
 /// A message that is refused.
-pub fn merge(messages: &[Vec<u8>]) -> Result<BTreeMap<RowId, Row>> {
+pub fn merge(messages: &[Vec<u8>]) -> Result<Rows> {
     let mut log = log(200)?;
-    let mut rows: BTreeMap<RowId, Row> = BTreeMap::new();
+    let mut rows: Rows = Rows::new();
     for bytes in messages {
         let messages = match log.receive(bytes) {
             Receipt::Accepted { messages, .. } => messages,
@@ -76,9 +82,12 @@ pub fn merge(messages: &[Vec<u8>]) -> Result<BTreeMap<RowId, Row>> {
         };
         for message in messages.iter().map(|sealed| &sealed.message) {
             for operations in message.operations() {
-                operations.open()?.walk(message.author, |operation| {
-                    let id = RowId::new(operation.table, None, operation.key);
-                    rows.entry(id).or_default().apply(&operation);
+                operations.open()?.walk_rows(message.author, |operations| {
+                    let Some(first) = operations.first() else { return };
+                    let row = rows.entry(first.key.to_vec()).or_default();
+                    for operation in operations {
+                        row.apply(operation);
+                    }
                 });
             }
         }
