@@ -63,6 +63,44 @@ impl Database {
         self.pending.retain(|number, _| *number > taken);
     }
 
+    /// What the engine does not have yet, by number.
+    pub fn pending(&self) -> impl Iterator<Item = u64> {
+        self.pending.keys().copied()
+    }
+
+    /// How many changes there were.
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Is as another one is, from an image of it. Numbers of changes are not given again.
+    pub(crate) fn put_back(&mut self, image: &Database) {
+        let (changes, batches) = (self.changes.max(image.changes), self.batches);
+        *self = Database { changes, batches, answers: BTreeMap::new(), failing: 0, ..image.clone() };
+    }
+
+    /// Everything is gone but how many changes there were.
+    pub(crate) fn lose(&mut self) {
+        *self = Database { changes: self.changes, batches: self.batches, ..Database::default() };
+    }
+
+    /// An application without a database shows these rows of a table, and what people changed since.
+    pub(crate) fn show(&mut self, table: &str, rows: &[RowState]) {
+        let pending: Vec<&RowChange> = self.pending.values().collect();
+        let is_changed =
+            |name: &RowName| pending.iter().any(|change| change.table == name.table && change.key == name.key);
+        self.rows.retain(|name, _| name.table != table || is_changed(name));
+        for row in rows.iter().filter(|row| !is_changed(&row.name)) {
+            let values = row.values.iter().map(|value| (value.property.clone(), value.value.clone()));
+            self.rows.insert(row.name.clone(), values.collect());
+        }
+    }
+
+    /// Nothing fails any more.
+    pub fn mend(&mut self) {
+        self.failing = 0;
+    }
+
     /// So many of the next batches fail.
     pub fn fail_next(&mut self, batches: u32) {
         self.failing += batches;

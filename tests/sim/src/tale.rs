@@ -1,9 +1,9 @@
-//! A story of either kind.
+//! A story of any kind.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Invariant, messages,
+    Invariant, messages, records,
     story::{self, Carried, Options, Played, Swarm},
 };
 
@@ -17,9 +17,11 @@ pub enum Genre {
     Carried,
     /// Of groups that speak through a message folder.
     Folders,
+    /// Of groups whose applications keep rows.
+    Records,
 }
 
-/// A story of a file tree or of a message folder.
+/// A story of a file tree, of a message folder or of rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Tale {
@@ -27,6 +29,8 @@ pub enum Tale {
     Tree(story::Story),
     /// Of a message folder.
     Folder(messages::Story),
+    /// Of rows.
+    Rows(records::Story),
 }
 
 impl Tale {
@@ -36,6 +40,7 @@ impl Tale {
             Genre::Trees => Tale::Tree(story::draw_from(swarm, workload, schedule, acts)),
             Genre::Carried => Tale::Tree(story::draw_carried(swarm, workload, schedule, acts)),
             Genre::Folders => Tale::Folder(messages::draw_from(swarm, workload, schedule, acts)),
+            Genre::Records => Tale::Rows(records::draw_from(swarm, workload, schedule, acts)),
         }
     }
 
@@ -44,6 +49,7 @@ impl Tale {
         match self {
             Tale::Tree(story) => story::play(story, options),
             Tale::Folder(story) => messages::play(story, options),
+            Tale::Rows(story) => records::play(story, options),
         }
     }
 
@@ -54,6 +60,7 @@ impl Tale {
         match self {
             Tale::Tree(story) => Tale::Tree(story::shrink_while(story, options, invariant, goes_on)),
             Tale::Folder(story) => Tale::Folder(messages::shrink_while(story, options, invariant, goes_on)),
+            Tale::Rows(story) => Tale::Rows(records::shrink_while(story, options, invariant, goes_on)),
         }
     }
 
@@ -62,6 +69,7 @@ impl Tale {
         match self {
             Tale::Tree(story) => story.turns.len(),
             Tale::Folder(story) => story.turns.len(),
+            Tale::Rows(story) => story.turns.len(),
         }
     }
 
@@ -82,6 +90,11 @@ impl Tale {
                 let sealed = if story.sealed { "sealed" } else { "open" };
                 let (many, links) = (story.members.len(), story.links.len());
                 format!("{many} devices with {sealed} messages in a folder, and {links} links")
+            }
+            Tale::Rows(story) => {
+                let (many, links) = (story.keepers.len(), story.links.len());
+                let in_folder = story.keepers.iter().filter(|keeper| keeper.in_folder).count();
+                format!("{many} devices with rows, {in_folder} of them in a message folder, and {links} links")
             }
         }
     }

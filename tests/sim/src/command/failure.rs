@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn a_canary_fails_and_shrinks_to_nothing() {
         let options = Options { with_canary: true, ..Options::default() };
-        for genre in [Genre::Trees, Genre::Carried, Genre::Folders] {
+        for genre in [Genre::Trees, Genre::Carried, Genre::Folders, Genre::Records] {
             let story = Pair::of_run(1, 0).draw(genre, Swarm::default(), 3);
             let violation = quiet::play(&story, options).violation.expect("it always fails");
             let failure = Failure::shrunk(&story, &violation, options, false);

@@ -2,7 +2,7 @@
 
 use indicatif::HumanCount;
 use syncline_sim::story::{ActKind, Coverage, Kind, Swarm, TroubleKind};
-use syncline_sim::{Genre, messages};
+use syncline_sim::{Genre, messages, records};
 
 use super::crew::Tally;
 
@@ -182,6 +182,42 @@ const EXPECTED_OF_CARRIED: &[&str] = &[
     "work FolderRemove",
 ];
 
+/// What must happen in stories of rows.
+const EXPECTED_OF_RECORDS: &[&str] = &[
+    "ApplyRows failed Other",
+    "Save failed NoSpace",
+    "Save failed Other",
+    "carriage brought",
+    "fault delayed",
+    "fault jumps_backwards",
+    "fault jumps_forwards",
+    "fault power_crashes",
+    "fault process_crashes",
+    "fault saves_failed",
+    "fault saves_failed_late",
+    "fault saves_undone",
+    "fault sleeps",
+    "fault work_begun",
+    "fault work_untold",
+    "member in folder",
+    "member linked",
+    "member with a database",
+    "member without a database",
+    "notice ClockSkew",
+    "notice NewIncarnation",
+    "notice RowRefused",
+    "notice StoreFailed",
+    "notice Unwritable",
+    "operations",
+    "rows in the end",
+    "rows judged",
+    "rows read",
+    "table becomes known",
+    "work ApplyRows",
+    "work Load",
+    "work Save",
+];
+
 /// The kinds of things that many stories should hold and these do not.
 pub fn missing(coverage: &Coverage, genre: Genre, swarm: Swarm) -> Vec<String> {
     let mut expected: Vec<String> = Vec::new();
@@ -195,6 +231,14 @@ pub fn missing(coverage: &Coverage, genre: Genre, swarm: Swarm) -> Vec<String> {
             expected.extend(EXPECTED.iter().chain(platforms).map(ToString::to_string));
         }
         Genre::Carried => expected.extend(EXPECTED_OF_CARRIED.iter().map(ToString::to_string)),
+        Genre::Records => {
+            let holds = |name: &str| Kind::from_name(name).is_none_or(|kind| swarm.holds(kind));
+            let acts = records::ActKind::ALL.iter().map(|kind| format!("{kind:?}"));
+            expected.extend(acts.filter(|name| holds(name)).map(|name| format!("act {name}")));
+            let troubles = records::TroubleKind::ALL.iter().map(|kind| format!("{kind:?}"));
+            expected.extend(troubles.filter(|name| holds(name)).map(|name| format!("trouble {name}")));
+            expected.extend(EXPECTED_OF_RECORDS.iter().map(ToString::to_string));
+        }
         Genre::Folders => {
             let holds = |name: &str| Kind::from_name(name).is_none_or(|kind| swarm.holds(kind));
             let acts = messages::ActKind::ALL.iter().map(|kind| format!("{kind:?}"));

@@ -49,6 +49,9 @@ const CARRIED_FAULTS: [Planted; 6] = [
     Planted::UploadsNotSpared,
 ];
 
+/// The faults of rows.
+const RECORD_FAULTS: [Planted; 0] = [];
+
 /// How a fault was found, or was not.
 #[derive(Debug, Clone)]
 pub struct Hunted {
@@ -140,6 +143,7 @@ fn genre_of(fault: Planted) -> Genre {
     match fault {
         fault if FOLDER_FAULTS.contains(&fault) => Genre::Folders,
         fault if CARRIED_FAULTS.contains(&fault) => Genre::Carried,
+        fault if RECORD_FAULTS.contains(&fault) => Genre::Records,
         _ => Genre::Trees,
     }
 }

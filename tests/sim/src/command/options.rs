@@ -35,6 +35,9 @@ pub struct Cli {
     /// Play stories of file trees that a message folder carries, beside links or in place of them.
     #[arg(long, conflicts_with_all = ["folders", "crashes", "exhaustive", "traces"])]
     pub carried: bool,
+    /// Play stories of applications' rows.
+    #[arg(long, conflicts_with_all = ["folders", "carried", "crashes", "exhaustive", "traces"])]
+    pub records: bool,
     /// End with the first broken promise.
     #[arg(long)]
     pub first: bool,
@@ -114,10 +117,11 @@ pub struct Cli {
 impl Cli {
     /// Which kind of stories to play.
     pub fn genre(&self) -> Genre {
-        match (self.folders, self.carried) {
-            (true, _) => Genre::Folders,
-            (false, true) => Genre::Carried,
-            (false, false) => Genre::Trees,
+        match () {
+            () if self.folders => Genre::Folders,
+            () if self.carried => Genre::Carried,
+            () if self.records => Genre::Records,
+            () => Genre::Trees,
         }
     }
 
@@ -159,13 +163,14 @@ impl Cli {
     pub fn same_options(&self) -> String {
         let folders = self.folders.then(|| " --folders".to_owned());
         let carried = self.carried.then(|| " --carried".to_owned());
+        let records = self.records.then(|| " --records".to_owned());
         let plant = self.plant.map(|fault| format!(" --plant {}", fault.name()));
         let without = self.without.iter().map(|left| match left {
             LeftOut::Promise(invariant) => format!(" --without {}", invariant.name()),
             LeftOut::Kind(kind) => format!(" --without {}", kind.name()),
         });
         let with = self.with.iter().map(|kind| format!(" --with {}", kind.name()));
-        folders.into_iter().chain(carried).chain(plant).chain(without).chain(with).collect()
+        folders.into_iter().chain(carried).chain(records).chain(plant).chain(without).chain(with).collect()
     }
 }
 

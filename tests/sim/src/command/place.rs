@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_record_has_a_line_for_each_turn_and_comes_back() {
-        for genre in [Genre::Trees, Genre::Carried, Genre::Folders] {
+        for genre in [Genre::Trees, Genre::Carried, Genre::Folders, Genre::Records] {
             let story = Tale::draw(genre, Swarm::default(), 3, 4, 20);
             let record = Record { about: "a test".into(), invariant: None, planted: None, story };
             let text = text(&record).expect("plain data");

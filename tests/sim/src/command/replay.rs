@@ -81,6 +81,7 @@ fn plant(cli: &Cli, record: &Record) -> Result<()> {
 fn tell(story: &Tale, played: &Played) {
     match story {
         Tale::Folder(story) => println!("{:?}, sealed: {}, links {:?}", story.members, story.sealed, story.links),
+        Tale::Rows(story) => println!("{:?}, sealed: {}, links {:?}", story.keepers, story.sealed, story.links),
         Tale::Tree(story) => {
             println!("{} devices, {:?}, watchers {:?}", story.devices, story.shape, story.watchers);
             let odd = story.platforms.iter().enumerate().filter(|(_, traits)| **traits != Traits::default());

@@ -1,7 +1,7 @@
 //! Which kinds of things stories are drawn from.
 
 use super::{Act, ActKind, Story, Trouble, TroubleKind};
-use crate::messages;
+use crate::{messages, records};
 
 /// A kind of thing that can be left out of all stories.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,10 @@ pub enum Kind {
     MessageAct(messages::ActKind),
     /// Something that befalls devices with a message folder, and no others.
     MessageTrouble(messages::TroubleKind),
+    /// Something that people do to rows.
+    RecordAct(records::ActKind),
+    /// Something that befalls devices with rows, and no others.
+    RecordTrouble(records::TroubleKind),
 }
 
 impl Kind {
@@ -26,6 +30,8 @@ impl Kind {
         let all = acts.chain(TroubleKind::ALL.into_iter().map(Kind::Trouble)).chain([Kind::Platforms]);
         let all = all.chain(messages::ActKind::ALL.into_iter().map(Kind::MessageAct));
         let all = all.chain(messages::TroubleKind::ALL.iter().copied().map(Kind::MessageTrouble));
+        let all = all.chain(records::ActKind::ALL.into_iter().map(Kind::RecordAct));
+        let all = all.chain(records::TroubleKind::ALL.iter().copied().map(Kind::RecordTrouble));
         all.into_iter().find(|kind| kind.name() == name)
     }
 
@@ -37,6 +43,8 @@ impl Kind {
             Kind::Platforms => "Platforms".into(),
             Kind::MessageAct(kind) => format!("{kind:?}"),
             Kind::MessageTrouble(kind) => format!("{kind:?}"),
+            Kind::RecordAct(kind) => format!("{kind:?}"),
+            Kind::RecordTrouble(kind) => format!("{kind:?}"),
         }
     }
 }
@@ -51,12 +59,22 @@ pub struct Swarm {
     has_platforms: bool,
     message_acts: u64,
     message_troubles: u64,
+    record_acts: u64,
+    record_troubles: u64,
 }
 
 impl Default for Swarm {
     /// All kinds but those whose consequences the engine cannot cope with yet: `docs/testing.md` tells which and why.
     fn default() -> Swarm {
-        let all = Swarm { acts: 0, troubles: 0, has_platforms: true, message_acts: 0, message_troubles: 0 };
+        let all = Swarm {
+            acts: 0,
+            troubles: 0,
+            has_platforms: true,
+            message_acts: 0,
+            message_troubles: 0,
+            record_acts: 0,
+            record_troubles: 0,
+        };
         all.without(Kind::Trouble(TroubleKind::RollBackUnheard))
     }
 }
@@ -71,6 +89,8 @@ impl Swarm {
             Kind::Platforms => Swarm { has_platforms: false, ..self },
             Kind::MessageAct(kind) => Swarm { message_acts: self.message_acts | bit(kind as u8), ..self },
             Kind::MessageTrouble(kind) => Swarm { message_troubles: self.message_troubles | bit(kind as u8), ..self },
+            Kind::RecordAct(kind) => Swarm { record_acts: self.record_acts | bit(kind as u8), ..self },
+            Kind::RecordTrouble(kind) => Swarm { record_troubles: self.record_troubles | bit(kind as u8), ..self },
         }
     }
 
@@ -83,6 +103,8 @@ impl Swarm {
             Kind::Platforms => Swarm { has_platforms: true, ..self },
             Kind::MessageAct(kind) => Swarm { message_acts: self.message_acts & !bit(kind as u8), ..self },
             Kind::MessageTrouble(kind) => Swarm { message_troubles: self.message_troubles & !bit(kind as u8), ..self },
+            Kind::RecordAct(kind) => Swarm { record_acts: self.record_acts & !bit(kind as u8), ..self },
+            Kind::RecordTrouble(kind) => Swarm { record_troubles: self.record_troubles & !bit(kind as u8), ..self },
         }
     }
 
@@ -94,6 +116,8 @@ impl Swarm {
             Kind::Platforms => self.has_platforms,
             Kind::MessageAct(kind) => self.message_acts & bit(kind as u8) == 0,
             Kind::MessageTrouble(kind) => self.message_troubles & bit(kind as u8) == 0,
+            Kind::RecordAct(kind) => self.record_acts & bit(kind as u8) == 0,
+            Kind::RecordTrouble(kind) => self.record_troubles & bit(kind as u8) == 0,
         }
     }
 
@@ -113,6 +137,20 @@ impl Swarm {
     /// Takes everything else away from a story of a message folder.
     #[must_use]
     pub fn of_messages(self, mut story: messages::Story) -> messages::Story {
+        if self == Swarm::default() {
+            return story;
+        }
+        let holds = |name: String| Kind::from_name(&name).is_none_or(|kind| self.holds(kind));
+        for turn in &mut story.turns {
+            turn.act = turn.act.filter(|act| holds(format!("{:?}", act.kind)));
+            turn.trouble = turn.trouble.filter(|trouble| holds(format!("{:?}", trouble.kind)));
+        }
+        story
+    }
+
+    /// Takes everything else away from a story of rows.
+    #[must_use]
+    pub fn of_records(self, mut story: records::Story) -> records::Story {
         if self == Swarm::default() {
             return story;
         }

@@ -24,6 +24,11 @@ impl Site {
         &self.host.folder
     }
 
+    /// The application's database, to look at.
+    pub fn database(&self) -> &crate::Database {
+        &self.host.database
+    }
+
     /// The store, to look at.
     pub fn store(&self) -> &Store {
         &self.host.store

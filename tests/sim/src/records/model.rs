@@ -1,0 +1,189 @@
+//! What people did to rows, and what each of them had been shown before: all that the verdict rests on, and nothing that an
+//! engine says of the order of things.
+//!
+//! Of a value it is known who wrote it, for no two are alike but those of default rows. So whoever writes over a value has
+//! seen its writer's deed, and all that the writer had seen: a deed's *past*.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use syncline_core::api::RowName;
+
+use crate::Values;
+
+/// Something that someone did to a row.
+pub(super) struct Deed {
+    pub device: usize,
+    pub row: RowName,
+    /// What was written; none if the row was deleted.
+    pub values: Option<BTreeMap<String, String>>,
+    /// A default row, whose values others write, too.
+    pub is_default: bool,
+    /// The number that the device's database gave it.
+    pub number: u64,
+    /// The row was there for who did it.
+    pub showed: bool,
+    /// Deeds on the row that it surely follows.
+    pub past: BTreeSet<usize>,
+    /// By the device's clock.
+    pub at_ms: u64,
+    /// When it was known to be taken, by the world's clock.
+    pub taken_ms: Option<u64>,
+    /// No clock had been wrong by then.
+    pub is_timely: bool,
+    /// The device's store or database was put back since: it may be lost.
+    pub is_doubtful: bool,
+    /// The store that had taken it was put back, and it may be taken again, under a later stamp.
+    pub is_reborn: bool,
+}
+
+impl Deed {
+    /// An engine took it, and nothing can have undone that.
+    pub fn is_sure(&self) -> bool {
+        self.taken_ms.is_some() && !self.is_doubtful
+    }
+
+    /// It deletes the row.
+    pub fn is_deletion(&self) -> bool {
+        self.values.is_none()
+    }
+}
+
+/// What is to be written down of a deed.
+pub(super) struct Doing<'a> {
+    pub device: usize,
+    pub row: RowName,
+    pub values: Option<&'a [(&'static str, String)]>,
+    pub is_default: bool,
+    pub number: u64,
+    /// The row as the device shows it.
+    pub shown: Option<&'a Values>,
+    pub at_ms: u64,
+}
+
+#[derive(Default)]
+pub(super) struct Model {
+    deeds: Vec<Deed>,
+    by_row: BTreeMap<RowName, Vec<usize>>,
+    by_value: BTreeMap<(RowName, String, Vec<u8>), Vec<usize>>,
+    /// What was done last on a device to a row.
+    last: BTreeMap<(usize, RowName), usize>,
+    /// What a device knew before this deed it may have forgotten.
+    sure_from: BTreeMap<usize, usize>,
+    /// Devices whose store was put back once.
+    forgetful: BTreeSet<usize>,
+    /// Some clock was wrong once.
+    clocks_erred: bool,
+}
+
+impl Model {
+    /// Somebody does something.
+    pub fn did(&mut self, doing: Doing<'_>) {
+        let Doing { device, row, values, is_default, number, shown, at_ms } = doing;
+        let mut seen: BTreeSet<usize> = self.last.get(&(device, row.clone())).copied().into_iter().collect();
+        for (property, value) in shown.into_iter().flatten() {
+            let writers = self.by_value.get(&(row.clone(), property.clone(), value.clone()));
+            if let Some([writer]) = writers.map(Vec::as_slice) {
+                seen.insert(*writer);
+            }
+        }
+        let sure_from = self.sure_from.get(&device).copied().unwrap_or_default();
+        seen.retain(|deed| *deed >= sure_from);
+        let past = seen.iter().flat_map(|deed| self.deeds[*deed].past.iter().copied().chain([*deed])).collect();
+        let index = self.deeds.len();
+        for (property, value) in values.into_iter().flatten() {
+            let place = (row.clone(), (*property).to_owned(), value.clone().into_bytes());
+            self.by_value.entry(place).or_default().push(index);
+        }
+        self.by_row.entry(row.clone()).or_default().push(index);
+        self.last.insert((device, row.clone()), index);
+        let values = values.map(|values| {
+            values.iter().map(|(property, value)| ((*property).to_owned(), value.clone())).collect::<BTreeMap<_, _>>()
+        });
+        self.deeds.push(Deed {
+            device,
+            row,
+            values,
+            is_default,
+            number,
+            showed: shown.is_some(),
+            past,
+            at_ms,
+            taken_ms: None,
+            is_timely: false,
+            is_doubtful: false,
+            is_reborn: false,
+        });
+    }
+
+    /// A device's engine has taken what lies up to this number.
+    pub fn taken(&mut self, device: usize, number: u64, now_ms: u64) {
+        let is_timely = !self.clocks_erred;
+        let own = self.deeds.iter_mut().filter(|deed| deed.device == device);
+        for deed in own.filter(|deed| deed.number <= number && deed.taken_ms.is_none()) {
+            (deed.taken_ms, deed.is_timely) = (Some(now_ms), is_timely);
+        }
+    }
+
+    /// A clock is wrong from now on.
+    pub fn clock_errs(&mut self) {
+        self.clocks_erred = true;
+    }
+
+    /// A device's store was put back to one that had taken what lies up to this number; what its database has still to give
+    /// may be taken for the second time.
+    pub fn store_put_back(&mut self, device: usize, taken: u64, pending: &BTreeSet<u64>) {
+        self.sure_from.insert(device, self.deeds.len());
+        self.forgetful.insert(device);
+        self.last.retain(|(of, _), _| *of != device);
+        for deed in self.deeds.iter_mut().filter(|deed| deed.device == device && deed.number > taken) {
+            deed.is_doubtful = true;
+            deed.is_reborn |= pending.contains(&deed.number);
+        }
+    }
+
+    /// A device's database was put back: of what it had still to give it has this left.
+    pub fn database_put_back(&mut self, device: usize, pending: &BTreeSet<u64>) {
+        self.last.retain(|(of, _), _| *of != device);
+        let own = self.deeds.iter_mut().filter(|deed| deed.device == device);
+        for deed in own.filter(|deed| deed.taken_ms.is_none() && !pending.contains(&deed.number)) {
+            deed.is_doubtful = true;
+        }
+    }
+
+    /// A device's store was put back once.
+    pub fn is_forgetful(&self, device: usize) -> bool {
+        self.forgetful.contains(&device)
+    }
+
+    /// All that was done.
+    pub fn deeds(&self) -> &[Deed] {
+        &self.deeds
+    }
+
+    /// The rows to which anything was done.
+    pub fn rows(&self) -> impl Iterator<Item = &RowName> {
+        self.by_row.keys()
+    }
+
+    /// What was done to a row, in order.
+    pub fn of_row(&self, row: &RowName) -> &[usize] {
+        self.by_row.get(row).map_or(&[], Vec::as_slice)
+    }
+
+    /// Who wrote this value there.
+    pub fn writers(&self, row: &RowName, property: &str, value: &[u8]) -> &[usize] {
+        let place = (row.clone(), property.to_owned(), value.to_vec());
+        self.by_value.get(&place).map_or(&[], Vec::as_slice)
+    }
+
+    /// One deed surely counts for earlier than another one.
+    pub fn is_before(&self, one: usize, other: usize) -> bool {
+        let (earlier, later) = (&self.deeds[one], &self.deeds[other]);
+        if earlier.is_reborn || one == other {
+            return false;
+        }
+        let are_timely = earlier.is_timely && later.is_timely;
+        let is_earlier = earlier.taken_ms.is_some_and(|taken| later.at_ms > taken + 1);
+        later.past.contains(&one) || are_timely && is_earlier
+    }
+}
