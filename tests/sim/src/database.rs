@@ -141,8 +141,10 @@ impl Database {
             })
         };
         let new = row.values.iter().filter(|value| !is_changed(&value.property));
-        let values = new.map(|value| (value.property.clone(), value.value.clone()));
-        self.rows.entry(row.name.clone()).or_default().extend(values);
+        let values: Values = new.map(|value| (value.property.clone(), value.value.clone())).collect();
+        let stands = self.rows.entry(row.name.clone()).or_default();
+        stands.retain(|property, _| is_changed(property));
+        stands.extend(values);
     }
 
     /// The number to give the next engine.

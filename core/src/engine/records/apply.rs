@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use serde_bytes::ByteBuf;
 
-use super::{Records, RecordsPurpose};
+use super::{Job, Records, RecordsPurpose};
 use crate::api::{Action, Failure, Key, LoadQuery, Monotonic, NoticeCode, Outcome, Pair, RowName, RowState, Work};
 use crate::engine::keys;
 use crate::engine::limits::{RETRY_MS, RETRY_MS_MAX, ROWS_APPLIED_BYTES_MAX, ROWS_APPLIED_MAX};
@@ -26,8 +26,6 @@ pub struct Apply {
     busy: bool,
     again: Option<Monotonic>,
     wait_ms: u64,
-    /// The application's own changes were saved since the rows that are to be given were asked for.
-    outdated: bool,
     /// What is being given: the number that it leads to, and the rows.
     giving: Option<(u64, Vec<RowName>)>,
 }
@@ -43,16 +41,7 @@ struct Walk {
 impl Apply {
     /// A database that has the batches up to this one.
     pub fn new(applied: Option<u64>) -> Apply {
-        Apply {
-            applied,
-            saved: 0,
-            walk: None,
-            busy: false,
-            again: None,
-            wait_ms: RETRY_MS,
-            outdated: false,
-            giving: None,
-        }
+        Apply { applied, saved: 0, walk: None, busy: false, again: None, wait_ms: RETRY_MS, giving: None }
     }
 
     /// The database lacks rows that no batch brings: it gets all.
@@ -65,11 +54,6 @@ impl Apply {
         self.saved = sequence;
     }
 
-    /// What the application changed is saved: rows that were read before are not what it has any more.
-    pub fn outdate(&mut self) {
-        self.outdated = self.busy && self.giving.is_none();
-    }
-
     /// Nothing is under way, and nothing could be.
     pub fn is_idle(&self) -> bool {
         !self.busy && (self.is_done() || self.again.is_some())
@@ -78,6 +62,11 @@ impl Apply {
     /// The database has all that is saved.
     pub fn is_done(&self) -> bool {
         self.walk.is_none() && self.applied.is_none_or(|applied| applied >= self.saved)
+    }
+
+    /// Rows are on their way into the database as they stood before.
+    pub fn is_under_way(&self) -> bool {
+        self.busy
     }
 
     /// When a batch that failed is given again.
@@ -97,7 +86,10 @@ impl Records {
     pub(super) fn apply_next(&mut self, shared: &mut Shared) {
         let apply = &mut self.apply;
         let Some(applied) = apply.applied else { return };
-        if apply.busy || apply.is_done() || apply.again.is_some_and(|again| shared.now.monotonic < again) {
+        // While the application's own changes are being saved, what is read may be older, and given after they are taken.
+        let is_writing = matches!(&self.job, Job::Saving(done) if !done.taken.is_empty());
+        if is_writing || apply.busy || apply.is_done() || apply.again.is_some_and(|again| shared.now.monotonic < again)
+        {
             return;
         }
         apply.busy = true;
@@ -119,9 +111,6 @@ impl Records {
 
     /// A page of all rows.
     pub(super) fn walked(&mut self, shared: &mut Shared, pairs: Vec<Pair>, more: bool) {
-        if self.reads_again() {
-            return;
-        }
         let rows = self.states(&pairs);
         let Some(walk) = &mut self.apply.walk else { return };
         if let Some(last) = pairs.last() {
@@ -135,7 +124,7 @@ impl Records {
 
     /// Which rows are in the next batches.
     pub(super) fn changes_loaded(&mut self, shared: &mut Shared, pairs: &[Pair]) {
-        let (mut ids, mut sequence) = (BTreeSet::new(), self.apply.saved);
+        let (mut ids, mut sequence) = (BTreeSet::<ByteBuf>::new(), self.apply.saved);
         for pair in pairs {
             let Ok(batch) = postcard::from_bytes::<Vec<ByteBuf>>(&pair.value) else { return Self::lost(shared) };
             if !ids.is_empty() && ids.len().saturating_add(batch.len()) > ROWS_APPLIED_MAX {
@@ -145,18 +134,28 @@ impl Records {
             sequence = number;
             ids.extend(batch);
         }
-        let keys = ids.into_iter().map(|id| Key { bytes: id.into_vec() }).collect();
-        let purpose = Purpose::Records { purpose: RecordsPurpose::ChangedRows { sequence } };
+        let rows: Vec<RowId> = ids.iter().filter_map(|id| RowId::from_key(id)).collect();
+        let keys = rows.iter().map(|id| Key { bytes: id.key().to_vec() }).collect();
+        let purpose = Purpose::Records { purpose: RecordsPurpose::ChangedRows { sequence, rows } };
         shared.perform(purpose, Work::Load { query: LoadQuery::Keys { keys } });
     }
 
-    /// Those rows.
-    pub(super) fn changed_rows_loaded(&mut self, shared: &mut Shared, sequence: u64, pairs: Vec<Pair>) {
-        if self.reads_again() {
-            return;
+    /// Those rows. One that the store does not have is one that the application made and that was refused: it is not there.
+    pub(super) fn changed_rows_loaded(&mut self, shared: &mut Shared, sequence: u64, ids: &[RowId], pairs: Vec<Pair>) {
+        let mut rows = self.states(&pairs);
+        let mut pairs = pairs.iter().peekable();
+        for id in ids {
+            if pairs.next_if(|pair| pair.key == id.key()).is_none() {
+                rows.extend(self.absent(id));
+            }
         }
-        let rows = self.states(&pairs);
         self.give(shared, sequence, rows);
+    }
+
+    fn absent(&self, id: &RowId) -> Option<RowState> {
+        let name = RowId::parse(id.key())?;
+        let rule = *self.rules.get(&name.table)?;
+        Some(Row::default().state(name, rule))
     }
 
     /// Rows as the application sees them: those of the tables that it knows.
@@ -167,13 +166,6 @@ impl Records {
             Some(Row::from_stored(&pair.value)?.state(name, rule))
         };
         pairs.iter().filter_map(state).collect()
-    }
-
-    /// Rows that were read before the application's own changes were saved would undo these.
-    fn reads_again(&mut self) -> bool {
-        let again = core::mem::take(&mut self.apply.outdated);
-        self.apply.busy &= !again;
-        again
     }
 
     fn give(&mut self, shared: &mut Shared, sequence: u64, rows: Vec<RowState>) {
@@ -189,7 +181,8 @@ impl Records {
         apply.wait_ms = RETRY_MS;
         let Some((sequence, rows)) = apply.giving.take() else { return };
         let before = apply.applied.replace(sequence).unwrap_or(0);
-        if apply.walk.as_ref().is_some_and(|walk| walk.is_last) {
+        let has_walked = apply.walk.as_ref().is_some_and(|walk| walk.is_last);
+        if has_walked {
             apply.walk = None;
             self.progress.tables = self.rules.keys().cloned().collect();
         }
@@ -201,8 +194,10 @@ impl Records {
                 shared.saver.remove(keys::changed(number));
             }
             self.progress.forgotten = sequence;
-            self.put_progress(shared);
+        } else if !has_walked {
+            return;
         }
+        self.put_progress(shared);
     }
 
     /// The database did not take them: they are given again later.

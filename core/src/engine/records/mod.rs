@@ -64,6 +64,8 @@ pub enum RecordsPurpose {
     ChangedRows {
         /// The number of the last batch that they are of.
         sequence: u64,
+        /// Which rows they are.
+        rows: Vec<RowId>,
     },
     /// To make the application's database so.
     Apply,
@@ -107,6 +109,8 @@ pub struct Records {
     look_again: Option<Monotonic>,
     /// Who was told to have a wrong clock.
     skewed: Vec<ReplicaId>,
+    /// What the application gave is known to be saved up to here.
+    taken: u64,
     writes: VecDeque<WriteCommand>,
     /// The application has changes to give that were made before anything is merged from now on.
     awaits_changes: bool,
@@ -170,6 +174,7 @@ impl Records {
             held: BTreeMap::new(),
             look_again: None,
             skewed: Vec::new(),
+            taken: 0,
             writes: VecDeque::new(),
             awaits_changes,
             live: Live::default(),
@@ -218,6 +223,7 @@ impl Records {
             }
             self.progress.sequence = self.progress.sequence.max(applied);
         }
+        self.taken = self.progress.taken;
         self.progress.remembers = config.applied.is_some();
         if is_new || config.applied.is_none() {
             self.progress.tables = tables;
@@ -328,7 +334,7 @@ impl Records {
         self.config.as_ref()?;
         let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
         Some(RecordsStatus {
-            taken: self.progress.taken,
+            taken: self.taken,
             unmerged: count(self.unmerged.len()).saturating_add(count(self.held.len())),
             held: count(self.held.len()),
             unapplied: self.apply.unapplied(),
@@ -377,8 +383,8 @@ impl Engine {
             (RecordsPurpose::Read, Outcome::Loaded { pairs, more }) => records.page_read(shared, pairs, more),
             (RecordsPurpose::Walk, Outcome::Loaded { pairs, more }) => records.walked(shared, pairs, more),
             (RecordsPurpose::Changed, Outcome::Loaded { pairs, .. }) => records.changes_loaded(shared, &pairs),
-            (RecordsPurpose::ChangedRows { sequence }, Outcome::Loaded { pairs, .. }) => {
-                records.changed_rows_loaded(shared, sequence, pairs);
+            (RecordsPurpose::ChangedRows { sequence, rows }, Outcome::Loaded { pairs, .. }) => {
+                records.changed_rows_loaded(shared, sequence, &rows, pairs);
             }
             (RecordsPurpose::Apply, Outcome::RowsApplied) => records.applied(shared),
             (RecordsPurpose::Apply, outcome) => records.not_applied(shared, &outcome),
@@ -390,9 +396,7 @@ impl Engine {
     pub(super) fn records_saved(&mut self) {
         let (records, shared) = (&mut self.records, &mut self.shared);
         let Job::Saving(done) = core::mem::replace(&mut records.job, Job::Idle) else { return };
-        if !done.taken.is_empty() {
-            records.apply.outdate();
-        }
+        records.taken = done.taken.last().copied().unwrap_or(records.taken);
         shared.actions.extend(done.taken.into_iter().map(|taken| Action::RowsWritten { taken }));
         records.apply.saved(records.progress.sequence);
         let rows: Vec<_> = done.changed.iter().filter_map(|id| RowId::parse(id.key())).collect();

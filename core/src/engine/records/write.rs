@@ -183,9 +183,11 @@ impl Engine {
                 Records::put_row(&mut self.shared, id, row);
             }
         }
-        // The application's database has what it wrote, but for what was refused or came back with more.
-        let has_database = self.records.progress.remembers;
-        let changed = if has_database { given_back } else { changed.into_iter().collect() };
+        // The application's database has what it wrote, but for what was refused or came back with more; and for what rows
+        // that are on their way to it would write over.
+        let given_back = if self.records.progress.remembers { given_back } else { Vec::new() };
+        let is_shown = self.records.progress.remembers && !self.records.apply.is_under_way();
+        let changed = given_back.into_iter().chain(changed.into_iter().filter(|_| !is_shown)).collect();
         let changed = self.records.remember(&mut self.shared, changed);
         self.records.put_progress(&mut self.shared);
         self.shared.saver.then(After::Records);
@@ -213,18 +215,19 @@ impl Engine {
             (TableKind::Shared, _) => RowId::new(&change.table, None, &change.key),
         };
         let row = stored.get(&id).cloned().unwrap_or_default();
-        if rule.kind == TableKind::Owned && !row.exists(rule) {
-            let mut others = owners(&self.shared).into_iter().filter(|other| Some(other) != owner.as_ref());
-            let theirs = others.find_map(|other| {
-                let id = RowId::new(&change.table, Some(&other), &change.key);
-                stored.get(&id).is_some_and(|row| row.exists(rule)).then_some((other, id))
-            });
-            if let Some((other, id)) = theirs {
+        if rule.kind == TableKind::Owned {
+            let others = self.rows_of_others(change, stored, owner.as_ref());
+            if !others.is_empty() {
+                // Which device's row the application changed it cannot tell: it is shown how each of them stands.
+                given_back.push(id.clone());
+            }
+            let mut theirs = others.iter().filter(|(_, id)| stored.get(id).is_some_and(|row| row.exists(rule)));
+            let refused = theirs.next().filter(|_| !row.exists(rule)).map(|(other, _)| *other);
+            given_back.extend(others.into_iter().map(|(_, id)| id));
+            if let Some(other) = refused {
                 let member = self.shared.log.members().find(|member| member.public_key == other);
                 let name = member.map(|member| member.name).unwrap_or_default();
-                self.refuse(change, &alloc::format!("the row is `{name}`'s, and only its owner changes it"));
-                given_back.push(id);
-                return;
+                return self.refuse(change, &alloc::format!("the row is `{name}`'s, and only its owner changes it"));
             }
         }
         match Records::meaning(rule, &row, &change.change) {
@@ -254,6 +257,18 @@ impl Engine {
                 self.records.sent = self.records.sent.saturating_add(1);
             }
         }
+    }
+
+    /// Rows of other devices that have the key of this change, whether they are there or were deleted.
+    fn rows_of_others(
+        &self,
+        change: &RowChange,
+        stored: &BTreeMap<RowId, Row>,
+        own: Option<&[u8; 32]>,
+    ) -> Vec<([u8; 32], RowId)> {
+        let others = owners(&self.shared).into_iter().filter(|other| Some(other) != own);
+        let rows = others.map(|other| (other, RowId::new(&change.table, Some(&other), &change.key)));
+        rows.filter(|(_, id)| stored.contains_key(id)).collect()
     }
 
     fn write_operations(&mut self, builder: &mut OperationsBuilder) {

@@ -51,6 +51,10 @@ impl Scene {
             self.mend(site);
             self.world.wake(site);
             self.set_right(site);
+            let device = self.sites.iter().position(|known| *known == site).unwrap_or_default();
+            if self.is_late(device) {
+                self.start(site);
+            }
         }
     }
 
@@ -94,6 +98,9 @@ impl Scene {
             self.tell("the time comes that some clock showed");
             self.wind_down();
         }
+        // Held operations are looked at again from time to time.
+        self.world.pass(RETRIES_MS);
+        self.collect();
         for (number, site) in self.sites.iter().enumerate() {
             let records = self.world[*site].status().records;
             let is_all = records

@@ -37,7 +37,8 @@ pub struct Story {
     pub sealed: bool,
     /// The devices, in order; there are always two at least.
     pub keepers: Vec<Keeper>,
-    /// The pairs that are linked, by their numbers. Who is joined to nobody is linked to the first device.
+    /// The pairs that are linked, by their numbers. Where the folder does not join all, who is joined to the first device in
+    /// no way is linked to it, too.
     pub links: Vec<(u8, u8)>,
     /// What happens, in order.
     pub turns: Vec<Turn>,

@@ -193,6 +193,11 @@ impl Scene {
         }
     }
 
+    /// The device's application will know a table from its next start on that it does not know yet.
+    pub fn is_late(&self, device: usize) -> bool {
+        self.late[device].is_some()
+    }
+
     /// The device's application knows the table.
     pub fn knows(&mut self, device: usize, table: Table) -> bool {
         let records = &self.world[self.sites[device]].config().records;
@@ -370,22 +375,18 @@ impl Scene {
     }
 }
 
-/// The pairs that are linked: those of the story, and the first device with each that is joined to it in no way.
+/// The pairs that are linked: those of the story, and unless the folder joins all, the first device with each that is not
+/// joined to it. (Who takes part in a folder writes only its own messages there, and none of others.)
 fn links(story: &Story) -> Vec<(u8, u8)> {
     let count = u8::try_from(story.keepers.len()).unwrap_or(u8::MAX);
     let mut links: Vec<(u8, u8)> = story.links.iter().copied().filter(|(a, b)| a < b && *b < count).collect();
+    if story.keepers.iter().all(|keeper| keeper.in_folder) {
+        return links;
+    }
     let mut joined: BTreeSet<u8> = [0].into();
-    let in_folder = |number: u8| story.keepers[usize::from(number)].in_folder;
     for number in 1..count {
-        loop {
-            let is_new = |other: &u8| {
-                let is_linked =
-                    |(a, b): &(u8, u8)| *a == *other && joined.contains(b) || *b == *other && joined.contains(a);
-                let shares = in_folder(*other) && joined.iter().any(|known| in_folder(*known));
-                !joined.contains(other) && (shares || links.iter().any(is_linked))
-            };
-            let Some(other) = (0..count).find(is_new) else { break };
-            joined.insert(other);
+        while let Some((a, b)) = links.iter().find(|(a, b)| joined.contains(a) != joined.contains(b)) {
+            joined.extend([*a, *b]);
         }
         if joined.insert(number) {
             links.push((0, number));
