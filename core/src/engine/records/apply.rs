@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use serde_bytes::ByteBuf;
 
-use super::{Job, Records, RecordsPurpose};
+use super::{Records, RecordsPurpose};
 use crate::api::{Action, Failure, Key, LoadQuery, Monotonic, NoticeCode, Outcome, Pair, RowName, RowState, Work};
 use crate::engine::keys;
 use crate::engine::limits::{RETRY_MS, RETRY_MS_MAX, ROWS_APPLIED_BYTES_MAX, ROWS_APPLIED_MAX};
@@ -33,8 +33,6 @@ pub struct Apply {
 struct Walk {
     /// Where to go on.
     from: Vec<u8>,
-    /// The number of the last batch when it began.
-    until: Option<u64>,
     is_last: bool,
 }
 
@@ -46,7 +44,7 @@ impl Apply {
 
     /// The database lacks rows that no batch brings: it gets all.
     pub fn walk_all(&mut self) {
-        self.walk = Some(Walk { from: all_rows().0, until: None, is_last: false });
+        self.walk = Some(Walk { from: all_rows().0, is_last: false });
     }
 
     /// Batches up to this one are saved.
@@ -84,10 +82,10 @@ impl Apply {
 impl Records {
     /// Asks for what the database is to be given next.
     pub(super) fn apply_next(&mut self, shared: &mut Shared) {
+        // While the application's own changes are being saved, what is read may be older, and given after they are taken.
+        let is_writing = self.is_writing();
         let apply = &mut self.apply;
         let Some(applied) = apply.applied else { return };
-        // While the application's own changes are being saved, what is read may be older, and given after they are taken.
-        let is_writing = matches!(&self.job, Job::Saving(done) if !done.taken.is_empty());
         if is_writing || apply.busy || apply.is_done() || apply.again.is_some_and(|again| shared.now.monotonic < again)
         {
             return;
@@ -96,7 +94,6 @@ impl Records {
         apply.again = None;
         let (purpose, query) = match &mut apply.walk {
             Some(walk) => {
-                walk.until.get_or_insert(apply.saved);
                 let (start, end) = (walk.from.clone(), all_rows().1);
                 (RecordsPurpose::Walk, LoadQuery::Range { start, end, bytes_max: ROWS_APPLIED_BYTES_MAX })
             }
@@ -117,8 +114,9 @@ impl Records {
             walk.from = [last.key.as_slice(), &[0]].concat();
         }
         walk.is_last = !more;
+        // The batches that are remembered come behind it: they may say of rows that they are not there.
         let applied = self.apply.applied.unwrap_or(0);
-        let sequence = if more { applied } else { walk.until.unwrap_or(applied) };
+        let sequence = if more { applied } else { applied.max(self.progress.forgotten) };
         self.give(shared, sequence, rows);
     }
 
@@ -208,7 +206,7 @@ impl Records {
         apply.again = Some(shared.now.monotonic.plus(apply.wait_ms));
         apply.wait_ms = apply.wait_ms.saturating_mul(2).min(RETRY_MS_MAX);
         if let Some(walk) = &mut apply.walk {
-            *walk = Walk { from: all_rows().0, until: None, is_last: false };
+            *walk = Walk { from: all_rows().0, is_last: false };
         }
         let why = match outcome {
             Outcome::Failed { failure: Failure::Other { message } } => message.as_str(),

@@ -224,6 +224,10 @@ impl Records {
             self.progress.sequence = self.progress.sequence.max(applied);
         }
         self.taken = self.progress.taken;
+        if self.taken > 0 {
+            // Before any row is given to a database that still has these changes to give, and would keep them.
+            shared.actions.push(Action::RowsWritten { taken: self.taken });
+        }
         self.progress.remembers = config.applied.is_some();
         if is_new || config.applied.is_none() {
             self.progress.tables = tables;
@@ -326,7 +330,13 @@ impl Records {
 
     /// When something is due without an event.
     pub fn deadline(&self) -> Option<Monotonic> {
-        self.look_again.into_iter().chain(self.apply.deadline()).min()
+        let again = self.apply.deadline().filter(|_| !self.is_writing());
+        self.look_again.into_iter().chain(again).min()
+    }
+
+    /// What the application wrote is being saved.
+    fn is_writing(&self) -> bool {
+        matches!(&self.job, Job::Saving(done) if !done.taken.is_empty())
     }
 
     /// A snapshot.

@@ -94,7 +94,7 @@ impl Records {
     /// What a change means to a row.
     fn meaning(rule: Rule, row: &Row, change: &RowChangeKind) -> Meaning {
         let exists = row.exists(rule);
-        let (values, is_insert) = match change {
+        let values = match change {
             RowChangeKind::Delete if !exists => return Meaning::Nothing,
             RowChangeKind::Delete if rule.merge == MergeType::GSet => {
                 return Meaning::Refused("rows of this table are never deleted".into());
@@ -104,8 +104,7 @@ impl Records {
                 let method = if is_owned { Method::OwnedDelete } else { Method::SharedDelete };
                 return Meaning::Operation(method, Vec::new());
             }
-            RowChangeKind::Insert { values } => (values, true),
-            RowChangeKind::Update { values } => (values, false),
+            RowChangeKind::Insert { values } | RowChangeKind::Update { values } => values,
         };
         let differs = |value: &&PropertyValue| row.get(&value.property) != Some(value.value.as_slice());
         if exists {
@@ -123,10 +122,9 @@ impl Records {
             (_, DeleteRule::DeletionWins) if row.was_deleted() => {
                 Meaning::Refused("a row of this table that was deleted never comes back".into())
             }
-            // It was deleted, or others changed it before this device heard that it was made.
-            _ if row.is_created() => Meaning::Operation(Method::SharedUpdate, values),
-            _ if is_insert || !row.was_deleted() => Meaning::Operation(Method::SharedCreate, values),
-            _ => Meaning::Operation(Method::SharedUpdate, values),
+            // It was deleted, perhaps before this device heard that it was made: a creation would not bring it back.
+            _ if row.is_created() || row.was_deleted() => Meaning::Operation(Method::SharedUpdate, values),
+            _ => Meaning::Operation(Method::SharedCreate, values),
         }
     }
 

@@ -530,3 +530,70 @@ fn what_somebody_wrote_while_older_rows_were_on_their_way_into_the_database_stay
     assert_equal(&mut world, &sites);
     assert_eq!(get(&mut world, sites[1], &row("albums", "1"), "name").as_deref(), Some("new"));
 }
+
+#[test]
+fn a_refused_row_is_undone_where_all_rows_are_given_meanwhile() {
+    let (mut world, sites) = library(1, 2);
+    let (theirs, mine) = (own_row(&world, sites[0], 0, "/a"), own_row(&world, sites[0], 1, "/a"));
+    world[sites[1]].config().records.as_mut().unwrap().tables.remove(3);
+    world.restart(sites[1]);
+    world.settle();
+    link(&mut world, &sites);
+    world.put_row(sites[0], theirs, &[("size", "1")]);
+    world.settle();
+    database(&mut world, sites[1]).fail_next(1);
+    world.put_row(sites[1], mine.clone(), &[("size", "2")]);
+    world.run_until(|world| world[sites[1]].has_notice(NoticeCode::Unwritable));
+    // Its next version knows another table.
+    world.keep_tables(sites[1], tables());
+    world.restart(sites[1]);
+    world.settle();
+    assert!(!database(&mut world, sites[1]).rows().contains_key(&mine));
+    assert_shown(&mut world, sites[1], "file_paths");
+}
+
+#[test]
+fn a_refused_change_is_undone_though_the_engine_ended_before_it_could_say_that_it_had_taken_it() {
+    let (mut world, sites) = library(1, 2);
+    world.put_row(sites[0], row("genres", "jazz"), &[("label", "Jazz")]);
+    world.settle();
+    world[sites[1]].host().store.fail_saves_late(1);
+    world.put_row(sites[1], row("genres", "jazz"), &[("label", "Rock")]);
+    world.settle();
+    world.restart(sites[1]);
+    world.settle();
+    assert_eq!(get(&mut world, sites[1], &row("genres", "jazz"), "label").as_deref(), Some("Jazz"));
+}
+
+#[test]
+fn a_row_that_is_made_again_where_its_deletion_came_before_its_creation_is_there() {
+    let mut world = World::new(1);
+    let sites: Vec<SiteId> = (0..2)
+        .map(|_| {
+            let site = world.add_to_folder(false, FolderIndexing::Listing);
+            world[site].config().delivery = None;
+            world.keep_tables(site, tables());
+            world.start(site);
+            site
+        })
+        .collect();
+    world.settle();
+    world.carry();
+    world.put_row(sites[0], row("albums", "1"), &[("name", "a"), ("year", "1")]);
+    world.settle();
+    let creation = world[sites[0]].status().members.iter().find(|member| member.name == "device 0").unwrap().counter;
+    world.delete_row(sites[0], row("albums", "1"));
+    world.settle();
+    let late = format!("/{creation:x}");
+    world.carry_by(|_, path| path.ends_with(&late).then_some(syncline_sim::folder::Trouble::Late));
+    world.settle();
+    world.put_row(sites[1], row("albums", "1"), &[("name", "again")]);
+    world.settle();
+    world.carry();
+    world.pass(400_000);
+    world.carry();
+    for site in &sites {
+        assert_eq!(get(&mut world, *site, &row("albums", "1"), "name").as_deref(), Some("again"));
+        assert_eq!(get(&mut world, *site, &row("albums", "1"), "year").as_deref(), Some("1"), "it is back whole");
+    }
+}

@@ -18,6 +18,8 @@ pub(super) struct Deed {
     pub values: Option<BTreeMap<String, String>>,
     /// A default row, whose values others write, too.
     pub is_default: bool,
+    /// It was tried on a row that another device owns.
+    pub is_foreign: bool,
     /// The number that the device's database gave it.
     pub number: u64,
     /// The row was there for who did it.
@@ -32,6 +34,8 @@ pub(super) struct Deed {
     pub is_timely: bool,
     /// The device's store or database was put back since: it may be lost.
     pub is_doubtful: bool,
+    /// The device's database forgot it, and its engine did not.
+    pub is_unshown: bool,
     /// The store that had taken it was put back, and it may be taken again, under a later stamp.
     pub is_reborn: bool,
 }
@@ -54,6 +58,7 @@ pub(super) struct Doing<'a> {
     pub row: RowName,
     pub values: Option<&'a [(&'static str, String)]>,
     pub is_default: bool,
+    pub is_foreign: bool,
     pub number: u64,
     /// The row as the device shows it.
     pub shown: Option<&'a Values>,
@@ -78,7 +83,7 @@ pub(super) struct Model {
 impl Model {
     /// Somebody does something.
     pub fn did(&mut self, doing: Doing<'_>) {
-        let Doing { device, row, values, is_default, number, shown, at_ms } = doing;
+        let Doing { device, row, values, is_default, is_foreign, number, shown, at_ms } = doing;
         let mut seen: BTreeSet<usize> = self.last.get(&(device, row.clone())).copied().into_iter().collect();
         for (property, value) in shown.into_iter().flatten() {
             let writers = self.by_value.get(&(row.clone(), property.clone(), value.clone()));
@@ -104,6 +109,7 @@ impl Model {
             row,
             values,
             is_default,
+            is_foreign,
             number,
             showed: shown.is_some(),
             past,
@@ -111,6 +117,7 @@ impl Model {
             taken_ms: None,
             is_timely: false,
             is_doubtful: false,
+            is_unshown: false,
             is_reborn: false,
         });
     }
@@ -141,8 +148,11 @@ impl Model {
         }
     }
 
-    /// A device's database was put back: of what it had still to give it has this left.
-    pub fn database_put_back(&mut self, device: usize, pending: &BTreeSet<u64>) {
+    /// A device's database was put back to one that had counted changes up to this number; of what it had still to give it
+    /// has this left.
+    pub fn database_put_back(&mut self, device: usize, counted: u64, pending: &BTreeSet<u64>) {
+        let own = self.deeds.iter_mut().filter(|deed| deed.device == device && deed.number > counted);
+        own.for_each(|deed| deed.is_unshown = true);
         self.last.retain(|(of, _), _| *of != device);
         let own = self.deeds.iter_mut().filter(|deed| deed.device == device);
         for deed in own.filter(|deed| deed.taken_ms.is_none() && !pending.contains(&deed.number)) {
@@ -153,6 +163,20 @@ impl Model {
     /// A device's store was put back once.
     pub fn is_forgetful(&self, device: usize) -> bool {
         self.forgetful.contains(&device)
+    }
+
+    /// The device's database forgot something that it did to this row, which nobody brings it again: only what came from the
+    /// engine has numbers by which it can be told what the database lacks.
+    pub fn is_unshown(&self, device: usize, row: &RowName) -> bool {
+        self.of_row(row).iter().map(|index| &self.deeds[*index]).any(|deed| deed.device == device && deed.is_unshown)
+    }
+
+    /// An engine that forgot whose row it is took a change of it for one of an own row of the same key. Changes do not name
+    /// owners.
+    pub fn is_confused(&self, device: usize, row: &RowName) -> bool {
+        let is_same = |deed: &&Deed| deed.row.table == row.table && deed.row.key == row.key;
+        let mut deeds = self.deeds.iter().filter(is_same);
+        !row.owner.is_empty() && self.is_forgetful(device) && deeds.any(|deed| deed.is_foreign)
     }
 
     /// All that was done.

@@ -243,7 +243,8 @@ impl Scene {
         let shown = site.database().rows().get(&row);
         let (number, at_ms) = (site.database().changes() + 1, site.clock().now().unix.0);
         self.latest_ms = self.latest_ms.max(at_ms);
-        self.model.did(Doing { device, row, values, is_default, number, shown, at_ms });
+        let is_foreign = row != *name;
+        self.model.did(Doing { device, row, values, is_default, is_foreign, number, shown, at_ms });
     }
 
     /// What engines have taken, and what people see.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::play::Scene;
+use super::{end::ROUNDS_MAX, play::Scene};
 use crate::{Database, Invariant, Order, Store, messages::Carriage};
 
 /// What an image of a device holds.
@@ -24,9 +24,6 @@ pub(super) enum What {
     Store,
     Database,
 }
-
-/// How long a device that was put back may take to hear what others know.
-const HEARING_MS: u64 = 120_000;
 
 impl Scene {
     pub(super) fn take_image(&mut self, device: usize) -> Option<String> {
@@ -57,7 +54,7 @@ impl Scene {
         }
         let pending: BTreeSet<u64> = host.database.pending().collect();
         if what == What::Database {
-            self.model.database_put_back(device, &pending);
+            self.model.database_put_back(device, image.database.changes(), &pending);
             self.start(site);
             return Some("the database is put back".into());
         }
@@ -115,7 +112,7 @@ impl Scene {
     fn hear(&mut self) {
         self.reconnect();
         self.carry(Carriage::calm());
-        for _ in 0..4 {
+        for round in 0..ROUNDS_MAX {
             self.world.settle();
             self.carry_all();
             let digest = self.world[self.sites[0]].status().digest;
@@ -123,7 +120,8 @@ impl Scene {
             if all.all(|status| status.digest == digest && status.quiet) {
                 return;
             }
-            self.world.pass(HEARING_MS);
+            let wait_ms = self.wait_ms(round);
+            self.world.pass(wait_ms);
         }
         self.judge
             .must(Invariant::Convergence, false, || "devices that are put together do not hear each other".into());

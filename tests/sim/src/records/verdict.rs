@@ -53,10 +53,13 @@ impl Verdict<'_> {
         let is_before = |one: &usize, other: usize| self.model.is_before(*one, other);
         let (deletions, puts): (Vec<usize>, Vec<usize>) = all.iter().partition(|index| deed(**index).is_deletion());
         let decides = |index: &&usize| deed(**index).is_sure() && deed(**index).showed;
-        let ends = deletions
-            .iter()
-            .filter(decides)
-            .find(|end| !deed(**end).past.is_empty() && puts.iter().all(|put| is_before(put, **end)));
+        // Whoever deletes what others deleted already does nothing: of several deletions only those count for later that are known
+        // to be.
+        let is_ended =
+            |put: &usize, end: usize| is_before(put, end) && (deletions.len() == 1 || deed(end).past.contains(put));
+        let has_seen = |end: &&usize| !deed(**end).past.is_empty();
+        let mut ends = deletions.iter().filter(decides).filter(has_seen);
+        let ends = ends.find(|end| puts.iter().all(|put| is_ended(put, **end)));
         let is_kept = |put: &&usize| !deed(**put).is_default && deletions.iter().all(|end| is_before(end, **put));
         let is_touched = |put: &&usize| deletions.is_empty() || deed(**put).showed && !deed(**put).past.is_empty();
         let sure = puts.iter().filter(|put| deed(**put).is_sure());
