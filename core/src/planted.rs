@@ -94,6 +94,53 @@ faults! {
     /// `Deliveries::start` gives numbers again that the application has had from a store that is lost.
     NumbersGivenAgain = "numbers-given-again",
 
+// Records: what rows come to, and what applications' databases are given.
+
+    /// `Row::set` lets the write that arrives last win.
+    LastArrivalWins = "last-arrival-wins",
+    /// `Row::set` does not compare replicas where two times are equal.
+    StampReplicaIgnored = "stamp-replica-ignored",
+    /// `Row::set` writes over the first property instead of the one that is meant.
+    PropertiesMixed = "properties-mixed",
+    /// `Row::exists` lets updates revive that were stamped before the deletion.
+    OldUpdateRevives = "old-update-revives",
+    /// `Row::exists` lets later updates revive rows of tables where a deletion wins.
+    DeletionWinsIgnored = "deletion-wins-ignored",
+    /// `Records::gather` does not let what is applied raise the own clock.
+    AppliedNotObserved = "applied-not-observed",
+    /// `Records::gather` applies operations that are stamped too far ahead.
+    HeldAppliedAtOnce = "held-applied-at-once",
+    /// `Records::gather` lets held operations raise the own clock.
+    HeldMovesClock = "held-moves-clock",
+    /// `Records::release` never releases a held operation.
+    HeldForGood = "held-for-good",
+    /// `Records::put_progress` does not save the clock.
+    RowClockNotSaved = "row-clock-not-saved",
+    /// `Records::accept` does not save that a message's operations are to be merged.
+    UnmergedNotMarked = "unmerged-not-marked",
+    /// `Records::messages_loaded` takes messages for merged before their rows are saved.
+    UnmarkedBeforeMerged = "unmarked-before-merged",
+    /// `Records::merged` writes over the stored row instead of merging into it.
+    RowOverwritten = "row-overwritten",
+    /// `Records::status` tells changes as taken that are not saved.
+    TakenBeforeSaved = "taken-before-saved",
+    /// `Records::remember` does not save which rows changed.
+    ChangedForgotten = "changed-forgotten",
+    /// `Records::start` gives numbers again that the database has had from a store that is lost.
+    BatchNumberedAgain = "batch-numbered-again",
+    /// `Records::walked` leaves out the last row of a page.
+    WalkLeavesOut = "walk-leaves-out",
+    /// `Records::start` does not give the rows of a table that has become known.
+    KnownTableNotWalked = "known-table-not-walked",
+    /// `Engine::records_completed` takes a batch that the database refused for one that it has.
+    FailedBatchCounts = "failed-batch-counts",
+    /// `Engine::write_if_loaded` gives nothing again that rows on their way into the database write over.
+    StaleRowsStay = "stale-rows-stay",
+    /// `Engine::rows_of_others` knows of no row that another device owns.
+    ForeignRowAccepted = "foreign-row-accepted",
+    /// `Engine::write_change` does not give back the row of a change that is refused.
+    RefusedNotUndone = "refused-not-undone",
+
     // The log: what is held, of whom, and whether it may be believed.
 
     /// `Log::admit` does not let the messages of others raise the lamport.

@@ -8,6 +8,7 @@ use serde_bytes::ByteBuf;
 
 use super::{OperationRef, Rule};
 use crate::api::{DeleteRule, MergeType, Method, PropertyValue, ReplicaId, RowStamp, StampedValue};
+use crate::planted::{Planted, planted};
 
 /// A row's state: for each thing that can be said of it the latest time that it was said.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,8 +83,15 @@ impl Row {
     fn set(&mut self, property: &str, value: &[u8], at: RowStamp) -> bool {
         match self.registers.binary_search_by(|register| register.property.as_str().cmp(property)) {
             Ok(place) => {
+                let place = if planted(Planted::PropertiesMixed) { 0 } else { place };
                 let Some(register) = self.registers.get_mut(place) else { return false };
-                let wins = at > register.at || at == register.at && value > register.value.as_slice();
+                let wins = if planted(Planted::StampReplicaIgnored) {
+                    at.unix_ns > register.at.unix_ns
+                } else {
+                    at > register.at
+                        || at == register.at && value > register.value.as_slice()
+                        || planted(Planted::LastArrivalWins)
+                };
                 if wins {
                     register.at = at;
                     register.value.clear();
@@ -140,8 +148,9 @@ impl Row {
     pub fn exists(&self, rule: Rule) -> bool {
         let is_deleted = match (rule.merge, rule.delete) {
             (MergeType::GSet, _) => false,
-            (_, DeleteRule::DeletionWins) => self.deleted.is_some(),
-            (_, DeleteRule::UpdateRevives) => self.deleted.is_some() && self.touched <= self.deleted,
+            (_, DeleteRule::DeletionWins) if !planted(Planted::DeletionWinsIgnored) => self.deleted.is_some(),
+            _ if planted(Planted::OldUpdateRevives) => self.deleted.is_some() && self.touched.is_none(),
+            _ => self.deleted.is_some() && self.touched <= self.deleted,
         };
         self.created.is_some() && !is_deleted
     }

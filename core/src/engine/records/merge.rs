@@ -11,6 +11,7 @@ use crate::engine::limits::{CHUNK_LOOKUPS_MAX, ROWS_APPLIED_MAX, ROWS_AT_ONCE_MA
 use crate::engine::saver::After;
 use crate::engine::shared::{Purpose, Shared};
 use crate::log::{Message, message_key};
+use crate::planted::{Planted, planted};
 use crate::records::{OperationRef, Row, RowId};
 
 /// Messages that are read at once.
@@ -41,6 +42,7 @@ impl Records {
             return;
         }
         let limit = self.limit_ns(now);
+        let limit = if planted(Planted::HeldForGood) { 0 } else { limit };
         let due: Vec<_> = self.held.iter().filter(|(_, due)| **due <= limit).map(|(place, _)| *place).collect();
         for place in due {
             self.held.remove(&place);
@@ -88,6 +90,10 @@ impl Records {
             let pair = pairs.next_if(|pair| pair.key == key);
             let message = pair.and_then(|pair| Message::decode(&pair.value).ok());
             let held = message.and_then(|(message, _)| self.gather(shared, &message, limit, &mut merge.said));
+            if planted(Planted::UnmarkedBeforeMerged) && held.is_none() {
+                shared.saver.remove(keys::unmerged(place.0, place.1));
+                shared.flush();
+            }
             merge.messages.push((*place, held));
         }
         merge
@@ -110,14 +116,18 @@ impl Records {
             let Ok(opened) = operations.open() else { continue };
             opened.walk_rows(message.author, |operations| {
                 let counts = |at: u64| retracted.is_none_or(|after| at <= after);
+                let is_held = |at: u64| at > limit && !planted(Planted::HeldAppliedAtOnce);
                 let ahead =
-                    operations.iter().map(|operation| operation.at.unix_ns).filter(|at| *at > limit && counts(*at));
+                    operations.iter().map(|operation| operation.at.unix_ns).filter(|at| is_held(*at) && counts(*at));
                 held = held.into_iter().chain(ahead).min();
+                if planted(Planted::HeldMovesClock) {
+                    latest = operations.iter().map(|operation| operation.at.unix_ns).fold(latest, u64::max);
+                }
                 // A shared row and an owned one of the same key are two.
                 for is_owned in [false, true] {
                     let counts = |operation: &&OperationRef<'_>| {
                         let at = operation.at.unix_ns;
-                        is_of_owned(operation.method) == is_owned && at <= limit && counts(at)
+                        is_of_owned(operation.method) == is_owned && !is_held(at) && counts(at)
                     };
                     let mut operations = operations.iter().filter(counts).peekable();
                     let Some(id) = operations.peek().and_then(|first| row_of(first, owner.as_ref())) else { continue };
@@ -130,7 +140,9 @@ impl Records {
                 }
             });
         }
-        if let Some(clock) = &mut self.clock {
+        if let Some(clock) = &mut self.clock
+            && !planted(Planted::AppliedNotObserved)
+        {
             clock.observe_ns(latest);
         }
         self.received = self.received.saturating_add(count);
@@ -205,6 +217,10 @@ impl Records {
         for (id, said) in core::mem::take(&mut merge.part) {
             let row = match merge.stored.entry(id.clone()) {
                 Slot::Vacant(slot) => slot.insert(said),
+                Slot::Occupied(mut slot) if planted(Planted::RowOverwritten) => {
+                    *slot.get_mut() = said;
+                    slot.into_mut()
+                }
                 Slot::Occupied(mut slot) => {
                     if !slot.get_mut().merge(&said) {
                         continue;
@@ -249,6 +265,7 @@ impl Records {
             self.progress.sequence = self.progress.sequence.saturating_add(1);
             let ids: Vec<&serde_bytes::Bytes> = batch.iter().map(|id| serde_bytes::Bytes::new(id.key())).collect();
             match postcard::to_allocvec(&ids) {
+                Ok(_) if planted(Planted::ChangedForgotten) => {}
                 Ok(value) => shared.saver.put(keys::changed(self.progress.sequence), value),
                 Err(_) => shared.saver.fail(),
             }

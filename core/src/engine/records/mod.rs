@@ -36,6 +36,7 @@ use crate::api::{
 };
 use crate::clock::{Clock, LAST_NS, stamp_id};
 use crate::log::Message;
+use crate::planted::{Planted, planted};
 use crate::records::{OperationRef, Row, RowId, Rule};
 
 /// What a task was asked for.
@@ -206,7 +207,9 @@ impl Records {
         }
         if message.operations().next().is_some() {
             self.unmerged.push_back((message.author, message.counter));
-            shared.saver.put(keys::unmerged(message.author, message.counter), Vec::new());
+            if !planted(Planted::UnmergedNotMarked) {
+                shared.saver.put(keys::unmerged(message.author, message.counter), Vec::new());
+            }
         }
     }
 
@@ -218,10 +221,16 @@ impl Records {
         if let Some(applied) = config.applied {
             let knows = |table: &String| self.progress.tables.contains(table);
             let lacks = applied < self.progress.forgotten || applied > self.progress.sequence;
-            if !is_new && (lacks || !self.progress.remembers || !tables.iter().all(knows)) {
+            if !is_new
+                && (lacks
+                    || !self.progress.remembers
+                    || !tables.iter().all(knows) && !planted(Planted::KnownTableNotWalked))
+            {
                 self.apply.walk_all();
             }
-            self.progress.sequence = self.progress.sequence.max(applied);
+            if !planted(Planted::BatchNumberedAgain) {
+                self.progress.sequence = self.progress.sequence.max(applied);
+            }
         }
         self.taken = self.progress.taken;
         if self.taken > 0 {
@@ -298,7 +307,9 @@ impl Records {
 
     /// Saves how far records are with the next batch.
     fn put_progress(&mut self, shared: &mut Shared) {
-        if let Some(clock) = &self.clock {
+        if let Some(clock) = &self.clock
+            && !planted(Planted::RowClockNotSaved)
+        {
             self.progress.clock_ns = self.progress.clock_ns.max(clock.last_ns());
         }
         match postcard::to_allocvec(&self.progress) {
@@ -344,7 +355,7 @@ impl Records {
         self.config.as_ref()?;
         let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
         Some(RecordsStatus {
-            taken: self.taken,
+            taken: if planted(Planted::TakenBeforeSaved) { self.progress.taken } else { self.taken },
             unmerged: count(self.unmerged.len()).saturating_add(count(self.held.len())),
             held: count(self.held.len()),
             unapplied: self.apply.unapplied(),
@@ -397,6 +408,7 @@ impl Engine {
                 records.changed_rows_loaded(shared, sequence, &rows, pairs);
             }
             (RecordsPurpose::Apply, Outcome::RowsApplied) => records.applied(shared),
+            (RecordsPurpose::Apply, _) if planted(Planted::FailedBatchCounts) => records.applied(shared),
             (RecordsPurpose::Apply, outcome) => records.not_applied(shared, &outcome),
             _ => Records::lost(shared),
         }

@@ -15,6 +15,7 @@ use crate::engine::limits::{
 use crate::engine::saver::After;
 use crate::engine::shared::Shared;
 use crate::log::Entry;
+use crate::planted::{Planted, planted};
 use crate::records::{OperationsBuilder, Row, RowId, Rule};
 
 /// What one change takes in a message beside its names, key and values; far more than it does.
@@ -184,7 +185,8 @@ impl Engine {
         // The application's database has what it wrote, but for what was refused or came back with more; and for what rows
         // that are on their way to it would write over.
         let given_back = if self.records.progress.remembers { given_back } else { Vec::new() };
-        let is_shown = self.records.progress.remembers && !self.records.apply.is_under_way();
+        let is_shown =
+            self.records.progress.remembers && (!self.records.apply.is_under_way() || planted(Planted::StaleRowsStay));
         let changed = given_back.into_iter().chain(changed.into_iter().filter(|_| !is_shown)).collect();
         let changed = self.records.remember(&mut self.shared, changed);
         self.records.put_progress(&mut self.shared);
@@ -232,7 +234,9 @@ impl Engine {
             Meaning::Nothing => {}
             Meaning::Refused(why) => {
                 self.refuse(change, &why);
-                given_back.push(id);
+                if !planted(Planted::RefusedNotUndone) {
+                    given_back.push(id);
+                }
             }
             Meaning::Operation(method, values) => {
                 let now = now_ns(self.shared.now);
@@ -266,7 +270,7 @@ impl Engine {
     ) -> Vec<([u8; 32], RowId)> {
         let others = owners(&self.shared).into_iter().filter(|other| Some(other) != own);
         let rows = others.map(|other| (other, RowId::new(&change.table, Some(&other), &change.key)));
-        rows.filter(|(_, id)| stored.contains_key(id)).collect()
+        rows.filter(|(_, id)| stored.contains_key(id) && !planted(Planted::ForeignRowAccepted)).collect()
     }
 
     fn write_operations(&mut self, builder: &mut OperationsBuilder) {

@@ -50,7 +50,30 @@ const CARRIED_FAULTS: [Planted; 6] = [
 ];
 
 /// The faults of rows.
-const RECORD_FAULTS: [Planted; 0] = [];
+const RECORD_FAULTS: [Planted; 22] = [
+    Planted::LastArrivalWins,
+    Planted::StampReplicaIgnored,
+    Planted::PropertiesMixed,
+    Planted::OldUpdateRevives,
+    Planted::DeletionWinsIgnored,
+    Planted::AppliedNotObserved,
+    Planted::HeldAppliedAtOnce,
+    Planted::HeldMovesClock,
+    Planted::HeldForGood,
+    Planted::RowClockNotSaved,
+    Planted::UnmergedNotMarked,
+    Planted::UnmarkedBeforeMerged,
+    Planted::RowOverwritten,
+    Planted::TakenBeforeSaved,
+    Planted::ChangedForgotten,
+    Planted::BatchNumberedAgain,
+    Planted::WalkLeavesOut,
+    Planted::KnownTableNotWalked,
+    Planted::FailedBatchCounts,
+    Planted::StaleRowsStay,
+    Planted::ForeignRowAccepted,
+    Planted::RefusedNotUndone,
+];
 
 /// How a fault was found, or was not.
 #[derive(Debug, Clone)]

@@ -36,6 +36,8 @@ pub(super) struct Deed {
     pub is_doubtful: bool,
     /// The device's database forgot it, and its engine did not.
     pub is_unshown: bool,
+    /// It may be stamped earlier than it was done, for the device's clock was set to another time since.
+    pub is_recast: bool,
     /// The store that had taken it was put back, and it may be taken again, under a later stamp.
     pub is_reborn: bool,
 }
@@ -76,8 +78,8 @@ pub(super) struct Model {
     sure_from: BTreeMap<usize, usize>,
     /// Devices whose store was put back once.
     forgetful: BTreeSet<usize>,
-    /// Some clock was wrong once.
-    clocks_erred: bool,
+    /// Devices whose clocks were wrong once.
+    erred: BTreeSet<usize>,
 }
 
 impl Model {
@@ -118,22 +120,40 @@ impl Model {
             is_timely: false,
             is_doubtful: false,
             is_unshown: false,
+            is_recast: false,
             is_reborn: false,
         });
     }
 
     /// A device's engine has taken what lies up to this number.
     pub fn taken(&mut self, device: usize, number: u64, now_ms: u64) {
-        let is_timely = !self.clocks_erred;
+        let is_timely = self.erred.is_empty();
         let own = self.deeds.iter_mut().filter(|deed| deed.device == device);
         for deed in own.filter(|deed| deed.number <= number && deed.taken_ms.is_none()) {
             (deed.taken_ms, deed.is_timely) = (Some(now_ms), is_timely);
         }
     }
 
-    /// A clock is wrong from now on.
-    pub fn clock_errs(&mut self) {
-        self.clocks_erred = true;
+    /// A device's clock is wrong from now on.
+    pub fn clock_errs(&mut self, device: usize) {
+        self.erred.insert(device);
+    }
+
+    /// A device's clock is set to another time: what it has still to give may be stamped earlier than it was done.
+    pub fn clock_moves(&mut self, device: usize) {
+        let own = self.deeds.iter_mut().filter(|deed| deed.device == device && deed.taken_ms.is_none());
+        own.for_each(|deed| deed.is_recast = true);
+    }
+
+    /// A device's clock was wrong once.
+    pub fn has_erred(&self, device: usize) -> bool {
+        self.erred.contains(&device)
+    }
+
+    /// Whoever wrote this value on another device stamped it surely later than this time.
+    pub fn is_ahead(&self, device: usize, row: &RowName, property: &str, value: &[u8], time_ms: u64) -> bool {
+        let is_ahead = |deed: &Deed| deed.device != device && !deed.is_recast && deed.at_ms > time_ms;
+        matches!(self.writers(row, property, value), [writer] if is_ahead(&self.deeds[*writer]))
     }
 
     /// A device's store was put back to one that had taken what lies up to this number; what its database has still to give

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use syncline_core::{
-    api::{CompactionConfig, FolderIndexing, RecordsConfig, RowName},
+    api::{CompactionConfig, FolderIndexing, NoticeCode, RecordsConfig, RowName},
     crypto::Identity,
 };
 
@@ -253,7 +253,7 @@ impl Scene {
         for device in 0..self.sites.len() {
             let site = self.sites[device];
             self.latest_ms = self.latest_ms.max(self.world[site].clock().now().unix.0);
-            self.world[site].take_notices();
+            self.check_clocks(device);
             if !self.runs(site) {
                 continue;
             }
@@ -271,6 +271,35 @@ impl Scene {
             }
         }
         self.show_answers();
+    }
+
+    /// A device whose clock was always right shows nothing before its time, and takes no right clock for a wrong one.
+    fn check_clocks(&mut self, device: usize) {
+        let site = self.sites[device];
+        let notices = self.world[site].take_notices();
+        if self.model.has_erred(device) {
+            return;
+        }
+        for notice in notices.iter().filter(|notice| notice.code == NoticeCode::ClockSkew) {
+            let members = self.world[site].status().members;
+            let author = members.iter().find(|member| Some(member.replica) == notice.replica);
+            let author = author.and_then(|member| member.name.strip_prefix("device ")?.parse::<usize>().ok());
+            // What was applied just inside the drift may be written over just outside it.
+            let is_clear = !notice.message.contains("stamped 0 s");
+            let is_wrong = author.is_none_or(|author| self.model.has_erred(author));
+            self.judge.must(Invariant::Convergence, is_wrong || !is_clear, || {
+                format!("device {device} takes a clock for wrong that was always right: {}", notice.message)
+            });
+        }
+        let limit_ms = self.world[site].clock().now().unix.0 + u64::from(MAX_DRIFT_MS);
+        for (name, values) in self.world[site].database().rows() {
+            for (property, value) in values {
+                let is_ahead = self.model.is_ahead(device, name, property, value, limit_ms);
+                self.judge.must(Invariant::Convergence, !is_ahead, || {
+                    format!("device {device} shows {} as it is written before its time", super::act::show(name))
+                });
+            }
+        }
     }
 
     pub(super) fn carry(&mut self, carriage: Carriage) -> usize {
@@ -325,6 +354,8 @@ impl Scene {
     pub fn set_right(&mut self, site: SiteId) -> bool {
         let (right, shown) = (self.world.clock().now().unix.0, self.world[site].clock().now().unix.0);
         self.latest_ms = self.latest_ms.max(shown);
+        let device = self.sites.iter().position(|known| *known == site).unwrap_or_default();
+        self.model.clock_moves(device);
         self.world.drift_clock(site, 0);
         let wrong = i64::try_from(i128::from(right) - i128::from(shown)).unwrap_or_default();
         if wrong != 0 {

@@ -113,6 +113,11 @@ impl Scene {
         self.reconnect();
         self.carry(Carriage::calm());
         for round in 0..ROUNDS_MAX {
+            for site in self.sites.clone() {
+                if self.must_start(site) {
+                    self.start(site);
+                }
+            }
             self.world.settle();
             self.carry_all();
             let digest = self.world[self.sites[0]].status().digest;

@@ -255,7 +255,8 @@ impl Trouble {
 
     fn strike_device(&self, scene: &mut Scene, site: SiteId) -> Option<String> {
         if matches!(self.kind, TroubleKind::ClockJump | TroubleKind::ClockYears | TroubleKind::ClockDrift) {
-            scene.model.clock_errs();
+            let device = scene.sites.iter().position(|known| *known == site).unwrap_or_default();
+            scene.model.clock_errs(device);
             return Some(self.strike_clock(scene, site));
         }
         let host = scene.world[site].host();
