@@ -15,6 +15,7 @@ mod hostile;
 mod joining;
 mod kinds;
 mod names;
+mod record_stories;
 mod records;
 mod records_clocks;
 mod records_log;

@@ -8,7 +8,7 @@ use syncline_sim::{Database, SiteId, World, row, table};
 const YEAR_MS: i64 = 365 * 24 * 3_600_000;
 
 /// So many devices with the tables of a little library, connected in a chain.
-fn library(seed: u64, devices: usize) -> (World, Vec<SiteId>) {
+pub fn library(seed: u64, devices: usize) -> (World, Vec<SiteId>) {
     let mut world = World::new(seed);
     let sites: Vec<SiteId> = (0..devices).map(|_| add(&mut world)).collect();
     for site in &sites {
@@ -19,7 +19,7 @@ fn library(seed: u64, devices: usize) -> (World, Vec<SiteId>) {
     (world, sites)
 }
 
-fn add(world: &mut World) -> SiteId {
+pub fn add(world: &mut World) -> SiteId {
     let site = world.add_to_folder(false, FolderIndexing::Listing);
     world[site].config().folders.clear();
     world[site].config().delivery = None;
@@ -27,37 +27,37 @@ fn add(world: &mut World) -> SiteId {
     site
 }
 
-fn tables() -> Vec<TableConfig> {
+pub fn tables() -> Vec<TableConfig> {
     let owned = TableConfig { kind: TableKind::Owned, ..table("file_paths") };
     let stays = TableConfig { delete: DeleteRule::DeletionWins, ..table("tags") };
     let set = TableConfig { merge: MergeType::GSet, ..table("genres") };
     vec![table("albums"), owned, stays, set]
 }
 
-fn link(world: &mut World, sites: &[SiteId]) {
+pub fn link(world: &mut World, sites: &[SiteId]) {
     for pair in sites.windows(2) {
         world.link(pair[0], pair[1]);
     }
     world.settle();
 }
 
-fn unlink(world: &mut World, sites: &[SiteId]) {
+pub fn unlink(world: &mut World, sites: &[SiteId]) {
     for pair in sites.windows(2) {
         world.unlink(pair[0], pair[1]);
     }
     world.settle();
 }
 
-fn database(world: &mut World, site: SiteId) -> &mut Database {
+pub fn database(world: &mut World, site: SiteId) -> &mut Database {
     &mut world[site].host().database
 }
 
-fn get(world: &mut World, site: SiteId, name: &RowName, property: &str) -> Option<String> {
+pub fn get(world: &mut World, site: SiteId, name: &RowName, property: &str) -> Option<String> {
     let value = database(world, site).rows().get(name)?.get(property)?.clone();
     String::from_utf8(value).ok()
 }
 
-fn assert_equal(world: &mut World, sites: &[SiteId]) {
+pub fn assert_equal(world: &mut World, sites: &[SiteId]) {
     let first = database(world, sites[0]).rows().clone();
     for site in sites {
         assert_eq!(*database(world, *site).rows(), first);
@@ -414,190 +414,4 @@ fn what_was_changed_offline_counts_from_when_it_was_changed() {
     link(&mut world, &sites);
     assert_equal(&mut world, &sites);
     assert_eq!(get(&mut world, sites[0], &name, "name").as_deref(), Some("later"));
-}
-
-/// What the engine of a device says of a row of a table: none if it is not there.
-fn asked(world: &mut World, site: SiteId, table: &str) -> Vec<(RowName, Vec<(String, String)>)> {
-    let query =
-        RowQuery { table: table.into(), after: None, from: vec![], until: None, deleted: false, limit: u32::MAX };
-    world.command(site, Command::ReadRows { request: 99, query });
-    world.settle();
-    let (rows, _) = database(world, site).take_answer(99).unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    let values = |row: syncline_core::api::RowState| {
-        let values = row.values.into_iter().map(|value| (value.property, text(value.value))).collect();
-        (row.name, values)
-    };
-    rows.into_iter().map(values).collect()
-}
-
-/// The database of a device has what its engine has of a table.
-fn assert_shown(world: &mut World, site: SiteId, table: &str) {
-    let engine = asked(world, site, table);
-    let text = |bytes: &Vec<u8>| String::from_utf8(bytes.clone()).unwrap();
-    let rows = database(world, site).rows().iter().filter(|(name, _)| name.table == table);
-    let values =
-        |values: &syncline_sim::Values| values.iter().map(|(name, value)| (name.clone(), text(value))).collect();
-    let shown: Vec<(RowName, Vec<(String, String)>)> = rows.map(|(name, of)| (name.clone(), values(of))).collect();
-    assert_eq!(shown, engine);
-}
-
-/// A row that a device owns.
-fn own_row(world: &World, site: SiteId, number: usize, key: &str) -> RowName {
-    let members = world[site].status().members;
-    let owner = members.iter().find(|member| member.name == format!("device {number}")).unwrap().public_key.clone();
-    RowName { owner, ..row("file_paths", key) }
-}
-
-#[test]
-fn changes_count_as_taken_when_they_are_saved_and_not_before() {
-    let (mut world, sites) = library(1, 2);
-    unlink(&mut world, &sites);
-    world[sites[0]].hold(|work| matches!(work, Work::Save { .. }));
-    world.put_row(sites[0], row("albums", "1"), &[("name", "a")]);
-    world.settle();
-    assert_eq!(world[sites[0]].status().records.unwrap().taken, 0);
-    world.give_rows(sites[0]);
-    world[sites[0]].let_go();
-    world.restart(sites[0]);
-    world.settle();
-    world.give_rows(sites[0]);
-    world.settle();
-    link(&mut world, &sites);
-    assert_eq!(world[sites[0]].status().records.unwrap().taken, 1);
-    assert_equal(&mut world, &sites);
-    assert_eq!(database(&mut world, sites[1]).rows().len(), 1);
-}
-
-#[test]
-fn a_table_that_becomes_known_is_given_once_and_not_with_every_start() {
-    let (mut world, sites) = library(1, 2);
-    world[sites[1]].config().records.as_mut().unwrap().tables.remove(3);
-    world.restart(sites[1]);
-    world.settle();
-    link(&mut world, &sites);
-    world.put_row(sites[0], row("albums", "1"), &[("name", "a")]);
-    world.settle();
-    let batches = database(&mut world, sites[1]).batches();
-    world.keep_tables(sites[1], tables());
-    for _ in 0..3 {
-        world.restart(sites[1]);
-        world.settle();
-    }
-    assert_eq!(database(&mut world, sites[1]).batches(), batches + 1);
-}
-
-#[test]
-fn a_row_that_others_own_is_undone_where_somebody_made_it_as_an_own_one() {
-    let (mut world, sites) = library(1, 2);
-    let (theirs, mine) = (own_row(&world, sites[0], 0, "/a"), own_row(&world, sites[0], 1, "/a"));
-    world.put_row(sites[0], theirs, &[("size", "1")]);
-    world.settle();
-    world.put_row(sites[1], mine.clone(), &[("size", "2")]);
-    world.settle();
-    assert!(world[sites[1]].has_notice(NoticeCode::RowRefused));
-    assert!(!database(&mut world, sites[1]).rows().contains_key(&mine));
-    assert_shown(&mut world, sites[1], "file_paths");
-}
-
-#[test]
-fn a_change_of_somebody_elses_row_that_is_deleted_meanwhile_shows_as_the_own_row_that_it_makes() {
-    let (mut world, sites) = library(1, 2);
-    let theirs = own_row(&world, sites[0], 0, "/a");
-    world.put_row(sites[0], theirs.clone(), &[("size", "1")]);
-    world.settle();
-    world.crash(sites[1]);
-    world.put_row(sites[1], theirs.clone(), &[("size", "2")]);
-    world.delete_row(sites[0], theirs);
-    world.settle();
-    world.start(sites[1]);
-    world.settle();
-    link(&mut world, &sites);
-    world.give_rows(sites[1]);
-    world.settle();
-    for site in &sites {
-        assert_shown(&mut world, *site, "file_paths");
-    }
-    assert_equal(&mut world, &sites);
-}
-
-#[test]
-fn what_somebody_wrote_while_older_rows_were_on_their_way_into_the_database_stays() {
-    let (mut world, sites) = library(1, 2);
-    world[sites[1]].hold(|work| matches!(work, Work::ApplyRows { .. }));
-    world.put_row(sites[0], row("albums", "1"), &[("name", "old"), ("year", "1")]);
-    world.settle();
-    world.put_row(sites[1], row("albums", "1"), &[("name", "new")]);
-    world.settle();
-    world[sites[1]].let_go();
-    world.settle();
-    assert_equal(&mut world, &sites);
-    assert_eq!(get(&mut world, sites[1], &row("albums", "1"), "name").as_deref(), Some("new"));
-}
-
-#[test]
-fn a_refused_row_is_undone_where_all_rows_are_given_meanwhile() {
-    let (mut world, sites) = library(1, 2);
-    let (theirs, mine) = (own_row(&world, sites[0], 0, "/a"), own_row(&world, sites[0], 1, "/a"));
-    world[sites[1]].config().records.as_mut().unwrap().tables.remove(3);
-    world.restart(sites[1]);
-    world.settle();
-    link(&mut world, &sites);
-    world.put_row(sites[0], theirs, &[("size", "1")]);
-    world.settle();
-    database(&mut world, sites[1]).fail_next(1);
-    world.put_row(sites[1], mine.clone(), &[("size", "2")]);
-    world.run_until(|world| world[sites[1]].has_notice(NoticeCode::Unwritable));
-    // Its next version knows another table.
-    world.keep_tables(sites[1], tables());
-    world.restart(sites[1]);
-    world.settle();
-    assert!(!database(&mut world, sites[1]).rows().contains_key(&mine));
-    assert_shown(&mut world, sites[1], "file_paths");
-}
-
-#[test]
-fn a_refused_change_is_undone_though_the_engine_ended_before_it_could_say_that_it_had_taken_it() {
-    let (mut world, sites) = library(1, 2);
-    world.put_row(sites[0], row("genres", "jazz"), &[("label", "Jazz")]);
-    world.settle();
-    world[sites[1]].host().store.fail_saves_late(1);
-    world.put_row(sites[1], row("genres", "jazz"), &[("label", "Rock")]);
-    world.settle();
-    world.restart(sites[1]);
-    world.settle();
-    assert_eq!(get(&mut world, sites[1], &row("genres", "jazz"), "label").as_deref(), Some("Jazz"));
-}
-
-#[test]
-fn a_row_that_is_made_again_where_its_deletion_came_before_its_creation_is_there() {
-    let mut world = World::new(1);
-    let sites: Vec<SiteId> = (0..2)
-        .map(|_| {
-            let site = world.add_to_folder(false, FolderIndexing::Listing);
-            world[site].config().delivery = None;
-            world.keep_tables(site, tables());
-            world.start(site);
-            site
-        })
-        .collect();
-    world.settle();
-    world.carry();
-    world.put_row(sites[0], row("albums", "1"), &[("name", "a"), ("year", "1")]);
-    world.settle();
-    let creation = world[sites[0]].status().members.iter().find(|member| member.name == "device 0").unwrap().counter;
-    world.delete_row(sites[0], row("albums", "1"));
-    world.settle();
-    let late = format!("/{creation:x}");
-    world.carry_by(|_, path| path.ends_with(&late).then_some(syncline_sim::folder::Trouble::Late));
-    world.settle();
-    world.put_row(sites[1], row("albums", "1"), &[("name", "again")]);
-    world.settle();
-    world.carry();
-    world.pass(400_000);
-    world.carry();
-    for site in &sites {
-        assert_eq!(get(&mut world, *site, &row("albums", "1"), "name").as_deref(), Some("again"));
-        assert_eq!(get(&mut world, *site, &row("albums", "1"), "year").as_deref(), Some("1"), "it is back whole");
-    }
 }

@@ -277,7 +277,7 @@ impl Scene {
     fn check_clocks(&mut self, device: usize) {
         let site = self.sites[device];
         let notices = self.world[site].take_notices();
-        if self.model.has_erred(device) {
+        if self.model.has_erred(device) || !self.world[site].is_running() {
             return;
         }
         for notice in notices.iter().filter(|notice| notice.code == NoticeCode::ClockSkew) {
