@@ -13,7 +13,7 @@ const DEVICES: [(u8, usize); 3] = [(2, 9), (3, 7), (4, 4)];
 /// A story of so many acts: what people do comes from `workload`, everything else from `schedule`.
 pub fn draw_from(swarm: Swarm, workload: u64, schedule: u64, acts: u16) -> Story {
     let mut people = fastrand::Rng::with_seed(workload);
-    let mut fate = fastrand::Rng::with_seed(schedule ^ 0x7ab1_e5_7ab1_e5);
+    let mut fate = fastrand::Rng::with_seed(schedule ^ 0x7ab1_e57a_b1e5);
     let sizes: Vec<u8> = DEVICES.iter().flat_map(|(devices, weight)| std::iter::repeat_n(*devices, *weight)).collect();
     let devices = sizes[people.pick(sizes.len())];
     let habits = Habits::draw(&mut people);

@@ -122,7 +122,7 @@ impl Scene {
         let applied = has_database.then_some(0);
         let config = self.world[site].config();
         config.delivery = None;
-        config.records = Some(RecordsConfig { tables, max_drift_ms: MAX_DRIFT_MS, applied });
+        config.records = Some(RecordsConfig { tables, max_drift_ms: MAX_DRIFT_MS, has_changes: true, applied });
         // A clock may jump by years.
         config.compaction = CompactionConfig { stale_after_ms: u64::MAX, ..CompactionConfig::default() };
         let identity = Identity::from_secret(&config.identity).expect("it is a secret");
