@@ -13,6 +13,8 @@ use crate::{traces, workspace};
 const TREE_STORIES: &str = "20000";
 /// And of message folders.
 const FOLDER_STORIES: &str = "1000";
+/// And of rows.
+const RECORD_STORIES: &str = "1000";
 /// How many acts each of them has.
 const ACTS: &str = "60";
 
@@ -38,7 +40,8 @@ pub fn test() -> Result<()> {
     let (simulator, seed) = (build()?, seed());
     let drawn = ["--seed", &seed, "--acts", ACTS];
     run(command(&simulator, drawn.into_iter().chain(["--runs", TREE_STORIES])))?;
-    run(command(&simulator, drawn.into_iter().chain(["--runs", FOLDER_STORIES, "--folders", "--fresh"])))
+    run(command(&simulator, drawn.into_iter().chain(["--runs", FOLDER_STORIES, "--folders", "--fresh"])))?;
+    run(command(&simulator, drawn.into_iter().chain(["--runs", RECORD_STORIES, "--records", "--fresh"])))
 }
 
 /// The seed of a test run's stories: fresh with each commit, and the same whenever that commit is tested, so that what

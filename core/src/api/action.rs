@@ -55,7 +55,8 @@ pub enum Action {
         counter: u64,
     },
     /// What a [`WriteRows`](super::Command::WriteRows) gave is saved, all or nothing of it. Each gets one, in the order of the
-    /// commands. Changes that were refused have a notice each and count as taken.
+    /// commands. Changes that were refused have a notice each and count as taken. Another one comes at a start, before any rows
+    /// do, for what the engine before had taken: a host that had not heard of it forgets these changes then.
     RowsWritten {
         /// The command's own.
         #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]

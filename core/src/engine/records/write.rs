@@ -244,8 +244,8 @@ impl Engine {
                 let Some(Ok(at)) = self.records.clock.as_mut().map(|clock| clock.next_ns(at)) else {
                     return self.refuse(change, "no later stamp can be named: the clock stood at the end of time");
                 };
-                if row.is_created() && !row.exists(rule) {
-                    // It comes back whole, with values that the application may not have given again.
+                if row != Row::default() && !row.exists(rule) {
+                    // It is there whole, with values that the application has not given.
                     given_back.push(id.clone());
                 }
                 builder.push(&change.table, &change.key, method, &values, at);

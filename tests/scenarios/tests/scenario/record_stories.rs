@@ -1,6 +1,7 @@
 //! Rows of applications' databases: what drawn stories found.
 
 use syncline_core::api::{Command, FolderIndexing, NoticeCode, RowName, RowQuery, RowState, Work};
+use syncline_sim::folder::Trouble;
 use syncline_sim::{SiteId, Values, World, row};
 
 use crate::records::{assert_equal, database, get, library, link, tables, unlink};
@@ -159,25 +160,14 @@ fn a_refused_change_is_undone_though_the_engine_ended_before_it_could_say_that_i
 
 #[test]
 fn a_row_that_is_made_again_where_its_deletion_came_before_its_creation_is_there() {
-    let mut world = World::new(1);
-    let sites: Vec<SiteId> = (0..2)
-        .map(|_| {
-            let site = world.add_to_folder(false, FolderIndexing::Listing);
-            world[site].config().delivery = None;
-            world.keep_tables(site, tables());
-            world.start(site);
-            site
-        })
-        .collect();
-    world.settle();
-    world.carry();
+    let (mut world, sites) = in_folder(2);
     world.put_row(sites[0], row("albums", "1"), &[("name", "a"), ("year", "1")]);
     world.settle();
-    let creation = world[sites[0]].status().members.iter().find(|member| member.name == "device 0").unwrap().counter;
+    let creation = last_message(&world, sites[0], 0);
     world.delete_row(sites[0], row("albums", "1"));
     world.settle();
     let late = format!("/{creation:x}");
-    world.carry_by(|_, path| path.ends_with(&late).then_some(syncline_sim::folder::Trouble::Late));
+    world.carry_by(|_, path| path.ends_with(&late).then_some(Trouble::Late));
     world.settle();
     world.put_row(sites[1], row("albums", "1"), &[("name", "again")]);
     world.settle();
@@ -188,4 +178,48 @@ fn a_row_that_is_made_again_where_its_deletion_came_before_its_creation_is_there
         assert_eq!(get(&mut world, *site, &row("albums", "1"), "name").as_deref(), Some("again"));
         assert_eq!(get(&mut world, *site, &row("albums", "1"), "year").as_deref(), Some("1"), "it is back whole");
     }
+}
+
+/// So many devices with rows that a message folder joins and nothing else.
+fn in_folder(devices: usize) -> (World, Vec<SiteId>) {
+    let mut world = World::new(1);
+    let add = |_| {
+        let site = world.add_to_folder(false, FolderIndexing::Listing);
+        world[site].config().delivery = None;
+        world.keep_tables(site, tables());
+        world.start(site);
+        site
+    };
+    let sites: Vec<SiteId> = (0..devices).map(add).collect();
+    world.settle();
+    world.carry();
+    (world, sites)
+}
+
+/// The number of the last message of a device.
+fn last_message(world: &World, site: SiteId, number: usize) -> u64 {
+    let members = world[site].status().members;
+    members.iter().find(|member| member.name == format!("device {number}")).unwrap().counter
+}
+
+#[test]
+fn a_row_that_others_changed_before_this_device_heard_of_it_is_shown_whole_when_it_is_made_here() {
+    let (mut world, sites) = in_folder(3);
+    world.put_row(sites[0], row("albums", "1"), &[("name", "a")]);
+    world.settle();
+    let late = format!("/{:x}", last_message(&world, sites[0], 0));
+    let author = world[sites[0]].status().replica.unwrap().to_string();
+    let is_late = |device: usize, path: &str| device == 2 && path.starts_with(&author) && path.ends_with(&late);
+    let trouble = |device: usize, path: &str| is_late(device, path).then_some(Trouble::Late);
+    world.carry_by(trouble);
+    world.settle();
+    world.put_row(sites[1], row("albums", "1"), &[("year", "1")]);
+    world.settle();
+    world.carry_by(trouble);
+    world.settle();
+    assert!(database(&mut world, sites[2]).rows().is_empty());
+    world.put_row(sites[2], row("albums", "1"), &[("name", "b")]);
+    world.settle();
+    assert_shown(&mut world, sites[2], "albums");
+    assert_eq!(get(&mut world, sites[2], &row("albums", "1"), "year").as_deref(), Some("1"));
 }

@@ -164,7 +164,11 @@ impl Model {
         self.last.retain(|(of, _), _| *of != device);
         for deed in self.deeds.iter_mut().filter(|deed| deed.device == device && deed.number > taken) {
             deed.is_doubtful = true;
-            deed.is_reborn |= pending.contains(&deed.number);
+            if pending.contains(&deed.number) {
+                // Its second stamp need not follow what was forgotten with the first one.
+                deed.is_reborn = true;
+                deed.past.clear();
+            }
         }
     }
 
