@@ -70,6 +70,7 @@ fn read(root: Root, given: &Path) -> Result<Status, Error> {
         folder: None,
         deliver: None,
         published: None,
+        keeps_records: false,
         vault: Vault::new(root.store)?,
         pool: Arc::new(Pool::new()?),
         board: Arc::clone(&board),

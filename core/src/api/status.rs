@@ -34,7 +34,7 @@ pub struct Status {
     /// Application messages that are not with the application yet, as far as they can be.
     #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
     pub undelivered: u64,
-    /// The records; none where the application keeps none.
+    /// The records; none where the application keeps none, and before the store was read.
     pub records: Option<RecordsStatus>,
     /// Messages up to this one, in message order, are stable: no member that is known can write one that comes before
     /// them any more. None if none is.

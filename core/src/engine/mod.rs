@@ -282,7 +282,7 @@ impl Engine {
             folders: self.folders.iter().map(|folder| folder.status(&shared.log, all_saved)).collect(),
             gaps: self.gaps().take(GAPS_SHOWN_MAX).collect(),
             undelivered: self.deliveries.undelivered(),
-            records: self.records.status(),
+            records: self.records.status().filter(|_| self.phase != Phase::Loading && self.phase != Phase::New),
             stable: self.deliveries.stable_until(shared).map(|order| MessagePlace {
                 lamport: order.lamport,
                 unix_ms: order.unix_ms,

@@ -186,6 +186,7 @@ fn start(
         published: Some(Box::new(move |author, counter| {
             let _ = published_to.send((author, counter));
         })),
+        keeps_records: false,
         vault,
         pool: Arc::new(Pool::new()?),
         board: Arc::clone(&board),

@@ -36,6 +36,7 @@ pub(super) struct Desk {
     engine: Sender<Input>,
     observer: Arc<dyn Observer>,
     counts: Arc<Mutex<Counts>>,
+    has_started: bool,
     /// The engine has saved the application's changes up to here.
     taken: u64,
     /// A page was given, and the engine has not said that it has it.
@@ -60,6 +61,7 @@ impl Desk {
             engine,
             observer,
             counts,
+            has_started: false,
             taken: 0,
             is_giving: false,
             has_kept: false,
@@ -117,11 +119,14 @@ impl Desk {
     fn hear_news(&mut self, news: RowsNews) -> Result<(), Error> {
         match news {
             RowsNews::Started { taken } => {
+                self.has_started = true;
                 self.database.forget(taken)?;
                 self.taken = taken;
                 self.has_kept = self.database.has_aside()?;
                 self.give(true)
             }
+            // What an earlier engine has saved is told by the start.
+            RowsNews::Written { .. } | RowsNews::Look if !self.has_started => Ok(()),
             RowsNews::Written { taken } => {
                 self.is_giving = false;
                 if taken > self.taken {

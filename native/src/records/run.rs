@@ -171,6 +171,7 @@ impl Running {
             folder,
             deliver: None,
             published: None,
+            keeps_records: true,
             vault,
             pool: Arc::clone(pool),
             board: Arc::clone(&self.board),

@@ -59,6 +59,8 @@ pub(crate) struct Setup {
     pub(crate) deliver: Option<Deliver>,
     /// Hears under which name each message that was published is saved, in the order of the commands.
     pub(crate) published: Option<Box<dyn FnMut(ReplicaId, u64) + Send>>,
+    /// The engine keeps records, of which the store is told.
+    pub(crate) keeps_records: bool,
     /// Its store.
     pub(crate) vault: Vault,
     /// The threads for disk work.
@@ -218,11 +220,12 @@ impl Loop {
         for action in self.setup.engine.handle(now, event) {
             self.perform(action);
         }
-        if !self.has_started && self.setup.engine.replica().is_some() {
+        if self.setup.keeps_records
+            && !self.has_started
+            && let Some(records) = self.setup.engine.status().records
+        {
             self.has_started = true;
-            if let Some(records) = self.setup.engine.status().records {
-                self.setup.vault.tell(RowsNews::Started { taken: records.taken });
-            }
+            self.setup.vault.tell(RowsNews::Started { taken: records.taken });
         }
     }
 

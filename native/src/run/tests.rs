@@ -66,6 +66,7 @@ impl Member {
                 reply.send(Outcome::Delivered);
             })),
             published: None,
+            keeps_records: false,
             vault: Vault::new(Store::in_memory(&facts).unwrap()).unwrap(),
             pool: Arc::clone(pool),
             board: Arc::new(Board::default()),

@@ -386,6 +386,7 @@ impl Starting<'_> {
             folder: None,
             deliver: None,
             published: None,
+            keeps_records: false,
             vault: Vault::new(root.store)?,
             pool: Arc::clone(self.pool),
             board: Arc::clone(self.board),

@@ -141,6 +141,7 @@ impl Running {
             folder: Some((FOLDER, shared)),
             deliver: None,
             published: None,
+            keeps_records: false,
             vault: Vault::new(root.store)?,
             pool: Arc::new(Pool::new()?),
             board: Arc::clone(&board),

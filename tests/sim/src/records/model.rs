@@ -150,10 +150,22 @@ impl Model {
         self.erred.contains(&device)
     }
 
-    /// Whoever wrote this value on another device stamped it surely later than this time.
-    pub fn is_ahead(&self, device: usize, row: &RowName, property: &str, value: &[u8], time_ms: u64) -> bool {
+    /// Nobody else ever did anything to the row of this deed.
+    pub fn is_alone(&self, deed: usize) -> bool {
+        self.deeds.get(deed).and_then(|deed| self.by_row.get(&deed.row)).is_some_and(|deeds| deeds.len() == 1)
+    }
+
+    /// A device said that its clock was wrong, and stamps anew what it had stamped.
+    pub fn heals(&mut self, device: usize) {
+        self.deeds.iter_mut().filter(|deed| deed.device == device).for_each(|deed| deed.is_recast = true);
+    }
+
+    /// The other device that wrote this value, if it stamped it surely later than this time.
+    pub fn is_ahead(&self, device: usize, row: &RowName, property: &str, value: &[u8], time_ms: u64) -> Option<usize> {
         let is_ahead = |deed: &Deed| deed.device != device && !deed.is_recast && deed.at_ms > time_ms;
-        matches!(self.writers(row, property, value), [writer] if is_ahead(&self.deeds[*writer]))
+        let [writer] = self.writers(row, property, value) else { return None };
+        let deed = self.deeds.get(*writer).filter(|deed| is_ahead(deed))?;
+        Some(deed.device)
     }
 
     /// A device's store was put back to one that had taken what lies up to this number; what its database has still to give

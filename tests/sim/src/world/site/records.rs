@@ -11,7 +11,8 @@ impl Site {
     /// The host has changes to give as soon as the engine tells what it has already.
     pub(super) fn give_first_rows(&mut self) -> Vec<Outside> {
         let keeps = self.config.records.as_ref().is_some_and(|records| records.has_changes);
-        if keeps && !self.host.has_given && self.engine.as_ref().is_some_and(|engine| engine.replica().is_some()) {
+        if keeps && !self.host.has_given && self.engine.as_ref().is_some_and(|engine| engine.status().records.is_some())
+        {
             return self.give_rows();
         }
         Vec::new()
