@@ -187,7 +187,9 @@ impl Model {
     /// A device's database was put back to one that had counted changes up to this number; of what it had still to give it
     /// has this left.
     pub fn database_put_back(&mut self, device: usize, counted: u64, pending: &BTreeSet<u64>) {
-        let own = self.deeds.iter_mut().filter(|deed| deed.device == device && deed.number > counted);
+        let is_unheard = |deed: &&mut Deed| deed.number > counted || pending.contains(&deed.number);
+        let own = self.deeds.iter_mut().filter(|deed| deed.device == device).filter(is_unheard);
+        // What came of changes that it has still to give it may have been told before: that they were refused.
         own.for_each(|deed| deed.is_unshown = true);
         self.last.retain(|(of, _), _| *of != device);
         let own = self.deeds.iter_mut().filter(|deed| deed.device == device);
