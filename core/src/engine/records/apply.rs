@@ -12,6 +12,7 @@ use super::{Records, RecordsPurpose};
 use crate::api::{Action, Failure, Key, LoadQuery, Monotonic, NoticeCode, Outcome, Pair, RowName, RowState, Work};
 use crate::engine::keys;
 use crate::engine::limits::{RETRY_MS, RETRY_MS_MAX, ROWS_APPLIED_BYTES_MAX, ROWS_APPLIED_MAX};
+use crate::engine::saver::After;
 use crate::engine::shared::{Purpose, Shared};
 use crate::planted::{Planted, planted};
 use crate::records::{Row, RowId, all_rows};
@@ -24,6 +25,8 @@ pub struct Apply {
     saved: u64,
     /// All rows are given once: how far that is.
     walk: Option<Walk>,
+    /// All rows were given, which is not noted yet.
+    has_walked: bool,
     busy: bool,
     again: Option<Monotonic>,
     wait_ms: u64,
@@ -40,7 +43,16 @@ struct Walk {
 impl Apply {
     /// A database that has the batches up to this one.
     pub fn new(applied: Option<u64>) -> Apply {
-        Apply { applied, saved: 0, walk: None, busy: false, again: None, wait_ms: RETRY_MS, giving: None }
+        Apply {
+            applied,
+            saved: 0,
+            walk: None,
+            has_walked: false,
+            busy: false,
+            again: None,
+            wait_ms: RETRY_MS,
+            giving: None,
+        }
     }
 
     /// The database lacks rows that no batch brings: it gets all.
@@ -60,7 +72,12 @@ impl Apply {
 
     /// The database has all that is saved.
     pub fn is_done(&self) -> bool {
-        self.walk.is_none() && self.applied.is_none_or(|applied| applied >= self.saved)
+        !self.has_walked && !self.has_more()
+    }
+
+    /// There is something to give to the database.
+    fn has_more(&self) -> bool {
+        self.walk.is_some() || self.applied.is_some_and(|applied| applied < self.saved)
     }
 
     /// Rows are on their way into the database as they stood before.
@@ -81,13 +98,33 @@ impl Apply {
 }
 
 impl Records {
+    /// Notes under a number of its own that all rows were given: so a database that is put back to before that lacks a number.
+    /// False if there is nothing to note.
+    pub(super) fn note_walked(&mut self, shared: &mut Shared) -> bool {
+        if !core::mem::take(&mut self.apply.has_walked) {
+            return false;
+        }
+        self.progress.tables = self.rules.keys().cloned().collect();
+        self.progress.sequence = self.progress.sequence.saturating_add(1);
+        match postcard::to_allocvec(&Vec::<ByteBuf>::new()) {
+            Ok(value) => shared.saver.put(keys::changed(self.progress.sequence), value),
+            Err(_) => shared.saver.fail(),
+        }
+        self.put_progress(shared);
+        shared.saver.then(After::Records);
+        true
+    }
+
     /// Asks for what the database is to be given next.
     pub(super) fn apply_next(&mut self, shared: &mut Shared) {
         // While the application's own changes are being saved, what is read may be older, and given after they are taken.
         let is_writing = self.is_writing();
         let apply = &mut self.apply;
         let Some(applied) = apply.applied else { return };
-        if is_writing || apply.busy || apply.is_done() || apply.again.is_some_and(|again| shared.now.monotonic < again)
+        if is_writing
+            || apply.busy
+            || !apply.has_more()
+            || apply.again.is_some_and(|again| shared.now.monotonic < again)
         {
             return;
         }
@@ -101,7 +138,10 @@ impl Records {
             None => {
                 let start = keys::changed(applied.saturating_add(1));
                 let end = keys::changed(apply.saved.saturating_add(1));
-                (RecordsPurpose::Changed, LoadQuery::Range { start, end, bytes_max: ROWS_APPLIED_BYTES_MAX })
+                (
+                    RecordsPurpose::Changed { until: apply.saved },
+                    LoadQuery::Range { start, end, bytes_max: ROWS_APPLIED_BYTES_MAX },
+                )
             }
         };
         shared.perform(Purpose::Records { purpose }, Work::Load { query });
@@ -125,8 +165,8 @@ impl Records {
     }
 
     /// Which rows are in the next batches.
-    pub(super) fn changes_loaded(&mut self, shared: &mut Shared, pairs: &[Pair]) {
-        let (mut ids, mut sequence) = (BTreeSet::<ByteBuf>::new(), self.apply.saved);
+    pub(super) fn changes_loaded(&mut self, shared: &mut Shared, until: u64, pairs: &[Pair]) {
+        let (mut ids, mut sequence) = (BTreeSet::<ByteBuf>::new(), until);
         for pair in pairs {
             let Ok(batch) = postcard::from_bytes::<Vec<ByteBuf>>(&pair.value) else { return Self::lost(shared) };
             if !ids.is_empty() && ids.len().saturating_add(batch.len()) > ROWS_APPLIED_MAX {
@@ -183,10 +223,8 @@ impl Records {
         apply.wait_ms = RETRY_MS;
         let Some((sequence, rows)) = apply.giving.take() else { return };
         let before = apply.applied.replace(sequence).unwrap_or(0);
-        let has_walked = apply.walk.as_ref().is_some_and(|walk| walk.is_last);
-        if has_walked {
-            apply.walk = None;
-            self.progress.tables = self.rules.keys().cloned().collect();
+        if apply.walk.take_if(|walk| walk.is_last).is_some() {
+            apply.has_walked = true;
         }
         if !rows.is_empty() {
             shared.actions.push(Action::RowsChanged { rows });
@@ -196,10 +234,8 @@ impl Records {
                 shared.saver.remove(keys::changed(number));
             }
             self.progress.forgotten = sequence;
-        } else if !has_walked {
-            return;
+            self.put_progress(shared);
         }
-        self.put_progress(shared);
     }
 
     /// The database did not take them: they are given again later.

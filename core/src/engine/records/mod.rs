@@ -60,7 +60,10 @@ pub enum RecordsPurpose {
     /// A page of all rows, for the application's database.
     Walk,
     /// Which rows changed, for the application's database.
-    Changed,
+    Changed {
+        /// The last batch that was saved when they were asked for.
+        until: u64,
+    },
     /// Those rows themselves.
     ChangedRows {
         /// The number of the last batch that they are of.
@@ -275,6 +278,8 @@ impl Records {
         } else if matches!(self.job, Job::Idle) {
             if may_write && self.is_to_heal(shared) {
                 self.begin_search(shared);
+            } else if self.note_walked(shared) {
+                self.job = Job::Saving(Done::default());
             } else if may_write && !self.writes.is_empty() {
                 self.begin_write(shared);
             } else if !self.awaits_changes {
@@ -403,7 +408,9 @@ impl Engine {
             (RecordsPurpose::Rows, Outcome::Loaded { pairs, .. }) => records.rows_loaded(shared, pairs),
             (RecordsPurpose::Read, Outcome::Loaded { pairs, more }) => records.page_read(shared, pairs, more),
             (RecordsPurpose::Walk, Outcome::Loaded { pairs, more }) => records.walked(shared, pairs, more),
-            (RecordsPurpose::Changed, Outcome::Loaded { pairs, .. }) => records.changes_loaded(shared, &pairs),
+            (RecordsPurpose::Changed { until }, Outcome::Loaded { pairs, .. }) => {
+                records.changes_loaded(shared, until, &pairs);
+            }
             (RecordsPurpose::ChangedRows { sequence, rows }, Outcome::Loaded { pairs, .. }) => {
                 records.changed_rows_loaded(shared, sequence, &rows, pairs);
             }
