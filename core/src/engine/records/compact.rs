@@ -126,6 +126,7 @@ impl Records {
 
     /// No more than once round.
     fn look_at_more(&mut self, looks: u64) {
+        self.is_stirred = true;
         let compacting = &mut self.progress.compacting;
         compacting.looks = compacting.looks.saturating_add(looks).min(self.live.count);
     }
@@ -137,9 +138,10 @@ impl Records {
         }
     }
 
-    /// Own messages are to be looked at.
+    /// Own messages are to be looked at. What is left of that from an earlier run waits until something is written or comes:
+    /// of a store that was put back the others know more, and what it wrote by itself would have a number that is taken.
     pub(super) fn is_compacting(&self) -> bool {
-        self.progress.compacting.looks > 0 && self.live.count > 0
+        self.is_stirred && self.progress.compacting.looks > 0 && self.live.count > 0
     }
 
     /// Reads the next own message that is to be looked at, once it is saved.

@@ -120,6 +120,8 @@ pub struct Records {
     awaits_changes: bool,
     /// Own messages that somebody may need.
     live: Live,
+    /// Something was written or merged since the start.
+    is_stirred: bool,
     evidence: Evidence,
     job: Job,
     reads: Reads,
@@ -182,6 +184,7 @@ impl Records {
             writes: VecDeque::new(),
             awaits_changes,
             live: Live::default(),
+            is_stirred: false,
             evidence: Evidence::default(),
             job: Job::Idle,
             reads: Reads::default(),

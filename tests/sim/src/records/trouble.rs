@@ -61,7 +61,7 @@ kinds! {
     DatabaseErrors,
     /// Disk, store, folder and database are well again.
     MendDisk,
-    /// A device's wall clock jumps by less than some hours.
+    /// A device's wall clock jumps by less than a second.
     ClockJump,
     /// It jumps by years.
     ClockYears,
@@ -96,6 +96,12 @@ impl TroubleKind {
     pub(super) fn needs(self) -> Option<TroubleKind> {
         use TroubleKind::{RollBackBoth, RollBackDatabase, RollBackStore, TakeImage};
         matches!(self, RollBackBoth | RollBackDatabase | RollBackStore).then_some(TakeImage)
+    }
+
+    /// When the device's clock is right again it takes back what it had stamped and stamps it anew. What may be lost to that
+    /// the judge cannot tell yet, so it befalls no drawn story.
+    pub(super) fn is_healed(self) -> bool {
+        matches!(self, TroubleKind::ClockYears | TroubleKind::ClockDrift)
     }
 
     /// It ends a trouble: it can be drawn whenever any trouble can.
@@ -305,8 +311,8 @@ impl Trouble {
                 format!("the clock jumps by {years} years")
             }
             _ => {
-                let wide = if self.amount.is_multiple_of(3) { 1 } else { 1_000 };
-                let jump_ms = (i64::from(self.amount) * 7 % 7_200 - 3_600) * wide;
+                // By more the device takes its stamps back when its clock is right again.
+                let jump_ms = i64::from(self.amount) * 7 % 1_800 - 900;
                 scene.world.jump_clock(site, jump_ms);
                 format!("the clock jumps by {jump_ms} ms")
             }
