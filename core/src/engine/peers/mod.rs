@@ -87,6 +87,11 @@ impl Peer {
         }
     }
 
+    /// All that the peer had when the link came up is here, what it knows of this device included.
+    pub fn is_heard(&self) -> bool {
+        self.is_known && self.to_hear.is_none()
+    }
+
     /// Who it is; none before it said so.
     pub fn replica(&self) -> Option<ReplicaId> {
         self.session.peer().map(|peer| peer.replica)

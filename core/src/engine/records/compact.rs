@@ -141,6 +141,16 @@ impl Records {
     /// Own messages are to be looked at. What is left of that from an earlier run waits until something is written or comes:
     /// of a store that was put back the others know more, and what it wrote by itself would have a number that is taken.
     pub(super) fn is_compacting(&self) -> bool {
+        self.has_heard && self.wants_to_compact()
+    }
+
+    /// Own messages are to be looked at as soon as everything that linked members had is here.
+    pub fn waits_to_hear(&self) -> bool {
+        let is_free = self.config.is_some() && matches!(self.job, Job::Idle) && !self.is_mending();
+        is_free && !self.has_heard && self.wants_to_compact()
+    }
+
+    fn wants_to_compact(&self) -> bool {
         self.is_stirred && self.progress.compacting.looks > 0 && self.live.count > 0
     }
 

@@ -122,6 +122,8 @@ pub struct Records {
     live: Live,
     /// Something was written or merged since the start.
     is_stirred: bool,
+    /// Everything that linked members had when they were linked is here.
+    has_heard: bool,
     evidence: Evidence,
     job: Job,
     reads: Reads,
@@ -185,6 +187,7 @@ impl Records {
             awaits_changes,
             live: Live::default(),
             is_stirred: false,
+            has_heard: false,
             evidence: Evidence::default(),
             job: Job::Idle,
             reads: Reads::default(),
@@ -269,10 +272,11 @@ impl Records {
     }
 
     /// Lets each part do a share of what is due.
-    fn begin_next(&mut self, shared: &mut Shared, may_write: bool) {
+    fn begin_next(&mut self, shared: &mut Shared, may_write: bool, has_heard: bool) {
         if self.config.is_none() {
             return;
         }
+        self.has_heard = has_heard;
         self.release(shared.now);
         if matches!(self.job, Job::Idle) && self.is_mending() {
             if may_write {
@@ -377,7 +381,8 @@ impl Engine {
     /// Lets records do a share of what is due.
     pub(super) fn records_turn(&mut self) {
         loop {
-            self.records.begin_next(&mut self.shared, self.has_begun);
+            let has_heard = self.peers.values().all(super::Peer::is_heard);
+            self.records.begin_next(&mut self.shared, self.has_begun, has_heard);
             self.write_if_loaded();
             // What was looked at makes room for the next job, which has something to wait for.
             if !self.compact_if_loaded() {
