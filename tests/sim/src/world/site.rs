@@ -251,13 +251,7 @@ impl Site {
         }
         let allows = |root: &RootConfig| root.allow_deletions || root.membership == Membership::Emptied;
         self.judge.started(self.number, self.config.roots.iter().any(allows));
-        if let Some(delivery) = &mut self.config.delivery {
-            delivery.delivered = self.host.application.delivered();
-        }
-        if let Some(records) = &mut self.config.records {
-            records.applied = records.applied.map(|_| self.host.database.applied());
-        }
-        (self.host.given, self.host.has_given) = (0, false);
+        self.open_applications();
         let bytes = std::iter::repeat_with(|| self.chance.u8(..)).take(32).collect();
         let engine = Engine::new(self.config.clone(), Seed { bytes }).expect("the configuration is sound");
         (self.engine, self.deadline) = (Some(engine), None);

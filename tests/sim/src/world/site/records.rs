@@ -8,6 +8,17 @@ use super::{Outside, Site};
 const GIVEN_AT_ONCE: usize = 64;
 
 impl Site {
+    /// The next engine is told how far the application and its database are, and was given nothing yet.
+    pub(super) fn open_applications(&mut self) {
+        if let Some(delivery) = &mut self.config.delivery {
+            delivery.delivered = self.host.application.delivered();
+        }
+        if let Some(records) = &mut self.config.records {
+            records.applied = records.applied.map(|_| self.host.database.applied());
+        }
+        (self.host.given, self.host.has_given) = (0, false);
+    }
+
     /// The host has changes to give as soon as the engine tells what it has already.
     pub(super) fn give_first_rows(&mut self) -> Vec<Outside> {
         let keeps = self.config.records.as_ref().is_some_and(|records| records.has_changes);
