@@ -54,7 +54,7 @@ impl Keeper for Replica {
         };
         self.given += 1;
         let changes = batch.iter().map(change).collect();
-        self.tell(Event::Command { command: Command::WriteRows { taken: self.given, changes } });
+        self.tell(Event::Command { command: Command::WriteRows { taken: self.given, changes, more: false } });
         self.finish()?;
         ensure!(self.taken == self.given, "a batch was not acknowledged");
         Ok(())
@@ -81,7 +81,7 @@ fn config() -> Config {
         roots: Vec::new(),
         folders: Vec::new(),
         delivery: None,
-        records: Some(RecordsConfig { tables: vec![table], max_drift_ms: 100, applied: None }),
+        records: Some(RecordsConfig { tables: vec![table], max_drift_ms: 100, has_changes: false, applied: None }),
         compaction: CompactionConfig::default(),
         debounce_ms: 1000,
         dry_run: false,
