@@ -1,7 +1,7 @@
 //! Keeping the tables of two SQLite databases in agreement, or those of one and of whoever else uses a message folder.
 //!
 //! [`Database`](crate::sqlite::Database) is what an application's database becomes when its tables are kept; here engines run
-//! on such databases. The engine's store lies in the database itself, so one thread ([`keeper`]) does all that is done to it:
+//! on such databases. The engine's store lies in the database itself, so one thread does all that is done to it:
 //! loads and saves, rows of others, and the application's own changes, which it gives to the engine a page at a time.
 
 mod keeper;
