@@ -41,6 +41,8 @@ pub(super) struct Desk {
     taken: u64,
     /// A page was given, and the engine has not said that it has it.
     is_giving: bool,
+    /// The engine waits to hear that there is nothing more: at the start, and behind each page.
+    is_awaited: bool,
     /// Others' rows wait behind changes of the application.
     has_kept: bool,
 }
@@ -64,6 +66,7 @@ impl Desk {
             has_started: false,
             taken: 0,
             is_giving: false,
+            is_awaited: false,
             has_kept: false,
         }
     }
@@ -88,9 +91,8 @@ impl Desk {
         Ok(())
     }
 
-    /// Gives the engine the next page of what the application changed. The first time there is always one: the engine waits
-    /// to hear that there is nothing.
-    fn give(&mut self, is_first: bool) -> Result<(), Error> {
+    /// Gives the engine the next page of what the application changed, or says that there is nothing if it waits to hear that.
+    fn give(&mut self) -> Result<(), Error> {
         let mut page = self.database.next_changes(PAGE_ROWS)?;
         while let Some(empty) = page.as_ref().filter(|page| page.changes.is_empty()) {
             // What was noted came to nothing.
@@ -101,7 +103,7 @@ impl Desk {
         self.count(|counts| counts.is_given = page.is_none());
         let (taken, changes, more) = match page {
             Some(page) => (page.taken, page.changes, true),
-            None if is_first => (self.taken, Vec::new(), false),
+            None if self.is_awaited => (self.taken, Vec::new(), false),
             None => {
                 if std::mem::take(&mut self.has_kept) {
                     self.apply(self.database.applied()?, &[])?;
@@ -109,7 +111,7 @@ impl Desk {
                 return Ok(());
             }
         };
-        self.is_giving = true;
+        (self.is_giving, self.is_awaited) = (true, more);
         let command = Command::WriteRows { taken, changes, more };
         // An engine that has ended takes nothing any more.
         let _ = self.engine.send(Input::Event(Event::Command { command }));
@@ -119,11 +121,10 @@ impl Desk {
     fn hear_news(&mut self, news: RowsNews) -> Result<(), Error> {
         match news {
             RowsNews::Started { taken } => {
-                self.has_started = true;
+                (self.has_started, self.is_awaited, self.taken) = (true, true, taken);
                 self.database.forget(taken)?;
-                self.taken = taken;
                 self.has_kept = self.database.has_aside()?;
-                self.give(true)
+                self.give()
             }
             // What an earlier engine has saved is told by the start.
             RowsNews::Written { .. } | RowsNews::Look if !self.has_started => Ok(()),
@@ -132,13 +133,11 @@ impl Desk {
                 if taken > self.taken {
                     self.database.forget(taken)?;
                     self.taken = taken;
-                    // Behind a page there may be more, and if not the engine waits to hear that.
-                    return self.give(true);
                 }
-                self.give(false)
+                self.give()
             }
             RowsNews::Look if self.is_giving => Ok(()),
-            RowsNews::Look => self.give(false),
+            RowsNews::Look => self.give(),
         }
     }
 

@@ -108,8 +108,8 @@ impl Databases {
         if same(first, second) {
             return Err(Error::SameDatabase { path: first.to_path_buf() });
         }
-        let folder = scratch()?;
-        let copies = [folder.join("first"), folder.join("second")];
+        let scratch = Scratch(scratch()?);
+        let copies = [scratch.0.join("first"), scratch.0.join("second")];
         prepared(first)?.copy_to(&copies[0])?;
         if second.exists() {
             Database::open(second)?.copy_to(&copies[1])?;
@@ -118,7 +118,7 @@ impl Databases {
         for (side, given) in databases.sides.iter_mut().zip([first, second]) {
             side.given = given.to_path_buf();
         }
-        databases._scratch = Some(Scratch(folder));
+        databases._scratch = Some(scratch);
         Ok(databases)
     }
 

@@ -47,7 +47,13 @@ enum Meaning {
 
 impl Records {
     /// Takes what the application wrote, to be saved as soon as that can be.
-    pub(super) fn take(&mut self, shared: &mut Shared, taken: u64, changes: Vec<RowChange>, more: bool) {
+    pub(super) fn take(&mut self, shared: &mut Shared, taken: u64, mut changes: Vec<RowChange>, more: bool) {
+        // What can never be sent must not keep back what can.
+        changes.retain(|change| {
+            let why = self.refusal(change).filter(|_| self.config.is_some());
+            why.iter().for_each(|why| refuse(shared, change, why));
+            why.is_none()
+        });
         let bytes = changes.iter().map(size).fold(0, usize::saturating_add);
         if self.config.is_none() || bytes > WRITE_ROWS_BYTES_MAX {
             let message = match self.config {
@@ -205,10 +211,7 @@ impl Engine {
         let own = self.shared.log.own();
         let owner = own.and_then(|own| self.shared.log.public_key(own)).map(|key| *key.as_bytes());
         let rule = self.records.rules.get(&change.table).copied();
-        let (Some(rule), None) = (rule, self.records.refusal(change)) else {
-            let why = self.records.refusal(change).unwrap_or_default();
-            return self.refuse(change, &why);
-        };
+        let Some(rule) = rule else { return };
         let id = match (rule.kind, &owner) {
             (TableKind::Owned, Some(owner)) => RowId::new(&change.table, Some(owner), &change.key),
             (TableKind::Owned, None) => return self.refuse(change, "this device has no key yet"),
@@ -282,9 +285,13 @@ impl Engine {
     }
 
     fn refuse(&mut self, change: &RowChange, why: &str) {
-        let message = alloc::format!("a change of a row of table `{}` was refused: {why}", change.table);
-        self.shared.notify(NoticeCode::RowRefused, message);
+        refuse(&mut self.shared, change, why);
     }
+}
+
+fn refuse(shared: &mut Shared, change: &RowChange, why: &str) {
+    let message = alloc::format!("a change of a row of table `{}` was refused: {why}", change.table);
+    shared.notify(NoticeCode::RowRefused, message);
 }
 
 /// The keys of the devices that are known, of no more than [`OWNERS_MAX`].

@@ -67,3 +67,13 @@ fn taking_it_out_leaves_the_application_as_it_was() {
     assert_eq!(left, "albums,file_paths,tags,tags_on_files");
     assert_eq!(library.count("a.db", "tags"), 1);
 }
+
+#[test]
+fn a_row_that_is_too_long_to_be_sent_is_told_and_keeps_nothing_back() {
+    let library = Library::new();
+    library.sql("a.db", "INSERT INTO albums VALUES ('long', 'x', 1, randomblob(9000000)), ('short', 'y', 2, NULL)");
+    let run = library.ok(&["sync", "a.db", "b.db", "--once"]);
+    assert_eq!(run.of_type("notice")[0]["code"], "row_refused", "{run:?}");
+    assert_eq!(library.text("b.db", "SELECT group_concat(id) FROM albums"), "short");
+    assert_eq!(library.count("a.db", "albums"), 2);
+}
