@@ -47,6 +47,11 @@ impl Doubts {
         self.made.insert((site, path.to_string()), Made { at, stage: Stage::Untold });
     }
 
+    /// How much people had done when a change was asked for or made that is not saved yet.
+    pub(super) fn since(&self, site: usize, path: &str) -> u64 {
+        self.made.get(&(site, path.to_string())).map_or(u64::MAX, |made| made.at)
+    }
+
     /// A path was to be changed, and the host cannot say whether it was.
     pub(super) fn unknown(&mut self, site: usize, path: &str) {
         self.left.insert((site, path.to_string()));

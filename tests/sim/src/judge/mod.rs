@@ -266,8 +266,8 @@ impl Judge {
         }
     }
 
-    /// An engine is told of what its device carried out.
-    pub(crate) fn told(&self, site: usize, work: &Work, outcome: &Outcome) {
+    /// An engine is told of what its device carried out. One that stops leaves it to the next start to look anywhere.
+    pub(crate) fn told(&self, site: usize, is_stopping: bool, work: &Work, outcome: &Outcome) {
         let versions = &mut self.state.borrow_mut().versions;
         match (work, outcome) {
             (Work::Commit { items, .. }, Outcome::Committed { results }) => {
@@ -278,6 +278,7 @@ impl Judge {
                     }
                 }
             }
+            (Work::Hash { .. }, _) if is_stopping => {}
             (Work::Hash { items, .. }, _) => items.iter().for_each(|item| versions.doubts.told(site, &item.path)),
             (Work::Save { .. }, _) => versions.told_saved(site),
             _ => {}

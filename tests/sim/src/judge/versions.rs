@@ -80,10 +80,24 @@ impl Versions {
         self.loads.replaced(site, path, now);
     }
 
-    /// A path was to be changed, and the host cannot say whether it was.
+    /// A path was to be changed, and the host cannot say whether it was. What people did there since anyone looked may have
+    /// come before the change or behind it: nobody knows what they were shown.
     pub fn unknown(&mut self, site: usize, path: &str) {
+        let since = self.doubts.since(site, path);
+        self.unsettle(site, &BTreeMap::from([(path.to_string(), since)]));
         self.doubts.unknown(site, path);
         self.loads.touched(site, path);
+    }
+
+    /// Nobody knows what people were shown who did something on a device at these paths and were not seen; if nobody ever
+    /// looked, since so many acts.
+    fn unsettle(&mut self, site: usize, doubts: &BTreeMap<String, u64>) {
+        let endings = self.pasts.values_mut().flat_map(|past| &mut past.endings).filter(|ending| ending.site == site);
+        for ending in endings {
+            let Some(doubt) = doubts.get(&ending.path) else { continue };
+            let since = self.seen.get(&(site, ending.path.clone())).unwrap_or(doubt);
+            ending.is_certain &= ending.at <= *since;
+        }
     }
 
     /// Someone loaded what stands at a path into an editor, which keeps the text.
@@ -135,12 +149,8 @@ impl Versions {
     /// come before its change or behind it: nobody knows what they were shown.
     pub fn started(&mut self, site: usize) {
         self.loads.unsettled(site);
-        let doubts: BTreeMap<String, u64> = self.doubts.ended(site).into_iter().collect();
-        let endings = self.pasts.values_mut().flat_map(|past| &mut past.endings).filter(|ending| ending.site == site);
-        for ending in endings.filter(|ending| doubts.contains_key(&ending.path)) {
-            let since = self.seen.get(&(site, ending.path.clone())).or_else(|| doubts.get(&ending.path));
-            ending.is_certain &= since.is_some_and(|since| ending.at <= *since);
-        }
+        let doubts = self.doubts.ended(site).into_iter().collect();
+        self.unsettle(site, &doubts);
     }
 
     /// A device's wall clock was moved: what was done there before anyone looked may be taken for done in a grace that was

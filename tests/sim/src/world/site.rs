@@ -1,6 +1,7 @@
 //! One device with one engine on it.
 
 mod check;
+mod end;
 mod folder;
 mod records;
 mod shown;
@@ -14,8 +15,8 @@ use syncline_core::{
     },
 };
 
-use self::folder::FolderWatch;
 pub(crate) use self::folder::payload;
+use self::{end::End, folder::FolderWatch};
 use super::{
     Asleep, Clock, Crash, Host, Narrative, WatcherTraits, belongings::Belongings, host::Undone, tap::Tap,
     watcher::Watcher,
@@ -100,8 +101,7 @@ pub struct Site {
     tap: Tap,
     coverage: Coverage,
     folder: FolderWatch,
-    silenced: bool,
-    stopped: bool,
+    end: End,
 }
 
 /// What an engine asks of the world around its device.
@@ -146,8 +146,7 @@ impl Site {
             tap: Tap::default(),
             coverage: Coverage::default(),
             folder: FolderWatch::default(),
-            silenced: false,
-            stopped: false,
+            end: End::default(),
         }
     }
 
@@ -255,7 +254,7 @@ impl Site {
         let bytes = std::iter::repeat_with(|| self.chance.u8(..)).take(32).collect();
         let engine = Engine::new(self.config.clone(), Seed { bytes }).expect("the configuration is sound");
         (self.engine, self.deadline) = (Some(engine), None);
-        (self.silenced, self.stopped) = (false, false);
+        self.end = End::default();
         self.folder.start(&self.host);
         // Nobody watched while no engine ran.
         self.host.disk.take_touched();
@@ -342,6 +341,7 @@ impl Site {
         let Some(engine) = &mut self.engine else { return Vec::new() };
         self.folder.hear(&event);
         self.counts.events += 1;
+        self.end.is_asked |= matches!(event, Event::Stop);
         let is_saved = matches!(event, Event::Completed { outcome: Outcome::Saved, .. });
         let actions = engine.handle(self.clock.now(), event);
         self.deadline = engine.deadline();
@@ -358,7 +358,7 @@ impl Site {
                 Action::Cancel { task } => self.cancel(task),
                 Action::Send { link, bytes } => {
                     let number = self.number;
-                    self.judge.must(Invariant::CrashSafety, !self.silenced, || {
+                    self.judge.must(Invariant::CrashSafety, !self.end.is_silenced, || {
                         format!("device {number} sends something though a save failed")
                     });
                     says_applied |= self.tap.hear(&self.judge, number, link, &bytes, &self.host.store);
@@ -375,7 +375,7 @@ impl Site {
                 Action::RowsWritten { taken } => self.host.database.forget(taken),
                 Action::RowsRead { request, rows, more } => self.host.database.answer(request, rows, more),
                 Action::RowsChanged { .. } => {}
-                Action::Stopped => self.stopped = true,
+                Action::Stopped => self.end.is_reached = true,
             }
         }
         if says_applied && is_saved {
@@ -423,11 +423,11 @@ impl Site {
     /// Tells the engine how one piece of work ended.
     pub(crate) fn answer(&mut self, index: usize) -> Vec<Outside> {
         let Some(Done { task, work, outcome, .. }) = self.done.remove(index) else { return Vec::new() };
-        self.judge.told(self.number, &work, &outcome);
+        self.judge.told(self.number, self.end.is_asked, &work, &outcome);
         self.folder.told(&work, &outcome);
         if self.save == Some(task) {
             self.save = None;
-            self.silenced |= matches!(outcome, Outcome::Failed { .. });
+            self.end.is_silenced |= matches!(outcome, Outcome::Failed { .. });
         }
         self.handle(Event::Completed { task, outcome })
     }
@@ -468,7 +468,8 @@ impl Site {
     fn take_work(&mut self, task: TaskId, work: Work) {
         let (number, is_new, is_save) = (self.number, self.given.insert(task), matches!(work, Work::Save { .. }));
         self.judge.must(Invariant::Bounds, is_new, || format!("device {number} got task {} twice", task.0));
-        self.judge.must(Invariant::Bounds, !self.stopped, || format!("device {number} got work after it stopped"));
+        self.judge
+            .must(Invariant::Bounds, !self.end.is_reached, || format!("device {number} got work after it stopped"));
         self.judge.must(Invariant::CrashSafety, !is_save || self.save.is_none(), || {
             format!("device {number} has two saves in flight")
         });

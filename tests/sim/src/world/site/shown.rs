@@ -71,7 +71,7 @@ impl Site {
 
     /// The engine said that it stopped.
     pub fn is_stopped(&self) -> bool {
-        self.stopped
+        self.end.is_reached
     }
 
     /// What was done so far.
