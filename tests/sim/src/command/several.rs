@@ -16,7 +16,8 @@ pub fn each<T: Sync, R: Send>(
 ) -> bool {
     let (next, end) = (AtomicUsize::new(0), AtomicUsize::new(items.len()));
     std::thread::scope(|scope| {
-        let (sender, receiver) = mpsc::channel();
+        // Nobody works far ahead of who is told.
+        let (sender, receiver) = mpsc::sync_channel(jobs);
         for _ in 0..jobs {
             let (sender, next, end, work) = (sender.clone(), &next, &end, &work);
             scope.spawn(move || {
