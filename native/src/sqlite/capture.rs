@@ -53,7 +53,8 @@ const TABLES: [(&str, &str); 5] = [
         "(number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, merge TEXT NOT NULL, \
          delete_rule TEXT NOT NULL, key_columns TEXT NOT NULL, value_columns TEXT NOT NULL)",
     ),
-    ("syncline_store", "(key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL) WITHOUT ROWID"),
+    // Rows have numbers here: where they lie by their key alone, each comparison with the key of a large value reads that value.
+    ("syncline_store", "(key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL)"),
     (
         "syncline_aside",
         "(number INTEGER NOT NULL, key BLOB NOT NULL, owner BLOB NOT NULL, reason TEXT NOT NULL, state BLOB NOT NULL, \

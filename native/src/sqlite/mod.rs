@@ -61,6 +61,8 @@ pub const FORMAT: u32 = 1;
 /// How long to wait for another program that holds the database's lock.
 const BUSY: Duration = Duration::from_secs(10);
 const STATEMENTS_CACHED: usize = 512;
+/// How much of the file SQLite holds in memory, in KiB; the minus says so. Rows lie by their keys, which come in any order.
+const CACHE_KIB: i64 = -16_000;
 
 /// An application's database.
 pub struct Database {
@@ -115,6 +117,7 @@ impl Database {
         let open = || -> Tried<Connection> {
             let connection = Connection::open_with_flags(path, flags)?;
             connection.busy_timeout(BUSY)?;
+            connection.pragma_update(None, "cache_size", CACHE_KIB)?;
             connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
             // A merge must not get stuck at a child that comes before its parent. What is committed is on disk. That `REPLACE`
             // fires triggers for what it removes tells which rows another one would displace.
@@ -141,8 +144,14 @@ impl Database {
         Ok(())
     }
 
+    /// Reads in one transaction: each statement by itself would lock the file and look whether another program wrote.
     fn read<T>(&self, work: impl FnOnce(&Connection) -> Tried<T>) -> Result<T, Error> {
-        work(&self.connection).map_err(|fault| fault.told("read", &self.path))
+        let done = || -> Tried<T> {
+            let is_within = !self.connection.is_autocommit();
+            let _transaction = if is_within { None } else { Some(self.connection.unchecked_transaction()?) };
+            work(&self.connection)
+        };
+        done().map_err(|fault| fault.told("read", &self.path))
     }
 }
 

@@ -4,7 +4,7 @@
 //! meanwhile is never sent. What one statement changed in one row is one change with its own time: two columns that were
 //! written at different times keep their times.
 
-use rusqlite::{Connection, Transaction, TransactionBehavior, params_from_iter};
+use rusqlite::{Connection, params_from_iter};
 use syncline_core::api::{MergeType, PropertyValue, RowChange, RowChangeKind, TableKind, UnixMs};
 
 use std::collections::BTreeMap;
@@ -37,17 +37,16 @@ impl Database {
     /// # Errors
     /// The database cannot be read.
     pub fn next_changes(&self, limit: u32) -> Result<Option<Page>, Error> {
-        self.read(|_| {
-            let snapshot = Transaction::new_unchecked(&self.connection, TransactionBehavior::Deferred)?;
+        self.read(|snapshot| {
             let mut page: Option<Page> = None;
             let mut bytes = 0;
-            for (id, tracked) in ids(&snapshot, &self.tables, limit.max(1))? {
+            for (id, tracked) in ids(snapshot, &self.tables, limit.max(1))? {
                 let page = page.get_or_insert(Page { taken: 0, changes: Vec::new() });
                 // Tables may share an id, which is never divided.
                 if bytes >= PAGE_BYTES && id.unsigned_abs() != page.taken {
                     break;
                 }
-                noted(&snapshot, tracked, id, &mut page.changes, &mut bytes)?;
+                noted(snapshot, tracked, id, &mut page.changes, &mut bytes)?;
                 page.taken = id.unsigned_abs();
             }
             Ok(page)
