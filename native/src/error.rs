@@ -230,18 +230,6 @@ pub enum Error {
         /// As it was given.
         path: PathBuf,
     },
-    /// One database is a copy of the other.
-    #[error(
-        "`{}` is a copy of `{}`, and both would speak as one device; take Syncline out of the copy with `syncline records \
-         deinit {}` and prepare it anew (its rows stay)",
-        second.display(), first.display(), second.display()
-    )]
-    CopiedDatabase {
-        /// One.
-        first: PathBuf,
-        /// The other.
-        second: PathBuf,
-    },
     /// A file that is no database.
     #[error("`{}` is no SQLite database, or is encrypted; give the file of one", path.display())]
     NotADatabase {
@@ -338,7 +326,6 @@ impl Error {
             | Error::UnpreparedDatabase { .. }
             | Error::SameDatabase { .. }
             | Error::UnknownTable { .. }
-            | Error::CopiedDatabase { .. }
             | Error::NotADatabase { .. }
             | Error::UnfitTable { .. }
             | Error::TablesFile { .. }
@@ -375,7 +362,6 @@ impl Error {
             Error::UnpreparedDatabase { .. } => "unprepared_database",
             Error::SameDatabase { .. } => "same_database",
             Error::UnknownTable { .. } => "unknown_table",
-            Error::CopiedDatabase { .. } => "copied_database",
             Error::NotADatabase { .. } => "not_a_database",
             Error::DatabaseBusy { .. } => "database_busy",
             Error::UnfitTable { .. } => "unfit_table",
@@ -407,7 +393,6 @@ impl Error {
             | Error::UnpreparedDatabase { path }
             | Error::SameDatabase { path }
             | Error::UnknownTable { path, .. }
-            | Error::CopiedDatabase { second: path, .. }
             | Error::NotADatabase { path }
             | Error::DatabaseBusy { path }
             | Error::UnfitTable { path, .. }

@@ -26,6 +26,9 @@ pub struct RecordsConfig {
     /// [`WriteRows`](super::Command::WriteRows) says that there are no more of these changes, even if there were none. Otherwise
     /// what was changed offline would count as changed behind all that had come meanwhile.
     pub has_changes: bool,
+    /// The store may be a copy of one that still speaks for this device, or an older state of it: the engine goes on under a
+    /// new id, so that no number is used twice (§4.1). What was written under the old one stays.
+    pub is_copy: bool,
     /// The last [`sequence`](super::Work::ApplyRows) that the application's database stored; 0 if none (§2.8). None where there
     /// is no such database: the engine's own store is all there is.
     #[cfg_attr(feature = "wasm", tsify(type = "bigint | undefined"))]

@@ -107,8 +107,14 @@ impl Engine {
         self.phase = Phase::Running;
         let log = self.shared.log_now();
         self.shared.saver.saved(log);
-        if self.shared.log.own().is_none() {
-            self.begin_incarnation();
+        match self.shared.log.own() {
+            None => self.begin_incarnation(),
+            Some(_) if self.records.is_copy() => {
+                let message = "this device's store may be a copy: it goes on under a new id";
+                self.shared.notify(NoticeCode::NewIncarnation, message);
+                self.begin_incarnation();
+            }
+            Some(_) => {}
         }
         self.deliveries.start(&mut self.shared);
         self.records.start(&mut self.shared);

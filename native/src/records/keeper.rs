@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::Sender;
-use syncline_core::api::{Command, Event, Key, LoadQuery, Outcome, RowName, RowState, Work};
+use syncline_core::api::{Command, Event, Key, LoadQuery, Outcome, RowName, RowState, Work, Write};
 use syncline_core::records::{Row, RowId, Rule};
 
-use super::run::Observer;
+use super::{place, run::Observer};
 use crate::run::{Input, Keeper, RowsNews};
 use crate::sqlite::{Applying, Database};
 use crate::{Error, escape};
@@ -36,6 +36,8 @@ pub(super) struct Desk {
     engine: Sender<Input>,
     observer: Arc<dyn Observer>,
     counts: Arc<Mutex<Counts>>,
+    /// Its file may be a copy; once the engine has saved its new id it no longer is.
+    is_copy: bool,
     has_started: bool,
     /// The engine has saved the application's changes up to here.
     taken: u64,
@@ -49,7 +51,7 @@ pub(super) struct Desk {
 
 impl Desk {
     pub(super) fn new(
-        database: Database,
+        (database, is_copy): (Database, bool),
         given: PathBuf,
         public_key: [u8; 32],
         engine: Sender<Input>,
@@ -63,12 +65,21 @@ impl Desk {
             engine,
             observer,
             counts,
+            is_copy,
             has_started: false,
             taken: 0,
             is_giving: false,
             is_awaited: false,
             has_kept: false,
         }
+    }
+
+    fn save(&mut self, writes: &[Write]) -> Result<(), Error> {
+        self.database.save(writes)?;
+        if std::mem::take(&mut self.is_copy) {
+            place::note(&self.database)?;
+        }
+        Ok(())
     }
 
     fn apply(&mut self, sequence: u64, rows: &[RowState]) -> Result<(), Error> {
@@ -153,7 +164,7 @@ impl Keeper for Desk {
 
     fn perform(&mut self, work: &Work) -> Result<Outcome, Error> {
         match work {
-            Work::Save { writes } => self.database.save(writes).map(|()| Outcome::Saved),
+            Work::Save { writes } => self.save(writes).map(|()| Outcome::Saved),
             Work::Load { query } => self.database.load(query).map(|(pairs, more)| Outcome::Loaded { pairs, more }),
             Work::ApplyRows { sequence, rows } => self.apply(*sequence, rows).map(|()| Outcome::RowsApplied),
             _ => Err(Error::Failed { what: "a database of rows cannot do this".into() }),

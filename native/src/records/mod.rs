@@ -6,6 +6,7 @@
 
 mod keeper;
 mod open;
+mod place;
 mod reading;
 mod run;
 

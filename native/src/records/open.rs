@@ -11,6 +11,7 @@ use syncline_core::crypto::Identity;
 use syncline_core::folder::Info;
 use uuid::Uuid;
 
+use super::place;
 use crate::Error;
 use crate::folder::SharedFolder;
 use crate::root::{Lock, random};
@@ -48,6 +49,8 @@ pub struct Side {
     pub(super) group: GroupConfig,
     /// As it was given.
     pub(super) given: PathBuf,
+    /// Its file may be a copy of one that still speaks for its device.
+    pub(super) is_copy: bool,
     pub(super) _lock: Option<Lock>,
 }
 
@@ -81,20 +84,21 @@ impl Databases {
             (Some(group), _) | (_, Some(group)) => group,
             (None, None) => (GroupId::from_bytes(*Uuid::new_v4().as_bytes()), random()?),
         };
-        if a_facts.identity == b_facts.identity {
-            return Err(Error::CopiedDatabase { first: first.to_path_buf(), second: second.to_path_buf() });
-        }
         join(&a, &mut a_facts, group)?;
         join(&b, &mut b_facts, group)?;
-        let side = |database, facts, given: &Path, lock| Side {
-            database,
-            facts,
-            group: config_of(group),
-            given: given.to_path_buf(),
-            _lock: Some(lock),
+        let side = |database: Database, facts, given: &Path, lock| -> Result<Side, Error> {
+            let is_copy = place::is_copy(&database)?;
+            Ok(Side {
+                database,
+                facts,
+                group: config_of(group),
+                given: given.to_path_buf(),
+                is_copy,
+                _lock: Some(lock),
+            })
         };
         Ok(Databases {
-            sides: vec![side(a, a_facts, first, lock), side(b, b_facts, second, other_lock)],
+            sides: vec![side(a, a_facts, first, lock)?, side(b, b_facts, second, other_lock)?],
             folder: None,
             _scratch: None,
         })
@@ -116,7 +120,7 @@ impl Databases {
         }
         let mut databases = Databases::pair(&copies[0], &copies[1])?;
         for (side, given) in databases.sides.iter_mut().zip([first, second]) {
-            side.given = given.to_path_buf();
+            (side.given, side.is_copy) = (given.to_path_buf(), false);
         }
         databases._scratch = Some(scratch);
         Ok(databases)
@@ -154,7 +158,8 @@ impl Databases {
         }
         join(&database, &mut facts, (group.id, group_key))?;
         let is_sealed = info.key_check.is_some();
-        let side = Side { database, facts, group, given: path.to_path_buf(), _lock: Some(lock) };
+        let is_copy = place::is_copy(&database)?;
+        let side = Side { database, facts, group, given: path.to_path_buf(), is_copy, _lock: Some(lock) };
         Ok(Databases { sides: vec![side], folder: Some((shared, is_sealed)), _scratch: None })
     }
 }
@@ -170,7 +175,7 @@ impl Side {
             roots: Vec::new(),
             folders: sealed.into_iter().map(folder).collect(),
             delivery: None,
-            records: Some(records_of(&self.database)?),
+            records: Some(records_of(&self.database, self.is_copy)?),
             compaction: CompactionConfig::default(),
             debounce_ms: 0,
             dry_run: false,
@@ -188,11 +193,12 @@ impl Side {
 }
 
 /// What the engine is to know of a database's tables.
-pub(super) fn records_of(database: &Database) -> Result<RecordsConfig, Error> {
+pub(super) fn records_of(database: &Database, is_copy: bool) -> Result<RecordsConfig, Error> {
     Ok(RecordsConfig {
         tables: database.tables().iter().map(|tracked| tracked.config.clone()).collect(),
         max_drift_ms: MAX_DRIFT_MS,
         has_changes: true,
+        is_copy,
         applied: Some(database.applied()?),
     })
 }
@@ -221,6 +227,7 @@ fn facts(database: &Database) -> Result<Facts, Error> {
     }
     let facts = Facts { identity: random()?, name, group: None };
     database.write_facts(&facts)?;
+    place::note(database)?;
     Ok(facts)
 }
 

@@ -220,7 +220,8 @@ pub fn status(path: &Path) -> Result<StatusReport, Error> {
     let none = StatusReport { replica: None, members: Vec::new(), pending, held: 0, aside, tables };
     let Some(facts) = database.facts()? else { return Ok(none) };
     let Some(group) = facts.group else { return Ok(none) };
-    let side = Side { database, facts, group: config_of(group), given: path.to_path_buf(), _lock: None };
+    let side =
+        Side { database, facts, group: config_of(group), given: path.to_path_buf(), is_copy: false, _lock: None };
     let Some(status) = loaded(&side)? else { return Ok(none) };
     let held = status.records.as_ref().map_or(0, |records| records.held);
     Ok(StatusReport { replica: status.replica, members: status.members, held, ..none })

@@ -152,7 +152,7 @@ impl Running {
         let counts = Arc::new(Mutex::new(Counts::default()));
         let (observer, given) = (Arc::clone(&self.observer), side.given.clone());
         let desk = Desk::new(
-            side.database,
+            (side.database, side.is_copy),
             given.clone(),
             public_key,
             inbox.0.clone(),

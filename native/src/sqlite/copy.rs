@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::{OpenFlags, Transaction, TransactionBehavior};
 use syncline_core::api::TableConfig;
 
-use super::fault::Tried;
+use super::fault::{Fault, Tried};
 use super::{Database, capture, schema};
 use crate::Error;
 
@@ -57,10 +57,9 @@ impl Database {
     /// # Errors
     /// It cannot be read, or the copy cannot be written.
     pub fn copy_to(&self, path: &Path) -> Result<(), Error> {
-        self.read(|connection| {
-            connection.execute("VACUUM INTO ?1", [path.to_string_lossy()])?;
-            Ok(())
-        })
+        // It is a transaction of its own.
+        let copied = self.connection.execute("VACUUM INTO ?1", [path.to_string_lossy()]);
+        copied.map(drop).map_err(|error| Fault::from(error).told("read", &self.path))
     }
 }
 

@@ -8,7 +8,8 @@
 //! **One file.** The engine's own store, the changes that were not sent yet, how far others' changes were applied, and the
 //! rows themselves lie in one database and are written in its transactions. A backup that is brought back brings all of them
 //! back together, and there is no moment at which one is newer than the other. The group's key and the device's identity lie
-//! there, too: whoever reads the file can speak for the device, and a copy of the file must not be used as a second device.
+//! there, too: whoever reads the file can speak for the device. A copy of the file that is used beside it goes on under an id of
+//! its own, and writes the rows that the device owns as it does.
 //!
 //! **What wins.** A change that the application made and the engine was not given yet stays where others' rows are applied;
 //! what was applied to such a row is tried again later. Foreign keys are not enforced while rows are applied, for a child may

@@ -84,6 +84,16 @@ impl Database {
         })
     }
 
+    /// Which file this was when it was last noted, as the host told it.
+    pub(crate) fn place(&self) -> Result<Option<String>, Error> {
+        self.read(|connection| state(connection, "place"))
+    }
+
+    /// Notes which file this is.
+    pub(crate) fn write_place(&self, place: &str) -> Result<(), Error> {
+        self.write("write to", |connection| set_state(connection, "place", &place))
+    }
+
     /// Does work in one transaction that writes.
     pub(super) fn write<T>(
         &self,

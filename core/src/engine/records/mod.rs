@@ -222,6 +222,11 @@ impl Records {
         }
     }
 
+    /// The store may be a copy of one that still speaks for this device.
+    pub fn is_copy(&self) -> bool {
+        self.config.as_ref().is_some_and(|config| config.is_copy)
+    }
+
     /// All that was saved is restored.
     pub fn start(&mut self, shared: &mut Shared) {
         let Some(config) = &self.config else { return };

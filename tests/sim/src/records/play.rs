@@ -124,7 +124,8 @@ impl Scene {
         config.delivery = None;
         // A device that was put back and writes before it hears of anyone would use a number twice: what was changed is
         // given a little later.
-        config.records = Some(RecordsConfig { tables, max_drift_ms: MAX_DRIFT_MS, has_changes: false, applied });
+        config.records =
+            Some(RecordsConfig { tables, max_drift_ms: MAX_DRIFT_MS, has_changes: false, is_copy: false, applied });
         // A clock may jump by years.
         config.compaction = CompactionConfig { stale_after_ms: u64::MAX, ..CompactionConfig::default() };
         let identity = Identity::from_secret(&config.identity).expect("it is a secret");
