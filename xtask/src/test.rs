@@ -106,7 +106,7 @@ fn test_js(report: &mut Report) {
     let built = report.phase("js: build", || wasm::build(false));
     let count = built.and_then(|()| report.phase("js: test", js::test));
     report.count(Language::Js, count);
-    report.phase("js: the simulator's traces", traces::test);
+    report.phase("js: the simulator in WebAssembly", traces::test);
 }
 
 fn test_swift(report: &mut Report, debian: bool) {

@@ -1,9 +1,10 @@
 //! A story of any kind.
 
 use serde::{Deserialize, Serialize};
+use syncline_core::api::Hash;
 
 use crate::{
-    Invariant, messages, records,
+    Invariant, Trace, Violation, messages, records,
     story::{self, Carried, Options, Played, Swarm},
 };
 
@@ -19,6 +20,26 @@ pub enum Genre {
     Folders,
     /// Of groups whose applications keep rows.
     Records,
+}
+
+impl Genre {
+    /// All there are.
+    pub const ALL: [Genre; 4] = [Genre::Trees, Genre::Carried, Genre::Folders, Genre::Records];
+
+    /// Its name, as programs tell it each other.
+    pub fn name(self) -> &'static str {
+        match self {
+            Genre::Trees => "trees",
+            Genre::Carried => "carried",
+            Genre::Folders => "folders",
+            Genre::Records => "records",
+        }
+    }
+
+    /// The one of this name.
+    pub fn from_name(name: &str) -> Option<Genre> {
+        Genre::ALL.into_iter().find(|genre| genre.name() == name)
+    }
 }
 
 /// A story of a file tree, of a message folder or of rows.
@@ -46,10 +67,25 @@ impl Tale {
 
     /// Plays it to its end.
     pub fn play(&self, options: Options) -> Played {
+        self.play_traced(options, None)
+    }
+
+    /// Plays it and returns the [`Trace`] of every action that any engine returned, in order, and of the folders or the
+    /// databases at the end: the same story gives the same one, on every machine.
+    ///
+    /// # Errors
+    /// The story breaks a promise. (In WebAssembly, where a panic ends everything, it does not return then.)
+    pub fn trace(&self) -> Result<Hash, Violation> {
+        let trace = Trace::default();
+        let played = self.play_traced(Options::default(), Some(&trace));
+        played.violation.map_or_else(|| Ok(trace.hash()), Err)
+    }
+
+    fn play_traced(&self, options: Options, trace: Option<&Trace>) -> Played {
         match self {
-            Tale::Tree(story) => story::play(story, options),
-            Tale::Folder(story) => messages::play(story, options),
-            Tale::Rows(story) => records::play(story, options),
+            Tale::Tree(story) => story::play_traced(story, options, trace),
+            Tale::Folder(story) => messages::play_traced(story, options, trace),
+            Tale::Rows(story) => records::play_traced(story, options, trace),
         }
     }
 
@@ -97,5 +133,26 @@ impl Tale {
                 format!("{many} devices with rows, {in_folder} of them in a message folder, and {links} links")
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_story_has_one_trace_and_another_has_another() {
+        let mut all = BTreeSet::new();
+        for genre in Genre::ALL {
+            assert_eq!(Genre::from_name(genre.name()), Some(genre));
+            let trace = |seed| Tale::draw(genre, Swarm::default(), seed, seed, 12).trace().expect("nothing is broken");
+            for seed in 0..6 {
+                assert_eq!(trace(seed), trace(seed), "seed {seed} of {genre:?}");
+                all.insert(trace(seed));
+            }
+        }
+        assert_eq!(all.len(), 24);
     }
 }

@@ -79,7 +79,7 @@ fn obey(cli: &Cli) -> Result<Verdict> {
     }
     let base = cli.seed.unwrap_or_else(seeds::fresh_base);
     if cli.traces {
-        return Ok(traces::print(base, cli.runs, cli.acts, jobs));
+        return Ok(traces::print(cli.genre(), base, cli.runs, cli.acts, jobs));
     }
     let options = Options { with_work: false, ..options };
     let (genre, swarm) = (cli.genre(), cli.swarm());

@@ -30,13 +30,13 @@ pub struct Cli {
     #[arg(long, default_value_t = 200)]
     pub acts: u16,
     /// Play stories of message folders instead of file trees.
-    #[arg(long, conflicts_with_all = ["crashes", "exhaustive", "traces"])]
+    #[arg(long, conflicts_with_all = ["crashes", "exhaustive"])]
     pub folders: bool,
     /// Play stories of file trees that a message folder carries, beside links or in place of them.
-    #[arg(long, conflicts_with_all = ["folders", "crashes", "exhaustive", "traces"])]
+    #[arg(long, conflicts_with_all = ["folders", "crashes", "exhaustive"])]
     pub carried: bool,
     /// Play stories of applications' rows.
-    #[arg(long, conflicts_with_all = ["folders", "carried", "crashes", "exhaustive", "traces"])]
+    #[arg(long, conflicts_with_all = ["folders", "carried", "crashes", "exhaustive"])]
     pub records: bool,
     /// End with the first broken promise.
     #[arg(long)]

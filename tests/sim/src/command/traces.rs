@@ -1,18 +1,18 @@
 //! What engines did in each story, in one number.
 
-use syncline_sim::story;
+use syncline_sim::{Genre, story::Swarm};
 
 use super::seeds::Pair;
 use super::{Verdict, several};
 
-/// Prints the traces of stories that break nothing, in their order: `workload schedule acts trace`.
-pub fn print(base: u64, runs: u64, acts: u16, jobs: usize) -> Verdict {
+/// Prints the traces of stories that break nothing, in their order: `genre workload schedule acts trace`.
+pub fn print(genre: Genre, base: u64, runs: u64, acts: u16, jobs: usize) -> Verdict {
     let pairs: Vec<Pair> = (0..runs).map(|run| Pair::of_run(base, run)).collect();
     let mut lines = Vec::new();
     let all = several::each(
         jobs,
         &pairs,
-        |pair| story::trace(pair.workload, pair.schedule, acts),
+        |pair| pair.draw(genre, Swarm::default(), acts).trace(),
         |index, trace| {
             match trace {
                 Ok(trace) => lines.push((pairs[index], trace)),
@@ -23,7 +23,7 @@ pub fn print(base: u64, runs: u64, acts: u16, jobs: usize) -> Verdict {
     );
     lines.sort();
     for (Pair { workload, schedule }, trace) in lines {
-        println!("{workload} {schedule} {acts} {trace}");
+        println!("{} {workload} {schedule} {acts} {trace}", genre.name());
     }
     if all { Verdict::Well } else { Verdict::Wrong }
 }

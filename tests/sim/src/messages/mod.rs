@@ -16,7 +16,6 @@ mod trouble;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::service::Service;
 pub use self::{
     act::{Act, ActKind},
     draw::draw_from,
@@ -25,6 +24,7 @@ pub use self::{
     shrink::shrink_while,
     trouble::{Trouble, TroubleKind},
 };
+pub(crate) use self::{play::play_traced, service::Service};
 use crate::story::Run;
 
 /// A group of devices with a message folder, and what happens to it.

@@ -9,7 +9,7 @@ use syncline_core::{
 
 use super::{Carriage, Story, Trouble, TroubleKind, Turn, model::Model, roll_back::Image, service::Service};
 use crate::{
-    GROUP, Invariant, Judge, Order, SiteId, World,
+    GROUP, Invariant, Judge, Order, SiteId, Trace, World,
     folder::{Application, FolderFile},
     story::{Coverage, Options, Played, group::judged},
     world::{info, payload},
@@ -29,10 +29,15 @@ const RIVALS: [GroupId; 2] = [GroupId::from_bytes([3; 16]), GroupId::from_bytes(
 
 /// Plays a story to its end.
 pub fn play(story: &Story, options: Options) -> Played {
+    play_traced(story, options, None)
+}
+
+/// The same; engines add what they return to a trace.
+pub(crate) fn play_traced(story: &Story, options: Options, trace: Option<&Trace>) -> Played {
     let judge = Judge::new(options.ignored);
     let mut played = Played { violation: None, told: Vec::new(), coverage: Coverage::default(), events: 0 };
     let ended = judged(&judge, || {
-        let mut scene = Scene::new(story, judge.clone(), options);
+        let mut scene = Scene::new(story, judge.clone(), options, trace);
         let ended = judged(&judge, || scene.play(story));
         if ended.is_err() && options.with_work {
             scene.tell_end();
@@ -79,7 +84,7 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    fn new(story: &Story, judge: Judge, options: Options) -> Scene {
+    fn new(story: &Story, judge: Judge, options: Options, trace: Option<&Trace>) -> Scene {
         let mut world = World::narrated(story.seed, judge.clone(), options.with_work);
         world.set_steps_max(STEPS_MAX);
         let mut scene = Scene {
@@ -105,6 +110,7 @@ impl Scene {
         for (number, member) in story.members.iter().enumerate() {
             let indexing = if member.probes { FolderIndexing::Probing } else { FolderIndexing::Listing };
             let site = scene.world.add_to_folder(story.sealed, indexing);
+            scene.world[site].trace(trace.cloned());
             let order = if member.total { DeliveryOrder::Total } else { DeliveryOrder::Arrival };
             scene.world[site].config().folders[0].poll_ms = scene.poll_ms;
             if story.clears {

@@ -17,6 +17,7 @@ mod tables;
 mod trouble;
 mod verdict;
 
+pub(crate) use self::play::play_traced;
 use serde::{Deserialize, Serialize};
 
 pub use self::{

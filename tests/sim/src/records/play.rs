@@ -14,7 +14,7 @@ use super::{
     tables::Table,
 };
 use crate::{
-    Invariant, Judge, Order, SiteId, Violation, World,
+    Invariant, Judge, Order, SiteId, Trace, Violation, World,
     messages::{Carriage, Service},
     story::{Coverage, Options, Played, group::judged},
 };
@@ -30,15 +30,20 @@ const MAX_DRIFT_MS: u32 = 100;
 
 /// Plays a story to its end.
 pub fn play(story: &Story, options: Options) -> Played {
+    play_traced(story, options, None)
+}
+
+/// The same; engines add what they return to a trace, and the databases come behind it.
+pub(crate) fn play_traced(story: &Story, options: Options, trace: Option<&Trace>) -> Played {
     let judge = Judge::new(options.ignored);
     let mut played = Played { violation: None, told: Vec::new(), coverage: Coverage::default(), events: 0 };
     let ended = judged(&judge, || {
-        let mut scene = Scene::new(story, judge.clone(), options);
+        let mut scene = Scene::new(story, judge.clone(), options, trace);
         let ended = judged(&judge, || scene.play(story));
         if ended.is_err() && options.with_work {
             scene.tell_end();
         }
-        scene.sum_up(&mut played);
+        scene.sum_up(&mut played, trace);
         ended
     });
     let violation = ended.and_then(|ended| ended).err();
@@ -77,7 +82,7 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    fn new(story: &Story, judge: Judge, options: Options) -> Scene {
+    fn new(story: &Story, judge: Judge, options: Options, trace: Option<&Trace>) -> Scene {
         let mut world = World::narrated(story.seed, judge.clone(), options.with_work);
         world.set_steps_max(STEPS_MAX);
         let count = story.keepers.len();
@@ -102,6 +107,7 @@ impl Scene {
         };
         for (number, keeper) in story.keepers.iter().enumerate() {
             scene.add(story, number, keeper.in_folder, keeper.has_database);
+            scene.world[scene.sites[number]].trace(trace.cloned());
         }
         scene.coverage.count_many("member linked", scene.links.len() as u64 * 2);
         for site in scene.sites.clone() {
@@ -407,10 +413,13 @@ impl Scene {
         }
     }
 
-    fn sum_up(&mut self, played: &mut Played) {
+    fn sum_up(&mut self, played: &mut Played, trace: Option<&Trace>) {
         played.told = self.world.narrative().lines();
         played.coverage = std::mem::take(&mut self.coverage);
         for site in &self.sites {
+            if let Some(trace) = trace {
+                trace.add(self.world[*site].database().rows());
+            }
             played.coverage.add(self.world[*site].coverage());
             for (kind, count) in self.world[*site].faults().kinds().filter(|(_, count)| *count > 0) {
                 played.coverage.count_many(format!("fault {kind}"), count);

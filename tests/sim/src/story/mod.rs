@@ -13,7 +13,6 @@ mod play;
 mod record;
 mod shrink;
 mod swarm;
-mod trace;
 mod trouble;
 
 pub use self::{
@@ -25,13 +24,12 @@ pub use self::{
     record::Record,
     shrink::{shrink, shrink_while},
     swarm::{Kind, Swarm},
-    trace::trace,
     trouble::{Trouble, TroubleKind},
 };
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::coverage::work_kind;
+pub(crate) use self::{coverage::work_kind, play::play_traced};
 use crate::{Traits, WatcherTraits};
 
 /// A group of devices and what happens to it.

@@ -43,7 +43,7 @@ pub fn play(story: &Story, options: Options) -> Played {
 }
 
 /// The same; engines add what they return to a trace, and the folders come behind it.
-pub(super) fn play_traced(story: &Story, options: Options, trace: Option<&Trace>) -> Played {
+pub(crate) fn play_traced(story: &Story, options: Options, trace: Option<&Trace>) -> Played {
     let judge = Judge::new(options.ignored);
     let mut played = Played { violation: None, told: Vec::new(), coverage: Coverage::default(), events: 0 };
     let ended = judged(&judge, || {

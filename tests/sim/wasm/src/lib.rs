@@ -1,14 +1,16 @@
 //! The simulator in WebAssembly: the same seeds must give the same traces as natively.
 
+use syncline_sim::{Genre, Tale, story::Swarm};
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// The trace of a story as 64 hexadecimal digits; see `syncline_sim::story::trace`. A story that breaks a promise ends the
-/// module.
+/// The trace of a drawn story of a kind as 64 hexadecimal digits; see `syncline_sim::Tale::trace`. A story that breaks a
+/// promise ends the module.
 ///
 /// # Errors
-/// None that is returned: a panic ends the module before.
+/// There is no such kind.
 #[wasm_bindgen]
-pub fn trace(workload: u64, schedule: u64, acts: u16) -> Result<String, String> {
-    let trace = syncline_sim::story::trace(workload, schedule, acts).map_err(|violation| violation.to_string())?;
-    Ok(trace.to_string())
+pub fn trace(genre: &str, workload: u64, schedule: u64, acts: u16) -> Result<String, String> {
+    let genre = Genre::from_name(genre).ok_or_else(|| format!("expected a kind of stories, found `{genre}`"))?;
+    let tale = Tale::draw(genre, Swarm::default(), workload, schedule, acts);
+    tale.trace().map(|trace| trace.to_string()).map_err(|violation| violation.to_string())
 }
