@@ -1,13 +1,13 @@
-//! The same seeds give the same traces natively and in WebAssembly.
+//! The same seeds give the same traces natively and in WebAssembly, and the same operations the same rows.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::shell::{answers, capture, command};
+use crate::shell::{answers, capture, command, run};
 use crate::{sim, wasm, workspace};
 
 /// How many stories are compared if nobody says otherwise.
@@ -19,6 +19,9 @@ const TEST: [&str; 4] = ["--runs", "50", "--acts", "60"];
 /// The kinds of stories, as flags.
 const GENRES: [&[&str]; 4] = [&[], &["--carried"], &["--folders"], &["--records"]];
 
+/// In how many orders WebAssembly delivers one set of operations.
+const ORDERS: &str = "50";
+
 /// Plays stories in both and compares; stories that break a promise natively are left out.
 ///
 /// # Errors
@@ -27,17 +30,17 @@ pub fn compare(flags: &[OsString]) -> Result<()> {
     Simulators::build()?.compare(flags)
 }
 
-/// A few of each kind, for tests.
+/// A few of each kind, for tests, and one set of operations in many orders.
 ///
 /// # Errors
-/// As [`compare`].
+/// As [`compare`], or the operations come to other rows than those written down.
 pub fn test() -> Result<()> {
     let simulators = Simulators::build()?;
     for genre in GENRES {
         let flags: Vec<OsString> = TEST.iter().chain(genre).map(OsString::from).collect();
         simulators.compare(&flags)?;
     }
-    Ok(())
+    simulators.deliver()
 }
 
 /// The simulator, natively and in WebAssembly.
@@ -75,6 +78,14 @@ impl Simulators {
         }
         let genre = stories[0].split(' ').next().unwrap_or_default();
         println!("{} stories ({genre}) have the same trace natively and in WebAssembly", stories.len());
+        Ok(())
+    }
+
+    /// What the native engine makes of the same operations is tested with `syncline-sim`.
+    fn deliver(&self) -> Result<()> {
+        let (script, vector) = (script("digest.mjs"), workspace::root().join("tests/vectors/records.json"));
+        run(command("node", [script.as_os_str(), self.folder.as_os_str(), vector.as_os_str(), OsStr::new(ORDERS)]))?;
+        println!("one set of operations is one state in WebAssembly, in {ORDERS} orders");
         Ok(())
     }
 

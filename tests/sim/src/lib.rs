@@ -80,6 +80,7 @@ pub mod folder;
 mod judge;
 pub mod messages;
 pub mod mode;
+pub mod operations;
 pub mod records;
 pub mod story;
 mod tale;

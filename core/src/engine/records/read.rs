@@ -4,7 +4,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use super::{Records, RecordsPurpose};
-use crate::api::{Action, LoadQuery, NoticeCode, Pair, RowQuery, Work};
+use crate::api::{Action, LoadQuery, NoticeCode, Pair, RowQuery, RowState, Work};
 use crate::engine::limits::ROWS_APPLIED_BYTES_MAX;
 use crate::engine::shared::{Purpose, Shared};
 use crate::records::{RowId, table_end};
@@ -58,7 +58,9 @@ impl Records {
         self.reads.busy = false;
         let mut rows = self.states(&pairs);
         let Some((request, query)) = self.reads.asked.front() else { return };
-        rows.retain(|row| row.exists || query.deleted);
+        // Where all that was said of a row was taken back, nothing is left to tell.
+        let is_told = |row: &RowState| row.at.is_some() || !row.values.is_empty();
+        rows.retain(|row| row.exists || query.deleted && is_told(row));
         let limit = query.limit.max(1) as usize;
         match pairs.last() {
             Some(last) if rows.is_empty() && more => self.reads.from = Some([last.key.as_slice(), &[0]].concat()),

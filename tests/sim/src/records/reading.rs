@@ -1,11 +1,8 @@
 //! Reading rows from engines, as applications without a database do.
 
-use syncline_core::api::{Command, RowName, RowQuery, RowState};
+use syncline_core::api::{Command, RowQuery, RowState};
 
 use super::{play::Scene, tables::Table};
-
-/// Rows of a page in the end: few, so that there are many pages.
-const PAGE_ROWS: u32 = 7;
 
 impl Scene {
     /// An application asks for the rows of a table, to show them.
@@ -16,7 +13,8 @@ impl Scene {
         }
         self.requests += 1;
         self.asked.insert(self.requests, (device, table));
-        let query = query(table, None, u32::MAX);
+        let table = table.name().into();
+        let query = RowQuery { table, after: None, from: Vec::new(), until: None, deleted: false, limit: u32::MAX };
         self.world.command(site, Command::ReadRows { request: self.requests, query });
     }
 
@@ -33,29 +31,12 @@ impl Scene {
         }
     }
 
-    /// All rows of a table that a device's engine has, page by page.
+    /// All rows of a table that a device's engine has.
     pub(super) fn read(&mut self, device: usize, table: Table) -> Vec<RowState> {
-        let (site, mut all) = (self.sites[device], Vec::new());
-        let mut after: Option<RowName> = None;
-        loop {
-            self.requests += 1;
-            let request = self.requests;
-            self.world.command(site, Command::ReadRows { request, query: query(table, after.take(), PAGE_ROWS) });
-            self.world.settle();
-            let answer = self.world[site].host().database.take_answer(request);
-            self.judge.must(crate::Invariant::Quiescence, answer.is_some(), || {
-                format!("device {device} does not answer what it is asked at rest")
-            });
-            let Some((rows, more)) = answer else { return all };
-            after = rows.last().map(|row| row.name.clone());
-            all.extend(rows);
-            if !more || after.is_none() {
-                return all;
-            }
-        }
+        let rows = self.world.read_rows(self.sites[device], table.name(), false);
+        self.judge.must(crate::Invariant::Quiescence, rows.is_some(), || {
+            format!("device {device} does not answer what it is asked at rest")
+        });
+        rows.unwrap_or_default()
     }
-}
-
-fn query(table: Table, after: Option<RowName>, limit: u32) -> RowQuery {
-    RowQuery { table: table.name().into(), after, from: Vec::new(), until: None, deleted: false, limit }
 }

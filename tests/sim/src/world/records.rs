@@ -1,8 +1,16 @@
 //! Devices whose applications keep rows.
 
-use syncline_core::api::{DeleteRule, MergeType, RecordsConfig, RowName, TableConfig, TableKind};
+use syncline_core::api::{
+    Command, DeleteRule, MergeType, RecordsConfig, RowName, RowQuery, RowState, TableConfig, TableKind,
+};
 
 use super::{SiteId, World};
+
+/// Rows of a page: few, so that there are many pages.
+const PAGE_ROWS: u32 = 7;
+
+/// The number of what is asked and answered at once; nothing else is asked under it.
+const REQUEST: u64 = u64::MAX;
 
 /// A shared table whose rows are merged by property, and which later changes bring back.
 pub fn table(name: &str) -> TableConfig {
@@ -41,6 +49,23 @@ impl World {
         let at = self[site].clock().now().unix;
         self[site].host().database.delete(name, at);
         self.give_rows(site);
+    }
+
+    /// All rows of a table that a device's engine has at rest, page by page; none if it does not answer.
+    pub fn read_rows(&mut self, site: SiteId, table: &str, deleted: bool) -> Option<Vec<RowState>> {
+        let (mut all, mut after): (Vec<RowState>, Option<RowName>) = (Vec::new(), None);
+        loop {
+            let query =
+                RowQuery { table: table.into(), after, from: Vec::new(), until: None, deleted, limit: PAGE_ROWS };
+            self.command(site, Command::ReadRows { request: REQUEST, query });
+            self.settle();
+            let (rows, more) = self[site].host().database.take_answer(REQUEST)?;
+            after = rows.last().map(|row| row.name.clone());
+            all.extend(rows);
+            if !more || after.is_none() {
+                return Some(all);
+            }
+        }
     }
 
     /// The host gives the engine what people changed, as a host does at its start and after each change.
