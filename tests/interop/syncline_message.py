@@ -8,7 +8,19 @@ from blake3 import blake3
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from syncline_wire import MESSAGE, Acknowledgement, Application, Checkpoint, Introduction, Message, Refused, Stale
+from syncline_rows import operations_of
+from syncline_wire import (
+    MESSAGE,
+    Acknowledgement,
+    Application,
+    Checkpoint,
+    Introduction,
+    Message,
+    Records,
+    Refused,
+    Retraction,
+    Stale,
+)
 
 MESSAGE_MAX_BYTES = 1 << 20
 
@@ -111,7 +123,9 @@ def parse_message(data: bytes) -> Message:
     for entry in message.entries:
         if isinstance(entry, Checkpoint) and not is_sound(entry, message.counter):
             raise Refused("a checkpoint names nothing, its first message, or one that is not before it")
-    for kind in (Application, Acknowledgement, Checkpoint, Stale):
+        if isinstance(entry, Records):
+            operations_of(entry, message.author)
+    for kind in (Application, Acknowledgement, Checkpoint, Stale, Retraction):
         if sum(isinstance(entry, kind) for entry in message.entries) > 1:
             raise Refused(f"it has more than one entry {kind.__name__}")
     return message

@@ -323,6 +323,47 @@ class Stale(NamedTuple):
     members: list[StaleMember]
 
 
+class Shape(NamedTuple):
+    method: int
+    properties: list[int]
+
+
+class Keys(NamedTuple):
+    shared: list[int]
+    lengths: list[int]
+    rests: bytes
+
+
+class Run(NamedTuple):
+    shape: int
+    count: int
+
+
+class Pace(NamedTuple):
+    step: int
+    count: int
+
+
+class TableOperations(NamedTuple):
+    table: str
+    properties: list[str]
+    shapes: list[Shape]
+    keys: Keys
+    shaped: list[Run]
+    rows: list[int]
+    paced: list[Pace]
+    lengths: list[int]
+    values: bytes
+
+
+class Records(NamedTuple):
+    tables: list[TableOperations]
+
+
+class Retraction(NamedTuple):
+    after_ns: int
+
+
 class Previous(NamedTuple):
     counter: int
     hash: bytes
@@ -335,7 +376,7 @@ class Message(NamedTuple):
     lamport: int
     unix_ms: int
     previous: Previous | None
-    entries: list[Introduction | Tree | Application | Acknowledgement | Checkpoint | Stale]
+    entries: list[Introduction | Tree | Application | Acknowledgement | Checkpoint | Stale | Records | Retraction]
     signature: bytes
 
     @property
@@ -406,6 +447,20 @@ PUBLIC_NAME = Checked(
     TEXT, lambda name: len(name.encode("utf-8")) <= PUBLIC_NAME_MAX_BYTES, "a device's name is longer than 256 bytes"
 )
 CERTIFICATE = Checked(BYTES, lambda certificate: len(certificate) == 64, "a certificate is not of 64 bytes")
+METHOD = Checked(U32, lambda method: method <= 4, "there is no method of this number")
+NUMBERS = List(U32)
+TABLE_OPERATIONS = Struct(
+    TableOperations,
+    TEXT,
+    List(TEXT),
+    List(Struct(Shape, METHOD, NUMBERS)),
+    Struct(Keys, NUMBERS, NUMBERS, BYTES),
+    List(Struct(Run, U32, U32)),
+    NUMBERS,
+    List(Struct(Pace, U64, U32)),
+    NUMBERS,
+    BYTES,
+)
 ENTRY = Enum(
     Struct(Introduction, HASH, PUBLIC_NAME, CERTIFICATE, HASH),
     Struct(Tree, ID, List(CHANGE)),
@@ -413,6 +468,8 @@ ENTRY = Enum(
     Struct(Acknowledgement, HEADS, HEADS),
     Struct(Checkpoint, COUNTERS, COUNTERS),
     Struct(Stale, STALE_MEMBERS),
+    Struct(Records, List(TABLE_OPERATIONS)),
+    Struct(Retraction, U64),
 )
 PREVIOUS = Option(Struct(Previous, U64, HASH))
 MESSAGE = Struct(Message, Byte(), ID, U64, U64, U64, PREVIOUS, List(ENTRY), Array(64))
