@@ -16,7 +16,8 @@ from typing import Any
 from blake3 import blake3
 
 from syncline_message import MESSAGE_MAX_BYTES, Group, parse_message
-from syncline_wire import Application, Checkpoint, Interval, Message, Refused
+from syncline_rows import Operation, Row, RowName, merged, operations_of
+from syncline_wire import Application, Checkpoint, Interval, Introduction, Message, Records, Refused, Retraction
 
 SESSION_DIR = "tempo-fs-session"
 INFO_MAX_BYTES = 64 << 10
@@ -270,6 +271,26 @@ def read_folder(folder: Path) -> tuple[Group, Reading]:
     reading.gaps = [gap for feed in feeds for gap in gaps_of(feed)]
     reading.messages = sorted((held for feed in feeds for held in feed), key=lambda held: held.message.order)
     return group, reading
+
+
+def operations_in(reading: Reading) -> list[Operation]:
+    """All operations that are held, whether they count or not."""
+    held = [(entry, held.message.author) for held in reading.messages for entry in held.message.entries]
+    records = [(entry, author) for entry, author in held if isinstance(entry, Records)]
+    return [operation for entry, author in records for operation in operations_of(entry, author)]
+
+
+def rows_in(reading: Reading, until_ns: int) -> dict[RowName, Row]:
+    """The rows that they come to. What is stamped later than this is held (§11.1)."""
+    keys, retracted = {}, {}
+    for message in (held.message for held in reading.messages):
+        for entry in message.entries:
+            if isinstance(entry, Introduction):
+                keys[message.author] = entry.public_key
+            if isinstance(entry, Retraction):
+                retracted[message.author] = min(entry.after_ns, retracted.get(message.author, entry.after_ns))
+    counted = [operation for operation in operations_in(reading) if operation.at.unix_ns <= until_ns]
+    return merged([(operation, keys[operation.at.replica]) for operation in counted], retracted)
 
 
 def json_lines(reading: Reading) -> Iterator[dict]:

@@ -169,7 +169,7 @@ class Member:
             sync_directory(feed.parent)
         return create_new(feed / f"{self.counter:x}", self.last)
 
-    def post(self, folder: Path, payload: bytes, seen: int) -> None:
+    def say(self, folder: Path, entry: Any, seen: int) -> None:
         """Writes one message that comes after all of lamport `seen`."""
         counter, lamport = self.counter + 1, max(self.lamport, seen) + 1
         if max(counter, lamport) > U64_MAX:
@@ -177,7 +177,7 @@ class Member:
         previous = Previous(self.counter, blake3(self.last).digest()) if self.counter else None
         entries: list[Any] = [] if self.counter else [self.group.introduce(self.key, self.replica, self.name)]
         unix_ms = time.time_ns() // 1_000_000
-        entries.append(Application(payload))
+        entries.append(entry)
         try:
             last = seal(
                 self.group, self.key, Message(1, self.replica, counter, lamport, unix_ms, previous, entries, b"")
@@ -192,6 +192,11 @@ class Member:
 
 def post(folder: Path, state: Path, name: str, payloads: list[bytes]) -> Iterator[dict]:
     """Writes one message for each payload, after all that the folder holds."""
+    yield from say(folder, state, name, [Application(payload) for payload in payloads])
+
+
+def say(folder: Path, state: Path, name: str, entries: list[Any]) -> Iterator[dict]:
+    """Writes one message for each entry, after all that the folder holds."""
     if state.resolve().is_relative_to(folder.resolve()):
         raise FolderError("the state is private: it must not lie in the shared folder", 2)
     open_group(folder)
@@ -204,7 +209,7 @@ def post(folder: Path, state: Path, name: str, payloads: list[bytes]) -> Iterato
         group, reading = read_folder(folder)
         member = Member.load(state, group, name)
         member.catch_up(folder)
-        for payload in payloads:
-            member.post(folder, payload, reading.lamport)
+        for entry in entries:
+            member.say(folder, entry, reading.lamport)
             author = str(uuid.UUID(bytes=member.replica))
             yield {"type": "posted", "author": author, "counter": member.counter, "lamport": member.lamport}

@@ -939,11 +939,12 @@ if arguments[0] == "read":
         real = syncline_folder.json_lines
         syncline_folder.json_lines = lambda reading: list(real(reading))[:-1]
 elif fault == "deaf":
-    real_post = syncline_writer.Member.post
-    syncline_writer.Member.post = lambda self, folder, payload, seen: real_post(self, folder, payload, 0)
+    real_say = syncline_writer.Member.say
+    syncline_writer.Member.say = lambda self, folder, entry, seen: real_say(self, folder, entry, 0)
 elif fault == "changes text":
-    real_post = syncline_writer.Member.post
-    syncline_writer.Member.post = lambda self, folder, payload, seen: real_post(self, folder, payload.strip(), seen)
+    real_say = syncline_writer.Member.say
+    stripped = lambda entry: entry._replace(payload=entry.payload.strip())
+    syncline_writer.Member.say = lambda self, folder, entry, seen: real_say(self, folder, stripped(entry), seen)
 elif fault == "fails":
     sys.exit(3)
 sys.stdout.reconfigure(encoding="utf-8")

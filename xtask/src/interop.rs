@@ -1,5 +1,5 @@
 //! The independent program in Python that reads and writes message folders: its own tests, and an exchange of messages
-//! between it and the command.
+//! and rows between it and the command.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use crate::workspace;
 /// Messages each way, in turns: enough for every kind of text and dozens of turns, and half a minute.
 const EXCHANGED: &str = "60";
 
-/// Runs the program's tests, then the exchange with the command as it was built for the other tests.
+/// Runs the program's tests, then the exchanges with the command as it was built for the other tests.
 ///
 /// # Errors
 /// There is no Python with virtual environments, its packages cannot be had, or what either program says differs.
@@ -23,9 +23,11 @@ pub fn test() -> Result<Count> {
     let count = count::tests(tests, count::unittest)?;
     // As the other tests build it, so that it is not compiled once more with other features.
     run(command("cargo", ["test", "--workspace", "--test", "e2e", "--no-run"]))?;
-    let mut exchange = command(&python, ["-B", "exchange.py"]);
-    exchange.arg(workspace::target().join("debug/syncline")).args(["--count", EXCHANGED]).current_dir(folder());
-    run(exchange).context("the independent program and the command do not agree")?;
+    for exchange in [["exchange.py", "--count", EXCHANGED].as_slice(), &["exchange_rows.py"]] {
+        let mut program = command(&python, ["-B"].iter().chain(exchange));
+        program.arg(workspace::target().join("debug/syncline")).current_dir(folder());
+        run(program).context("the independent program and the command do not agree")?;
+    }
     Ok(count)
 }
 
