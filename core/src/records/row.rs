@@ -34,7 +34,8 @@ struct Register {
 impl Row {
     /// A row as the store has it; none if these bytes are none.
     pub fn from_stored(value: &[u8]) -> Option<Row> {
-        postcard::from_bytes(value).ok()
+        let row: Row = postcard::from_bytes(value).ok()?;
+        row.registers.is_sorted_by(|a, b| a.property < b.property).then_some(row)
     }
 
     /// Applies an operation on this row, stamped by `at.replica`; whether that changed anything.

@@ -113,7 +113,10 @@ impl Row {
 
 #[cfg(test)]
 mod tests {
+    use serde_bytes::ByteBuf;
+
     use super::*;
+    use crate::api::{ReplicaId, RowStamp};
 
     #[test]
     fn names_are_read_as_they_are_written() {
@@ -126,6 +129,20 @@ mod tests {
         assert_eq!(RowId::of(&RowName { table: "t".into(), key: vec![], owner: vec![1] }), None);
         for bytes in [&b""[..], b"R", b"R\x05ab", b"R\x01a", b"R\x01a\x01short", b"R\x01\xff\0", b"R\x01a\x02"] {
             assert_eq!(RowId::parse(bytes), None, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_row_whose_properties_are_out_of_order_or_there_twice_is_none() {
+        let at = RowStamp { unix_ns: 5, replica: ReplicaId::from_bytes([1; 16]) };
+        let stored = |properties: &[&str]| {
+            let registers: Vec<_> = properties.iter().map(|property| (*property, at, ByteBuf::from(b"v"))).collect();
+            let none = None::<RowStamp>;
+            postcard::to_allocvec(&(none, none, none, registers)).unwrap()
+        };
+        assert_eq!(Row::from_stored(&stored(&["", "a", "b"])).unwrap().values().len(), 3);
+        for broken in [&["b", "a"][..], &["a", "a"]] {
+            assert_eq!(Row::from_stored(&stored(broken)), None, "{broken:?}");
         }
     }
 

@@ -15,14 +15,15 @@ use syncline_core::{
 };
 
 use crate::member::GROUP;
-use crate::memory;
+use crate::{memory, records};
 
 /// How the chunks of a manifest are hashed together (`docs/protocol.md` §5.5).
 const MANIFEST_CONTEXT: &str = "syncline 2026-11 content manifest v1";
 
 /// A message is refused, or well-formed and in its only form.
 pub fn message(bytes: &[u8]) {
-    let decoded = memory::within(memory::of_reading(bytes.len()), || Message::decode(bytes));
+    let limit = |decoded: &_| memory::of_reading(bytes.len()) + records::more_memory(decoded);
+    let decoded = memory::within_for(limit, || Message::decode(bytes));
     let (message, hash) = match decoded {
         Ok(decoded) => decoded,
         Err(error) => return check_error(&error),
@@ -42,6 +43,7 @@ pub fn message(bytes: &[u8]) {
         last = Some(dot);
         check_change(change);
     }
+    message.operations().for_each(|operations| records::check(message.author, operations));
     let _ = message.order();
     let stranger = Identity::from_secret(&[77; 32]).expect("32 bytes").public_key();
     assert!(!Message::verify(bytes, GROUP, &stranger), "a key signs what it never saw");

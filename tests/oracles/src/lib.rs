@@ -13,6 +13,7 @@ mod link;
 mod log;
 mod member;
 mod memory;
+mod records;
 mod script;
 mod seeds;
 mod texts;

@@ -1,11 +1,14 @@
 //! A member of the group at the other end of a link: it knows the group's key and may write anything under its own.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use syncline_core::{
     api::{Content, GroupConfig, GroupId, Hash, ReplicaId, RootId, UnixMs},
     crypto::{Identity, Introduction, ProofKey},
-    log::{Dot, DotSet, Heads, Previous},
+    log::{Dot, DotSet, Heads, IntervalSet, Previous},
+    records::Operations,
 };
 
 /// The group of all targets.
@@ -85,6 +88,10 @@ enum RawEntry {
     Tree { root: RootId, changes: Vec<RawChange> },
     Application { payload: ByteBuf },
     Acknowledgement { received: Heads, applied: Heads },
+    Checkpoint { voided: IntervalSet<u64>, cleared: IntervalSet<u64> },
+    Stale { members: BTreeMap<ReplicaId, u64> },
+    Records(Operations),
+    Retraction { after_ns: u64 },
 }
 
 /// What a member says beside who it is.
@@ -102,6 +109,23 @@ pub enum Said {
         received: Heads,
         /// Applied.
         applied: Heads,
+    },
+    /// Operations on rows, whether their columns fit together or not.
+    Records(Operations),
+    /// What it stamped later does not count.
+    Retraction {
+        /// In nanoseconds since 1970.
+        after_ns: u64,
+    },
+    /// Own messages are void.
+    Checkpoint {
+        /// Which.
+        voided: IntervalSet<u64>,
+    },
+    /// Members of whom nothing was heard for long.
+    Stale {
+        /// Each with the highest number known of it.
+        members: BTreeMap<ReplicaId, u64>,
     },
 }
 
@@ -159,6 +183,12 @@ impl Member {
             Said::Acknowledgement { received, applied } => {
                 entries.push(RawEntry::Acknowledgement { received, applied });
             }
+            Said::Records(operations) => entries.push(RawEntry::Records(operations)),
+            Said::Retraction { after_ns } => entries.push(RawEntry::Retraction { after_ns }),
+            Said::Checkpoint { voided } => {
+                entries.push(RawEntry::Checkpoint { voided, cleared: IntervalSet::new() });
+            }
+            Said::Stale { members } => entries.push(RawEntry::Stale { members }),
         }
         let message = RawMessage {
             author: self.author,

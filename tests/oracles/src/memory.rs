@@ -1,5 +1,7 @@
 //! Memory that follows from what was received, never from a number in it (DESIGN §10.9).
 
+use syncline_core::engine::limits::OPERATION_KEYS_BYTES_MAX;
+
 /// What any call may take, however little it was given.
 const BASE_BYTES: u64 = 64 << 10;
 
@@ -12,6 +14,9 @@ const AHEAD_BYTES_EACH: u64 = 448;
 
 /// See [`AHEAD_BYTES_EACH`].
 const AHEAD_BYTES_MAX: u64 = 4 << 20;
+
+/// What the keys of operations may take when they are written out, lists that grow by doubling included.
+pub(crate) const KEYS_BYTES: u64 = 4 * OPERATION_KEYS_BYTES_MAX as u64;
 
 /// What reading so many bytes may take.
 pub(crate) fn of_reading(bytes: usize) -> u64 {
@@ -26,6 +31,17 @@ pub(crate) fn of_reading(bytes: usize) -> u64 {
 #[track_caller]
 pub(crate) fn within<T>(limit: u64, what: impl FnOnce() -> T) -> T {
     kept_within(limit, what).0
+}
+
+/// The same, where the result decides how much more may be taken.
+#[track_caller]
+pub(crate) fn within_for<T>(limit: impl FnOnce(&T) -> u64, what: impl FnOnce() -> T) -> T {
+    let mut result = None;
+    let used = allocation_counter::measure(|| result = Some(what()));
+    let result = result.expect("it ran");
+    let limit = limit(&result);
+    assert!(used.bytes_max <= limit, "expected at most {limit} bytes of memory, found {}", used.bytes_max);
+    result
 }
 
 /// The same, and how many bytes more than before are held now.

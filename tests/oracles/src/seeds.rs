@@ -12,13 +12,13 @@ use crate::{
     engine::{Edit, PairStep, pairs, recorded},
     link::{self, Parcel, frames},
     log::{self, genuine},
-    script,
+    records, script,
 };
 
 /// The inputs to begin with for a target; none for an unknown one.
 pub fn seeds(target: &str) -> Vec<Vec<u8>> {
     match target {
-        "message" => genuine().to_vec(),
+        "message" => [genuine(), &records::messages()].concat(),
         "frame" => frames(genuine()).iter().map(|frame| frame.encode(Vec::new()).expect("plain data")).collect(),
         "sets" => sets(),
         "introduction" => introductions(),

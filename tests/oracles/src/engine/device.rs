@@ -10,7 +10,7 @@ use syncline_core::{
 };
 use syncline_sim::{Clock, Disk, Host, Item, ROOT};
 
-use super::{folder_rules::FolderRules, rules::Rules};
+use super::{folder_rules::FolderRules, rows::RowRules, rules::Rules};
 use crate::{
     member::{Member, group},
     memory,
@@ -70,6 +70,8 @@ pub(crate) struct Device {
     digest: blake3::Hasher,
     told_bytes: u64,
     held_bytes: i64,
+    /// What rows may take besides.
+    rows_bytes: u64,
     measured: bool,
 }
 
@@ -96,7 +98,10 @@ impl Device {
             let delivered = config.delivery.as_ref().map_or(0, |delivery| delivery.delivered);
             FolderRules::new(folder.id, Member::new(OTHER).author(), delivered)
         });
-        let rules = Rules::new(config.roots.first().map(|root| root.id), folder);
+        let rows = config.records.as_ref().map(RowRules::new);
+        // Rows of keys that are written out, once in a message and once for each row.
+        let rows_bytes = if rows.is_some() { 2 * memory::KEYS_BYTES } else { 0 };
+        let rules = Rules::new(config.roots.first().map(|root| root.id), folder, rows);
         let engine = Engine::new(config, Seed { bytes: vec![seed; 32] }).expect("a sound configuration");
         Device {
             engine,
@@ -108,6 +113,7 @@ impl Device {
             digest: blake3::Hasher::new(),
             told_bytes: 0,
             held_bytes: 0,
+            rows_bytes,
             measured: true,
         }
     }
@@ -154,11 +160,11 @@ impl Device {
         let length = postcard::to_stdvec(&event).expect("events are plain data").len();
         self.told_bytes += length as u64;
         let held = HELD_BYTES_EACH * self.told_bytes;
-        let limit = ENGINE_BYTES + memory::of_reading(length) + held;
+        let limit = ENGINE_BYTES + self.rows_bytes + memory::of_reading(length) + held;
         let (actions, kept) = memory::kept_within(limit, || self.engine.handle(now, event));
         self.held_bytes += kept;
         assert!(
-            self.held_bytes <= (ENGINE_BYTES + held) as i64,
+            self.held_bytes <= (ENGINE_BYTES + self.rows_bytes + held) as i64,
             "{} bytes are held after {} were told",
             self.held_bytes,
             self.told_bytes

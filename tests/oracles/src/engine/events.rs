@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use syncline_core::{
-    api::{Event, Failure, Hint, LinkId, Membership, Monotonic, Now, Outcome, TaskId, UnixMs, Work},
+    api::{Config, Event, Failure, Hint, LinkId, Membership, Monotonic, Now, Outcome, TaskId, UnixMs, Work},
     link::Frame,
 };
 use syncline_sim::{Clock, Disk, FOLDER, Host, ROOT, folder::FolderFile};
@@ -11,10 +11,11 @@ use syncline_sim::{Clock, Disk, FOLDER, Host, ROOT, folder::FolderFile};
 use super::{
     device::{Device, Edit, OTHER, config},
     folder::{FolderEdit, Setup},
+    rows::Kept,
 };
 use crate::{
     link::{hello, packets},
-    member::{Member, RawChange},
+    member::{Member, RawChange, Said},
     script,
 };
 
@@ -54,10 +55,14 @@ pub(crate) enum Step {
     Configure(Setup),
     /// Something happens to the message folder, and a watcher sees it or does not.
     Folder { edit: FolderEdit, seen: bool },
+    /// The member sends a message of its own, about anything.
+    Tell { link: u8, said: Said, skip: u8, lamport: u64 },
+    /// The engine ends at once, and one that is not started and keeps rows takes its place on the same device.
+    Keep(Kept),
 }
 
 /// Whatever an engine is told, it keeps the boundary's rules; told the same again, it answers the same. Memory: a
-/// mebibyte, 256 bytes for each byte told, and what reading the last event may take.
+/// mebibyte, 256 bytes for each byte told, what reading the last event may take, and for rows what their keys may.
 pub fn engine(bytes: &[u8]) {
     let steps = script::read::<Step>(bytes);
     let first = Run::new(true).play(&steps);
@@ -75,6 +80,7 @@ pub(super) struct Run {
     lied: bool,
     work: usize,
     setup: Setup,
+    kept: Option<Kept>,
     starts: u8,
 }
 
@@ -86,7 +92,7 @@ impl Run {
         let now = clock.now();
         let setup = Setup { rooted: true, sealed: false, probing: false, delivery: None };
         let member = Member::new(OTHER);
-        Run { device, clock, now, member, ended: Vec::new(), lied: false, work: 0, setup, starts: 1 }
+        Run { device, clock, now, member, ended: Vec::new(), lied: false, work: 0, setup, kept: None, starts: 1 }
     }
 
     fn play(mut self, steps: &[Step]) -> blake3::Hash {
@@ -136,9 +142,9 @@ impl Run {
             }
             Step::Say { link, frame } => self.say(*link, frame),
             Step::Write { link, changes, skip, lamport } => {
-                let message = self.member.seal(ROOT, changes.clone(), *skip, *lamport);
-                self.say(*link, &Frame::Messages { messages: vec![ByteBuf::from(message)] });
+                self.write(*link, Said::Changes(changes.clone()), *skip, *lamport);
             }
+            Step::Tell { link, said, skip, lamport } => self.write(*link, said.clone(), *skip, *lamport),
             Step::Forget => self.member.forget(),
             Step::Edit(edit) => {
                 self.device.edit(edit);
@@ -153,6 +159,10 @@ impl Run {
                 }
             }
             Step::Configure(setup) => self.configure(*setup),
+            Step::Keep(kept) => {
+                self.kept = Some(*kept);
+                self.configure(self.setup);
+            }
             Step::Folder { edit, seen } => {
                 let paths =
                     edit.apply(self.setup, self.device.engine.replica(), &mut self.device.host, &mut self.member);
@@ -170,7 +180,8 @@ impl Run {
             host.folder.put("info", FolderFile::new(setup.info().to_json()));
         }
         self.starts = self.starts.wrapping_add(1);
-        let device = Device::new(setup.config(1), self.starts, host);
+        let config = Config { records: self.kept.map(Kept::config), ..setup.config(1) };
+        let device = Device::new(config, self.starts, host);
         let measured = self.device.is_measured();
         self.device = if measured { device } else { device.unmeasured() };
         self.setup = setup;
@@ -200,6 +211,11 @@ impl Run {
     pub(super) fn complete(&mut self, task: TaskId, outcome: Outcome) {
         self.ended.push(task);
         self.tell(Event::Completed { task, outcome });
+    }
+
+    fn write(&mut self, link: u8, said: Said, skip: u8, lamport: u64) {
+        let message = self.member.say(ROOT, said, skip, lamport);
+        self.say(link, &Frame::Messages { messages: vec![ByteBuf::from(message)] });
     }
 
     fn say(&mut self, link: u8, frame: &Frame) {

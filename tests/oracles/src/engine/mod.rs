@@ -6,6 +6,7 @@ mod folder;
 mod folder_rules;
 mod pair;
 mod recorded;
+mod rows;
 mod rules;
 mod store;
 

@@ -80,6 +80,7 @@ pub(crate) fn recorded() -> Vec<Vec<Step>> {
     days.extend(answered);
     days.extend(hostile());
     days.extend(trouble_in_folders());
+    days.extend(super::rows::days());
     days
 }
 

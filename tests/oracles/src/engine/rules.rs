@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::folder_rules::FolderRules;
+use super::{folder_rules::FolderRules, rows::RowRules};
 use syncline_core::{
     api::{Action, Event, LinkId, LoadQuery, Outcome, Put, RootId, StageSource, TaskId, Work},
     engine::limits,
@@ -21,6 +21,7 @@ const KEY_BYTES_MAX: usize = 8 << 10;
 pub(crate) struct Rules {
     root: Option<RootId>,
     folder: Option<FolderRules>,
+    rows: Option<RowRules>,
     started: bool,
     given: BTreeSet<TaskId>,
     in_flight: BTreeSet<TaskId>,
@@ -33,11 +34,12 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    /// Nothing happened yet to an engine with at most this one root and this one message folder.
-    pub fn new(root: Option<RootId>, folder: Option<FolderRules>) -> Rules {
+    /// Nothing happened yet to an engine with at most this one root and this one message folder, and with rows or without.
+    pub fn new(root: Option<RootId>, folder: Option<FolderRules>, rows: Option<RowRules>) -> Rules {
         Rules {
             root,
             folder,
+            rows,
             started: false,
             given: BTreeSet::new(),
             in_flight: BTreeSet::new(),
@@ -51,6 +53,7 @@ impl Rules {
     /// Takes note of what the engine is about to be told.
     pub fn told(&mut self, event: &Event) {
         self.folder.iter_mut().for_each(|folder| folder.told(event));
+        self.rows.iter_mut().for_each(|rows| rows.told(event));
         match event {
             Event::Start => self.started = true,
             Event::Completed { task, outcome } if self.in_flight.remove(task) && self.save == Some(*task) => {
@@ -112,7 +115,8 @@ impl Rules {
             Action::Notify { notice } => assert!(!notice.message.is_empty(), "{notice:?}"),
             Action::Published { .. } => assert!(!self.silenced, "something is published after a failed save"),
             Action::RowsWritten { .. } => assert!(!self.silenced, "rows are written after a failed save"),
-            Action::RowsRead { .. } | Action::RowsChanged { .. } => {}
+            Action::RowsRead { rows, .. } => self.rows().check(rows),
+            Action::RowsChanged { rows } => assert!(!rows.is_empty(), "no rows changed"),
             Action::Stopped => {
                 assert!(!self.stopped, "stopped twice");
                 assert!(self.save.is_none(), "stopped with a save in flight");
@@ -176,11 +180,15 @@ impl Rules {
             | Work::FolderCreate { .. }
             | Work::FolderRemove { .. }
             | Work::FolderFetch { .. }
-            | Work::Deliver { .. }
-            | Work::ApplyRows { .. } => {
+            | Work::Deliver { .. } => {
                 self.folder.as_mut().expect("no work for a message folder where none is configured").check(task, work);
             }
+            Work::ApplyRows { sequence, rows } => self.rows().check_batch(task, *sequence, rows),
         }
+    }
+
+    fn rows(&mut self) -> &mut RowRules {
+        self.rows.as_mut().expect("nothing of rows where none are kept")
     }
 
     /// Containment (§10.10): whatever comes, no work names a path outside the root or Syncline's own files in it.

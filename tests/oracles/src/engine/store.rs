@@ -1,15 +1,16 @@
 //! A start from a store that holds anything.
 
-use syncline_core::api::{Command, Config, DeliveryOrder, Event, Membership, Pair, RootConfig, Write};
+use syncline_core::api::{Config, DeliveryOrder, Event, Membership, Pair, RecordsConfig, RootConfig, Write};
 use syncline_sim::{Clock, Disk, Host, ROOT, folder::FolderFile};
 
 use super::{
     device::{Device, Edit, OTHER},
     folder::{Fate, FolderEdit, Setup},
+    rows::{self, Kept},
 };
 use crate::{
     member::{Member, Said},
-    script,
+    records, script,
 };
 
 /// The device has all that an engine keeps something of in its store.
@@ -33,10 +34,10 @@ pub fn store(bytes: &[u8]) {
     let mut host = host(folder(&clock));
     let writes = pairs.into_iter().filter(|pair| pair.key.len() <= 1_024);
     host.store.save(writes.map(|Pair { key, value }| Write { key, value: Some(value) }).collect());
-    let mut device = Device::new(setup(), 1, host);
+    let mut device = Device::new(setup(&host), 1, host);
     let told = run(&mut device, &clock);
     if told {
-        let mut next = Device::new(setup(), 2, device.host);
+        let mut next = Device::new(setup(&device.host), 2, device.host);
         assert!(run(&mut next, &clock), "a store that was taken is refused at the next start");
     }
 }
@@ -44,8 +45,8 @@ pub fn store(bytes: &[u8]) {
 /// Runs an engine until it rests; whether it took the store.
 fn run(device: &mut Device, clock: &Clock) -> bool {
     device.tell(clock.now(), Event::Start);
+    let mut commands = rows::commands();
     let mut work = 0;
-    let mut rescanned = false;
     for _ in 0..WAITS_MAX {
         while let Some((task, asked)) = device.take(0) {
             work += 1;
@@ -59,19 +60,20 @@ fn run(device: &mut Device, clock: &Clock) -> bool {
                 clock.advance(deadline.0.saturating_sub(now.monotonic.0));
                 device.tell(clock.now(), Event::Wake);
             }
-            None if rescanned => break,
-            None => {
-                rescanned = true;
-                device.tell(clock.now(), Event::Command { command: Command::Rescan { root: ROOT } });
-            }
+            None => match commands.next() {
+                Some(command) => device.tell(clock.now(), Event::Command { command }),
+                None => break,
+            },
         }
     }
     !device.engine.status().failed
 }
 
-fn setup() -> Config {
+fn setup(host: &Host) -> Config {
     let root = RootConfig { id: ROOT, membership: Membership::Founder, allow_deletions: false };
-    Config { roots: vec![root], ..SETUP.config(1) }
+    let kept = Kept { has_changes: true, applied: None, max_drift_ms: 100 };
+    let records = RecordsConfig { applied: Some(host.database.applied()), ..kept.config() };
+    Config { roots: vec![root], records: Some(records), ..SETUP.config(1) }
 }
 
 /// A device with a message folder in which a member has said something, of which a part is missing.
@@ -79,12 +81,14 @@ fn host(disk: Disk) -> Host {
     let mut host = Host::new(ROOT, disk);
     host.folder.put("info", FolderFile::new(SETUP.info().to_json()));
     let mut member = Member::new(OTHER);
-    for (said, fate) in [
+    let rows = records::said().into_iter().map(|said| (said, Fate::Whole));
+    let texts = [
         (Said::Nothing, Fate::Whole),
         (Said::Text(b"one".to_vec()), Fate::Whole),
         (Said::Text(b"missing".to_vec()), Fate::Lost),
         (Said::Text(b"late".to_vec()), Fate::Whole),
-    ] {
+    ];
+    for (said, fate) in texts.into_iter().chain(rows) {
         FolderEdit::Say { said, skip: 0, lamport: 0, fate }.apply(SETUP, None, &mut host, &mut member);
     }
     host
@@ -110,7 +114,8 @@ pub(crate) fn pairs() -> Vec<Vec<Pair>> {
     ];
     let mut stores: Vec<Vec<Pair>> = days
         .map(|edits| {
-            let mut device = Device::new(setup(), 1, host(Disk::new(clock.clone())));
+            let host = host(Disk::new(clock.clone()));
+            let mut device = Device::new(setup(&host), 1, host);
             edits.iter().for_each(|edit| device.edit(edit));
             clock.advance(1_000);
             assert!(run(&mut device, &clock), "an engine takes an empty store");
