@@ -224,6 +224,63 @@ pub enum Error {
         /// The table.
         table: String,
     },
+    /// A row that is to be changed and is not there.
+    #[error("the table `{table}` of `{}` has no row {key}; create it first", path.display())]
+    MissingRow {
+        /// The database.
+        path: PathBuf,
+        /// The table.
+        table: String,
+        /// The row's key, like literals of SQL.
+        key: String,
+    },
+    /// A key of more or fewer values than the table's.
+    #[error(
+        "a row of the table `{table}` of `{}` is named by its {}, which {key} does not do; give one value for each",
+        path.display(), columns.join(", ")
+    )]
+    UnfitKey {
+        /// The database.
+        path: PathBuf,
+        /// The table.
+        table: String,
+        /// The key as it was given, like literals of SQL.
+        key: String,
+        /// The columns of the table's key.
+        columns: Vec<String>,
+    },
+    /// A table does not take what is written: a constraint forbids it, or it has no such column.
+    #[error("the table `{table}` of `{}` did not take the row: {detail}", path.display())]
+    RefusedRow {
+        /// The database.
+        path: PathBuf,
+        /// The table.
+        table: String,
+        /// Why not.
+        detail: String,
+    },
+    /// A value of the program that is no row.
+    #[error("expected a row of the table `{table}` of `{}`, a value for each column by name: {detail}", path.display())]
+    UnfitValue {
+        /// The database.
+        path: PathBuf,
+        /// The table.
+        table: String,
+        /// What was found.
+        detail: String,
+    },
+    /// A row that is no value of the program's type.
+    #[error("the row {key} of the table `{table}` of `{}` is not of the expected type: {detail}", path.display())]
+    UnfitRow {
+        /// The database.
+        path: PathBuf,
+        /// The table.
+        table: String,
+        /// The row's key, like literals of SQL.
+        key: String,
+        /// What was expected and found.
+        detail: String,
+    },
     /// The same database twice.
     #[error("`{}` was given twice; give two different databases", path.display())]
     SameDatabase {
@@ -362,6 +419,11 @@ impl Error {
             Error::UnpreparedDatabase { .. } => "unprepared_database",
             Error::SameDatabase { .. } => "same_database",
             Error::UnknownTable { .. } => "unknown_table",
+            Error::MissingRow { .. } => "missing_row",
+            Error::UnfitKey { .. } => "unfit_key",
+            Error::RefusedRow { .. } => "refused_row",
+            Error::UnfitValue { .. } => "unfit_value",
+            Error::UnfitRow { .. } => "unfit_row",
             Error::NotADatabase { .. } => "not_a_database",
             Error::DatabaseBusy { .. } => "database_busy",
             Error::UnfitTable { .. } => "unfit_table",
@@ -393,6 +455,11 @@ impl Error {
             | Error::UnpreparedDatabase { path }
             | Error::SameDatabase { path }
             | Error::UnknownTable { path, .. }
+            | Error::MissingRow { path, .. }
+            | Error::UnfitKey { path, .. }
+            | Error::RefusedRow { path, .. }
+            | Error::UnfitValue { path, .. }
+            | Error::UnfitRow { path, .. }
             | Error::NotADatabase { path }
             | Error::DatabaseBusy { path }
             | Error::UnfitTable { path, .. }

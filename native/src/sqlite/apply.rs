@@ -39,6 +39,8 @@ pub struct Applied {
     pub updated: u64,
     /// Rows that are not there any more.
     pub deleted: u64,
+    /// Which rows these are: their tables and keys, in no order.
+    pub changed: Vec<(String, Vec<u8>)>,
     /// Rows that stayed as the application had made them, until that is sent.
     pub kept: u64,
     /// Rows of tables that are not kept in agreement here.
@@ -91,7 +93,9 @@ impl Database {
             for tracked in self.tables.iter().filter(|t| rows.is_empty() || tables.contains(&t.number)) {
                 placer.retry(tracked)?;
             }
-            for (before, now) in placer.touched.values() {
+            for ((number, key), (before, now)) in &placer.touched {
+                let table = self.tables.iter().find(|tracked| tracked.number == *number && (*before || *now));
+                applied.changed.extend(table.map(|tracked| (tracked.config.name.clone(), key.clone())));
                 match (before, now) {
                     (false, true) => applied.created += 1,
                     (true, true) => applied.updated += 1,

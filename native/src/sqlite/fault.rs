@@ -23,6 +23,20 @@ pub(super) enum Fault {
 /// What may go wrong.
 pub(super) type Tried<T> = Result<T, Fault>;
 
+/// Whether an error is about the row that was to be written; else the database itself cannot be written.
+pub(super) fn is_about_row(error: &rusqlite::Error) -> bool {
+    match error {
+        rusqlite::Error::SqlInputError { .. } => true,
+        // `Unknown` is SQLite's general error, as where there is no such column, or where a trigger of the application calls a
+        // function that is not here.
+        rusqlite::Error::SqliteFailure(code, _) => matches!(
+            code.code,
+            ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig | ErrorCode::Unknown
+        ),
+        _ => false,
+    }
+}
+
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Fault {
         Fault::Sql(error)

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, params_from_iter};
 use syncline_core::api::{MergeType, RowName, RowState, TableKind};
 
 use super::apply::Applying;
 use super::aside::{self, Trouble};
-use super::fault::Tried;
+use super::fault::{Tried, is_about_row};
 use super::pending::read_row;
 use super::sql::{each, name};
 use super::store::set_state;
@@ -393,20 +393,11 @@ fn rank<'s>(tracked: &Tracked, state: &'s RowState) -> Rank<'s> {
     (latest.0, latest.1, &state.name.key)
 }
 
-/// Whether the error is about this row alone; else nothing can be applied.
+/// Why this row alone was not taken; where it was not about the row, nothing can be applied.
 fn refusal(error: rusqlite::Error) -> rusqlite::Result<Refusal> {
-    let rusqlite::Error::SqliteFailure(code, _) = &error else {
-        return match error {
-            rusqlite::Error::SqlInputError { .. } => Ok(Refusal::Other(error.to_string())),
-            error => Err(error),
-        };
-    };
-    match code.code {
-        ErrorCode::ConstraintViolation if matches!(code.extended_code, UNIQUE | PRIMARY_KEY) => Ok(Refusal::Unique),
-        // `Unknown` is SQLite's general error, as where a trigger of the application calls a function that is not here.
-        ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig | ErrorCode::Unknown => {
-            Ok(Refusal::Other(error.to_string()))
-        }
+    match error.sqlite_error() {
+        Some(code) if matches!(code.extended_code, UNIQUE | PRIMARY_KEY) => Ok(Refusal::Unique),
+        _ if is_about_row(&error) => Ok(Refusal::Other(error.to_string())),
         _ => Err(error),
     }
 }
