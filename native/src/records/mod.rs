@@ -1,20 +1,34 @@
 //! Keeping the tables of two SQLite databases in agreement, or those of one and of whoever else uses a message folder.
 //!
+//! [`Records`] is for applications: their rows as their own types, a stream of what others change, agreement in the background.
+//! [`Databases`] is what it runs, and what the `syncline` command runs on databases that other programs write.
+//!
 //! [`Database`](crate::sqlite::Database) is what an application's database becomes when its tables are kept; here engines run
 //! on such databases. The engine's store lies in the database itself, so one thread does all that is done to it:
 //! loads and saves, rows of others, and the application's own changes, which it gives to the engine a page at a time.
 
+mod follow;
 mod keeper;
+mod key;
 mod open;
 mod place;
 mod reading;
+mod row;
 mod run;
+#[cfg(test)]
+mod tests;
+mod typed;
+mod watch;
 
 use serde::Serialize;
 
+pub use follow::{Following, Partner};
+pub use key::RowKey;
 pub use open::{Databases, Side};
 pub use reading::{LoggedOperation, RowShown, StatusReport, ValueShown, log, show, status};
 pub use run::{Observer, Report};
+pub use typed::Records;
+pub use watch::{Change, Watch};
 
 /// How databases are to be brought together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

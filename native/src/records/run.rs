@@ -57,6 +57,9 @@ pub trait Observer: Send + Sync {
     }
 }
 
+/// Nobody hears.
+impl Observer for () {}
+
 /// What a run came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Report {
