@@ -80,7 +80,7 @@ pub struct Following {
 }
 
 impl Following {
-    /// Whether it ended by itself, which is an error that [`stop`](Following::stop) tells.
+    /// Whether it ended by itself, which is an error that [`wait`](Following::wait) tells.
     pub fn has_ended(&self) -> bool {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
@@ -90,12 +90,24 @@ impl Following {
     /// # Errors
     /// A database or an engine failed meanwhile.
     pub fn stop(mut self) -> Result<Report, Error> {
-        self.end().unwrap_or_else(|| Err(Error::Failed { what: "the records' thread has ended".into() }))
+        self.end().unwrap_or_else(|| Err(lost()))
+    }
+
+    /// Waits until it ends by itself, and tells why.
+    ///
+    /// # Errors
+    /// As of [`stop`](Following::stop).
+    pub fn wait(mut self) -> Result<Report, Error> {
+        self.join().unwrap_or_else(|| Err(lost()))
+    }
+
+    fn join(&mut self) -> Option<Result<Report, Error>> {
+        self.thread.take()?.join().ok()
     }
 
     fn end(&mut self) -> Option<Result<Report, Error>> {
         self.stopper.stop();
-        self.thread.take()?.join().ok()
+        self.join()
     }
 }
 
@@ -104,6 +116,11 @@ impl Drop for Following {
         // Whoever wants to know how it ended stops it.
         let _ = self.end();
     }
+}
+
+/// The thread panicked.
+fn lost() -> Error {
+    Error::Failed { what: "the thread of the records ended unexpectedly; this is a defect, please report it".into() }
 }
 
 /// Tells watchers what is applied, and the application's observer everything.

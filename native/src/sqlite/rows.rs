@@ -62,7 +62,7 @@ impl Database {
             format!("UPDATE main.{table_name} SET {sets} WHERE {} RETURNING {}", named(tracked), keys(tracked));
         self.write("write to", |connection| {
             let values = key.iter().chain(values.iter().map(|(_, value)| value));
-            Ok(returned(connection, tracked, &update, values).map_err(|error| self.refused(table, error))?)
+            returned(connection, tracked, &update, values).map_err(|error| self.refused(table, error))
         })
     }
 
@@ -72,7 +72,7 @@ impl Database {
         let table_name = name(&tracked.table.name);
         let delete = format!("DELETE FROM main.{table_name} WHERE {} RETURNING {}", named(tracked), keys(tracked));
         self.write("write to", |connection| {
-            Ok(returned(connection, tracked, &delete, key.iter()).map_err(|error| self.refused(table, error))?)
+            returned(connection, tracked, &delete, key.iter()).map_err(|error| self.refused(table, error))
         })
     }
 
