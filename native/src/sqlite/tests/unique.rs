@@ -37,6 +37,9 @@ fn a_row_comes_back_when_what_displaced_it_goes() {
     let renamed = tag("b", 3, "pop", 0);
     let applied = bench.apply_knowing(std::slice::from_ref(&renamed), &[rows[0].clone(), renamed.clone()]);
     assert_eq!((applied.created, applied.updated), (1, 1));
+    let mut changed = applied.changed;
+    changed.sort();
+    assert_eq!(changed, rows.each_ref().map(|row| ("tags".to_string(), row.name.key.clone())));
     assert_eq!(bench.rows(ALL), ["'a'|'rock'|0", "'b'|'pop'|0"]);
     assert!(!bench.database.has_aside().unwrap());
 }
