@@ -17,6 +17,7 @@ mod row;
 mod run;
 #[cfg(test)]
 mod tests;
+mod transaction;
 mod typed;
 mod watch;
 
@@ -27,6 +28,7 @@ pub use key::RowKey;
 pub use open::{Databases, Side};
 pub use reading::{LoggedOperation, RowShown, StatusReport, ValueShown, log, show, status};
 pub use run::{Observer, Report};
+pub use transaction::Transaction;
 pub use typed::Records;
 pub use watch::{Change, Watch};
 

@@ -4,10 +4,39 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Number, Value as Json};
 
-use crate::sqlite::{Assignment, Cell, Value};
+use crate::Error;
+use crate::sqlite::{Assignment, Cell, Database, Value};
+
+/// A row; none if it is not there.
+pub(super) fn get<T: DeserializeOwned>(database: &Database, table: &str, key: &[Value]) -> Result<Option<T>, Error> {
+    database.row(table, key)?.map(|cells| read(database, table, cells)).transpose()
+}
+
+/// All rows of a table, in the order of their keys.
+pub(super) fn all<T: DeserializeOwned>(database: &Database, table: &str) -> Result<Vec<T>, Error> {
+    database.rows(table, |cells| read(database, table, cells))
+}
+
+/// The values that a struct or map gives to the columns of a table.
+pub(super) fn values(
+    database: &Database,
+    table: &str,
+    row: &(impl Serialize + ?Sized),
+) -> Result<Vec<Assignment>, Error> {
+    let (path, table) = (database.path().to_path_buf(), table.to_string());
+    to_columns(row).map_err(|detail| Error::UnfitValue { path, table, detail })
+}
+
+fn read<T: DeserializeOwned>(database: &Database, table: &str, cells: Vec<Cell>) -> Result<T, Error> {
+    let columns = &database.tracked(table)?.table.key;
+    let value = |column: &String| cells.iter().find(|cell| cell.column == *column).map(|cell| cell.value.show());
+    let key = columns.iter().filter_map(value).collect::<Vec<_>>().join(", ");
+    let (path, table) = (database.path().to_path_buf(), table.to_string());
+    from_cells(cells).map_err(|detail| Error::UnfitRow { path, table, key, detail })
+}
 
 /// The values that a struct or map gives to columns, or what it is instead.
-pub(super) fn to_columns(row: &(impl Serialize + ?Sized)) -> Result<Vec<Assignment>, String> {
+fn to_columns(row: &(impl Serialize + ?Sized)) -> Result<Vec<Assignment>, String> {
     let json = serde_json::to_value(row).map_err(|e| e.to_string())?;
     let Json::Object(fields) = json else {
         return Err("found neither a struct nor a map".into());
@@ -20,7 +49,7 @@ pub(super) fn to_columns(row: &(impl Serialize + ?Sized)) -> Result<Vec<Assignme
 }
 
 /// What a row holds as a program's own type, or why it is not of that type.
-pub(super) fn from_cells<T: DeserializeOwned>(cells: Vec<Cell>) -> Result<T, String> {
+fn from_cells<T: DeserializeOwned>(cells: Vec<Cell>) -> Result<T, String> {
     let mut fields = Map::new();
     for Cell { column, value, is_boolean } in cells {
         let json = to_json(value, is_boolean).map_err(|what| format!("found {what} in the column `{column}`"))?;

@@ -164,6 +164,31 @@ fn own_writes_are_watched_and_changes_of_one_row_are_one() {
 }
 
 #[test]
+fn a_transaction_writes_all_or_nothing_and_is_told_when_it_is_done() {
+    let bench = Bench::new();
+    let records = bench.begin("a.db");
+    let mut watch = records.watch::<Album>("albums").unwrap();
+    let failed = records.transaction(|rows| {
+        rows.create("albums", &album("1", "one"))?;
+        rows.create("albums", &album("2", "one"))
+    });
+    assert_eq!(failed.unwrap_err().code(), "refused_row");
+    assert!(records.all::<Album>("albums").unwrap().is_empty());
+    assert!(watch.next().now_or_never().is_none());
+    let count = records.transaction(|rows| {
+        rows.create("albums", &album("1", "one"))?;
+        rows.create("albums", &album("2", "two"))?;
+        rows.update("albums", "1", &json!({ "name": "uno" }))?;
+        rows.delete("albums", "2")?;
+        assert_eq!(rows.get("albums", "1")?, Some(album("1", "uno")));
+        Ok::<_, Error>(rows.all::<Album>("albums")?.len())
+    });
+    assert_eq!(count.unwrap(), 1);
+    let told: Vec<_> = std::iter::from_fn(|| Some(watch.next().now_or_never()??.unwrap().row)).collect();
+    assert_eq!(told, [Some(album("1", "uno")), None]);
+}
+
+#[test]
 fn a_row_of_another_type_ends_no_stream() {
     let bench = Bench::new();
     let records = bench.begin("a.db");

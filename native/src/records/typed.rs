@@ -9,9 +9,10 @@ use syncline_core::api::TableConfig;
 
 use super::key::RowKey;
 use super::row;
+use super::transaction::Transaction;
 use super::watch::{Watch, Watchers};
 use crate::Error;
-use crate::sqlite::{Assignment, Cell, Database, Value, encode_key, show_key};
+use crate::sqlite::{Database, Value};
 
 /// An application's database whose tables are kept in agreement, with rows as the program's own types.
 ///
@@ -48,9 +49,9 @@ use crate::sqlite::{Assignment, Cell, Database, Value, encode_key, show_key};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Each write is a transaction of its own and on disk when it returns. The application may write with a connection of its own
-/// as well, for instance many rows at once: triggers note it and others get it all the same, only watchers here are not told.
-/// Foreign keys are not enforced by this connection. In an owned table, rows of other devices can be read; a change of one is
+/// Each write is a transaction of its own and on disk when it returns; [`transaction`](Records::transaction) puts several into
+/// one. The application may write with a connection of its own as well: triggers note it and others get it all the same, only
+/// watchers here are not told. Foreign keys are not enforced by this connection. In an owned table, rows of other devices can be read; a change of one is
 /// undone when the engine hears of it.
 pub struct Records {
     pub(super) open: Arc<Open>,
@@ -82,10 +83,7 @@ impl Records {
     /// The value is no row, the table is not kept in agreement or does not take it (the key is taken, a constraint forbids it,
     /// there is no such column), or the database cannot be written.
     pub fn create<T: Serialize + ?Sized>(&self, table: &str, row: &T) -> Result<Vec<Value>, Error> {
-        let values = self.open.values(table, row)?;
-        let key = self.open.database().insert_row(table, &values)?;
-        self.open.tell(table, &key);
-        Ok(key)
+        self.transaction(|rows| rows.create(table, row))
     }
 
     /// Changes the columns of a row that the value has, and no others.
@@ -93,16 +91,7 @@ impl Records {
     /// # Errors
     /// There is no such row ([`Error::MissingRow`]), or as of [`create`](Records::create).
     pub fn update<T: Serialize + ?Sized>(&self, table: &str, key: impl RowKey, values: &T) -> Result<(), Error> {
-        let (before, values) = (key.values(), self.open.values(table, values)?);
-        let Some(now) = self.open.database().update_row(table, &before, &values)? else {
-            let (path, table) = (self.open.path.clone(), table.to_string());
-            return Err(Error::MissingRow { path, table, key: show_key(&encode_key(&before)) });
-        };
-        self.open.tell(table, &now);
-        if before != now {
-            self.open.tell(table, &before);
-        }
-        Ok(())
+        self.transaction(|rows| rows.update(table, key, values))
     }
 
     /// Deletes a row; whether it was there comes back.
@@ -110,11 +99,27 @@ impl Records {
     /// # Errors
     /// The table is not kept in agreement, or the database cannot be written.
     pub fn delete(&self, table: &str, key: impl RowKey) -> Result<bool, Error> {
-        let deleted = self.open.database().delete_row(table, &key.values())?;
-        if let Some(key) = &deleted {
-            self.open.tell(table, key);
+        self.transaction(|rows| rows.delete(table, key))
+    }
+
+    /// Does several writes together: all of them once the work is done, and none where it returns an error. They are written to
+    /// the disk once, so that thousands of rows take no longer than a few. Only what the work is given may be used in it: this
+    /// value waits for the work to end. An error of the application's own may come back, if it can be made from [`Error`].
+    ///
+    /// # Errors
+    /// The work's, or the database cannot be written.
+    pub fn transaction<R, E: From<Error>>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<R, E>) -> Result<R, E> {
+        let database = self.open.database();
+        let writing = database.begin()?;
+        let transaction = Transaction::new(&database);
+        let done = work(&transaction)?;
+        writing.commit()?;
+        let written = transaction.into_written();
+        drop(database);
+        for (table, key) in &written {
+            self.open.watchers.tell(table, key);
         }
-        Ok(deleted.is_some())
+        Ok(done)
     }
 
     /// A row; none if it is not there.
@@ -130,9 +135,7 @@ impl Records {
     /// # Errors
     /// As of [`get`](Records::get); one row that is not of this type is enough.
     pub fn all<T: DeserializeOwned>(&self, table: &str) -> Result<Vec<T>, Error> {
-        let database = self.open.database();
-        let key = &database.tracked(table)?.table.key;
-        database.rows(table, |cells| self.open.typed(table, key, cells))
+        row::all(&self.open.database(), table)
     }
 
     /// What is changed in a table from now on: by others, as [`sync`](Records::sync) and [`follow`](Records::follow) of this
@@ -161,25 +164,7 @@ impl Drop for Records {
 impl Open {
     /// A row as it is now.
     pub(super) fn row<T: DeserializeOwned>(&self, table: &str, key: &[Value]) -> Result<Option<T>, Error> {
-        let database = self.database();
-        let columns = &database.tracked(table)?.table.key;
-        database.row(table, key)?.map(|cells| self.typed(table, columns, cells)).transpose()
-    }
-
-    fn typed<T: DeserializeOwned>(&self, table: &str, key: &[String], cells: Vec<Cell>) -> Result<T, Error> {
-        let value = |column: &String| cells.iter().find(|cell| cell.column == *column).map(|cell| cell.value.show());
-        let shown = key.iter().filter_map(value).collect::<Vec<_>>().join(", ");
-        let (path, table) = (self.path.clone(), table.to_string());
-        row::from_cells(cells).map_err(|detail| Error::UnfitRow { path, table, key: shown, detail })
-    }
-
-    fn values<T: Serialize + ?Sized>(&self, table: &str, row: &T) -> Result<Vec<Assignment>, Error> {
-        let unfit = |detail| Error::UnfitValue { path: self.path.clone(), table: table.to_string(), detail };
-        row::to_columns(row).map_err(unfit)
-    }
-
-    fn tell(&self, table: &str, key: &[Value]) {
-        self.watchers.tell(table, &encode_key(key));
+        row::get(&self.database(), table, key)
     }
 
     fn database(&self) -> MutexGuard<'_, Database> {

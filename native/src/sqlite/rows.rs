@@ -2,10 +2,12 @@
 //!
 //! These are ordinary statements, so triggers note what they change as they note what any other program does.
 
-use rusqlite::{Column, Connection, OptionalExtension, Row, ToSql, params_from_iter};
+use std::path::Path;
+
+use rusqlite::{Column, Connection, OptionalExtension, Row, ToSql, Transaction, TransactionBehavior, params_from_iter};
 
 use super::Database;
-use super::fault::{Fault, is_about_row};
+use super::fault::{Fault, Tried, is_about_row};
 use super::sql::{each, name};
 use super::tables::Tracked;
 use super::value::{Value, encode_key, show_key};
@@ -22,10 +24,34 @@ pub(crate) struct Cell {
     pub(crate) is_boolean: bool,
 }
 
+/// What is tried here, for errors.
+const WRITE: &str = "write to";
+
 /// A value and the column that it is for.
 pub(crate) type Assignment = (String, Value);
 
+/// Writes that happen together once they are [committed](Writing::commit), and not at all where this is dropped before.
+pub(crate) struct Writing<'d> {
+    transaction: Transaction<'d>,
+    path: &'d Path,
+}
+
+impl Writing<'_> {
+    /// What was written is on disk when this returns.
+    pub(crate) fn commit(self) -> Result<(), Error> {
+        let Writing { transaction, path } = self;
+        transaction.commit().map_err(|error| Fault::from(error).told(WRITE, path))
+    }
+}
+
 impl Database {
+    /// Begins to write.
+    pub(crate) fn begin(&self) -> Result<Writing<'_>, Error> {
+        let begun = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate);
+        let transaction = begun.map_err(|error| Fault::from(error).told(WRITE, &self.path))?;
+        Ok(Writing { transaction, path: &self.path })
+    }
+
     /// Makes a row; its key comes back, with what the table put there by default.
     pub(crate) fn insert_row(&self, table: &str, values: &[Assignment]) -> Result<Vec<Value>, Error> {
         let tracked = self.tracked(table)?;
@@ -36,7 +62,7 @@ impl Database {
             _ => format!("({columns}) VALUES ({places})"),
         };
         let insert = format!("INSERT INTO main.{} {into} RETURNING {}", name(&tracked.table.name), keys(tracked));
-        self.write("write to", |connection| {
+        self.execute(|connection| {
             let key = returned(connection, tracked, &insert, values.iter().map(|(_, value)| value));
             let key = key.map_err(|error| self.refused(table, error))?;
             key.ok_or_else(|| self.refusal(table, "a trigger of the application left it out").into())
@@ -60,7 +86,7 @@ impl Database {
         let table_name = name(&tracked.table.name);
         let update =
             format!("UPDATE main.{table_name} SET {sets} WHERE {} RETURNING {}", named(tracked), keys(tracked));
-        self.write("write to", |connection| {
+        self.execute(|connection| {
             let values = key.iter().chain(values.iter().map(|(_, value)| value));
             returned(connection, tracked, &update, values).map_err(|error| self.refused(table, error))
         })
@@ -71,7 +97,7 @@ impl Database {
         let tracked = self.keyed(table, key)?;
         let table_name = name(&tracked.table.name);
         let delete = format!("DELETE FROM main.{table_name} WHERE {} RETURNING {}", named(tracked), keys(tracked));
-        self.write("write to", |connection| {
+        self.execute(|connection| {
             returned(connection, tracked, &delete, key.iter()).map_err(|error| self.refused(table, error))
         })
     }
@@ -103,6 +129,11 @@ impl Database {
             }
             Ok(made)
         })
+    }
+
+    /// Does one statement; within what was [begun](Database::begin), if anything was.
+    fn execute<T>(&self, work: impl FnOnce(&Connection) -> Tried<T>) -> Result<T, Error> {
+        work(&self.connection).map_err(|fault| fault.told(WRITE, &self.path))
     }
 
     /// A table that is kept in agreement.
