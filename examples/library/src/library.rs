@@ -8,6 +8,7 @@ use futures::executor::block_on;
 use futures::{FutureExt, StreamExt};
 use rusqlite::Connection;
 use serde_json::json;
+use syncline::Error;
 use syncline::records::{Records, Watch};
 use syncline::sqlite::{owned, shared};
 
@@ -46,41 +47,45 @@ impl Library {
     /// Brings this device's rows in `file_paths` to what is in a folder; how many were changed comes back.
     pub(crate) fn scan(&mut self, folder: &Path) -> Result<usize> {
         let found = scan::files(folder, &self.device)?;
-        let mut known = BTreeMap::new();
-        for row in self.records.all::<FilePath>("file_paths")? {
-            if row.device == self.device && Path::new(&row.path).starts_with(folder) {
-                known.insert(row.path.clone(), row);
+        let changed = self.records.transaction(|rows| {
+            let mut known = BTreeMap::new();
+            for row in rows.all::<FilePath>("file_paths")? {
+                if row.device == self.device && Path::new(&row.path).starts_with(folder) {
+                    known.insert(row.path.clone(), row);
+                }
             }
-        }
-        let mut changed = 0;
-        for file in found {
-            match known.remove(&file.path) {
-                Some(row) if row == file => continue,
-                Some(_) => self.records.update("file_paths", (&file.device, &file.path), &file)?,
-                None => drop(self.records.create("file_paths", &file)?),
+            let mut changed = 0;
+            for file in found {
+                match known.remove(&file.path) {
+                    Some(row) if row == file => continue,
+                    Some(_) => rows.update("file_paths", (&file.device, &file.path), &file)?,
+                    None => drop(rows.create("file_paths", &file)?),
+                }
+                changed += 1;
             }
-            changed += 1;
-        }
-        changed += known.len();
-        for path in known.keys() {
-            self.records.delete("file_paths", (&self.device, path))?;
-        }
+            for path in known.keys() {
+                rows.delete("file_paths", (&self.device, path))?;
+            }
+            Ok::<_, Error>(changed + known.len())
+        })?;
         self.take_changes()?;
         Ok(changed)
     }
 
     /// Puts a tag on what a file of this device holds.
     pub(crate) fn tag(&self, path: &str, tag: &str) -> Result<()> {
-        let Some(file) = self.records.get::<FilePath>("file_paths", (&self.device, path))? else {
-            bail!("`{path}` is no file of this library; scan its folder first");
-        };
-        if self.records.get::<Tag>("tags", tag)?.is_none() {
-            self.records.create("tags", &Tag { name: tag.into() })?;
-        }
-        if self.records.get::<TagOnFile>("tags_on_files", (&file.cas_id, tag))?.is_none() {
-            self.records.create("tags_on_files", &TagOnFile { cas_id: file.cas_id, tag: tag.into() })?;
-        }
-        Ok(())
+        self.records.transaction(|rows| {
+            let Some(file) = rows.get::<FilePath>("file_paths", (&self.device, path))? else {
+                bail!("`{path}` is no file of this library; scan its folder first");
+            };
+            if rows.get::<Tag>("tags", tag)?.is_none() {
+                rows.create("tags", &Tag { name: tag.into() })?;
+            }
+            if rows.get::<TagOnFile>("tags_on_files", (&file.cas_id, tag))?.is_none() {
+                rows.create("tags_on_files", &TagOnFile { cas_id: file.cas_id, tag: tag.into() })?;
+            }
+            Ok(())
+        })
     }
 
     /// Makes an album, or says of which year one is that is there.
