@@ -111,8 +111,8 @@ impl Library {
         let files = files.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         for file in files {
             let (cas_id, size, copies): (String, i64, i64) = file?;
-            let tags: Vec<_> = tags.iter().filter(|tag| tag.cas_id == cas_id).map(|tag| tag.tag.as_str()).collect();
-            lines.push(format!("file   {cas_id}  {size} bytes, {copies} paths, tags: {}", tags.join(", ")));
+            let tags = tags.iter().filter(|tag| tag.cas_id == cas_id).map(|tag| format!(" #{}", tag.tag));
+            lines.push(format!("file   {cas_id}  {size} bytes, paths: {copies}{}", tags.collect::<String>()));
             for FilePath { device, path, .. } in paths.iter().filter(|path| path.cas_id == cas_id) {
                 lines.push(format!("       {device}: {path}"));
             }
