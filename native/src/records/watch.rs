@@ -24,9 +24,10 @@ pub struct Change<T> {
 
 /// What is changed in a table, as it happens; [`Records::watch`](super::Records::watch) makes it.
 ///
-/// A row is read when its change is taken, from the database and within the poll, so that what was changed several times
-/// comes once, as it is then. What was not taken costs its key and nothing else. A row that is not of the type `T` comes as
-/// [`Error::UnfitRow`]; where the database cannot be read the error comes first and the change again.
+/// A row is read when its change is taken, so that what was changed several times comes once, as it is then. It is read from
+/// the database within the poll, which waits for a [transaction](super::Records::transaction) that is under way. What was not
+/// taken costs its key and nothing else. A row that is not of the type `T` comes as [`Error::UnfitRow`]; where the database
+/// cannot be read the error comes first and the change again.
 pub struct Watch<T> {
     records: Weak<Open>,
     table: String,
