@@ -38,6 +38,7 @@ impl Kept {
             ],
             max_drift_ms: self.max_drift_ms.into(),
             has_changes: self.has_changes,
+            is_copy: false,
             applied: self.applied.map(u64::from),
         }
     }

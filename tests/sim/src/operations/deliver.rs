@@ -56,6 +56,7 @@ impl Delivery {
                 tables: set.tables.clone(),
                 max_drift_ms: 100,
                 has_changes: has_database,
+                is_copy: false,
                 applied: has_database.then_some(0),
             });
             if number == alone {
