@@ -19,3 +19,4 @@ mod record_stories;
 mod records;
 mod records_clocks;
 mod records_log;
+mod records_members;

@@ -19,7 +19,7 @@ pub fn library(seed: u64, devices: usize) -> (World, Vec<SiteId>) {
     (world, sites)
 }
 
-fn add(world: &mut World) -> SiteId {
+pub fn add(world: &mut World) -> SiteId {
     let site = world.add_to_folder(false, FolderIndexing::Listing);
     world[site].config().folders.clear();
     world[site].config().delivery = None;

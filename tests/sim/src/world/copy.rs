@@ -31,6 +31,28 @@ impl World {
         }
     }
 
+    /// A device's store, its key and its application's database are copied to another device. Its host knows that it is a
+    /// copy.
+    ///
+    /// # Panics
+    /// If an engine runs on the other device.
+    pub fn copy_database(&mut self, from: SiteId, to: SiteId) {
+        assert!(!self[to].is_running(), "an engine runs where the database is copied to");
+        let identity = self[from].config().identity.clone();
+        let host = self[from].host();
+        let (store, database) = (host.store.clone(), host.database.clone());
+        self[to].host().store.put_back(&store);
+        self[to].host().database = database;
+        let config = self[to].config();
+        config.identity = identity;
+        config.records.iter_mut().for_each(|records| records.is_copy = true);
+    }
+
+    /// All that a device's application had in its database is gone.
+    pub fn lose_database(&mut self, site: SiteId) {
+        self[site].host().database.lose();
+    }
+
     /// A device's folder and store are put back, as from an image of its whole disk: its engine finds itself in the
     /// past, and can tell only from what others hold.
     ///
