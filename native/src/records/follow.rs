@@ -37,7 +37,7 @@ impl Records {
     /// One of them cannot be used, they are of two groups, or one is in use already, here or in another process
     /// ([`Error::Locked`]): one engine at a time speaks for a database.
     pub fn sync(&self, partner: Partner<'_>, observer: Arc<dyn Observer>) -> Result<Report, Error> {
-        let options = Options { once: true, ..Options::default() };
+        let options = Options { once: true };
         self.databases(partner)?.run(options, &Stopper::default(), self.teller(partner, observer))
     }
 

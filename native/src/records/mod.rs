@@ -37,8 +37,6 @@ pub use watch::{Change, Watch};
 pub struct Options {
     /// End at the first agreement instead of following what applications do.
     pub once: bool,
-    /// Only find out what would be done: copies of the databases are brought together, which are thrown away.
-    pub dry_run: bool,
 }
 
 /// What a run did, summed over its databases.

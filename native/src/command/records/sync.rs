@@ -58,7 +58,7 @@ pub(super) fn run(args: &RecordsSyncArgs) -> u8 {
 }
 
 fn run_with(args: &RecordsSyncArgs, teller: &Arc<Teller>) -> Result<Report, Error> {
-    let options = Options { once: args.once || args.dry_run, dry_run: args.dry_run };
+    let options = Options { once: args.once || args.dry_run };
     let stopper = Stopper::default();
     listen_for_interrupts(&stopper)?;
     let observer: Arc<dyn Observer> = Arc::<Teller>::clone(teller);

@@ -4,5 +4,6 @@ mod copies;
 mod exchange;
 mod kills;
 mod library;
+mod million;
 mod refusals;
 mod watching;
