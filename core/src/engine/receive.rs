@@ -41,12 +41,7 @@ impl Engine {
         if let Receipt::OwnFeedAhead { counter } = receipt
             && !planted(Planted::OwnFeedAheadIgnored)
         {
-            let message = alloc::format!(
-                "message {counter} of this replica is known elsewhere and not here: its store is an old copy, so it goes on under a new id"
-            );
-            self.shared.notify(NoticeCode::NewIncarnation, message);
-            self.begin_incarnation();
-            self.shared.introduce();
+            self.leave_old_id(counter);
             receipt = self.shared.log.receive(bytes);
         }
         let refused = |code, message| Taken::Refused { code, message };
@@ -85,6 +80,16 @@ impl Engine {
                 refused(NoticeCode::MessageRefused, alloc::format!("a message was refused: {error}"))
             }
         }
+    }
+
+    /// Others know a message of this replica that it does not: whatever it wrote next might have a number that is taken.
+    pub(super) fn leave_old_id(&mut self, counter: u64) {
+        let message = alloc::format!(
+            "message {counter} of this replica is known elsewhere and not here: its store is an old copy, so it goes on under a new id"
+        );
+        self.shared.notify(NoticeCode::NewIncarnation, message);
+        self.begin_incarnation();
+        self.shared.introduce();
     }
 
     /// Writes an application message, in a message of its own.

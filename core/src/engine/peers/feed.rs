@@ -17,6 +17,12 @@ use crate::planted::{Planted, planted};
 
 impl Engine {
     pub(super) fn heads(&mut self, link: LinkId, heads: Heads, indexing: Indexing) {
+        let held = self.shared.log.own().map_or(0, |own| self.shared.log.heads().highest(own));
+        let claimed = self.shared.log.own().map_or(0, |own| heads.highest(own));
+        // Rows that were changed offline are written before what others have has come.
+        if self.records.has_said_nothing() && claimed > held && !planted(Planted::OwnFeedAheadIgnored) {
+            self.leave_old_id(claimed);
+        }
         let Some(peer) = self.peers.get_mut(&link) else { return };
         peer.received.union(&heads);
         peer.sent.union(&heads);

@@ -87,6 +87,11 @@ impl Peer {
         }
     }
 
+    /// It said what it has.
+    pub fn is_known(&self) -> bool {
+        self.is_known
+    }
+
     /// All that the peer had when the link came up is here, what it knows of this device included.
     pub fn is_heard(&self) -> bool {
         self.is_known && self.to_hear.is_none()

@@ -227,6 +227,11 @@ impl Records {
         self.config.as_ref().is_some_and(|config| config.is_copy)
     }
 
+    /// Rows are kept, and nothing was written of them since the start.
+    pub fn has_said_nothing(&self) -> bool {
+        self.config.is_some() && self.sent == 0
+    }
+
     /// All that was saved is restored.
     pub fn start(&mut self, shared: &mut Shared) {
         let Some(config) = &self.config else { return };
@@ -387,7 +392,9 @@ impl Engine {
     pub(super) fn records_turn(&mut self) {
         loop {
             let has_heard = self.peers.values().all(super::Peer::is_heard);
-            self.records.begin_next(&mut self.shared, self.has_begun, has_heard);
+            // Those who know more of this device than it does have told that by then.
+            let may_write = !self.records.has_said_nothing() || self.peers.values().all(super::Peer::is_known);
+            self.records.begin_next(&mut self.shared, self.has_begun && may_write, has_heard);
             self.write_if_loaded();
             // What was looked at makes room for the next job, which has something to wait for.
             if !self.compact_if_loaded() {

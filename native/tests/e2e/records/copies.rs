@@ -52,3 +52,20 @@ fn a_renamed_database_is_the_same_device_and_one_put_back_goes_on_under_a_new_id
     assert_eq!(all, "1 of a.db,2 of renamed.db,3 of renamed.db");
     assert_eq!(albums(&library, "renamed.db"), all);
 }
+
+#[test]
+fn a_database_that_is_written_over_by_its_backup_goes_on_under_a_new_id() {
+    let library = Library::new();
+    add(&library, "a.db", "1");
+    library.sync("a.db", "b.db");
+    let backup = fs::read(library.path("a.db")).unwrap();
+    add(&library, "a.db", "2");
+    library.sync("a.db", "b.db");
+    // It is the same file as before, so that only the others can tell.
+    fs::write(library.path("a.db"), backup).unwrap();
+    add(&library, "a.db", "3");
+    let run = library.ok(&["sync", "a.db", "b.db", "--once"]);
+    assert_eq!(run.of_type("notice")[0]["code"], "new_incarnation", "{run:?}");
+    assert_eq!(albums(&library, "b.db"), "1 of a.db,2 of a.db,3 of a.db");
+    assert_eq!(albums(&library, "a.db"), albums(&library, "b.db"));
+}

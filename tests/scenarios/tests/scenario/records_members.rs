@@ -102,6 +102,28 @@ fn r11_a_device_that_is_copied_goes_on_as_two_and_the_rows_of_both_are_kept() {
     assert!(all.iter().all(|site| !world[*site].has_notice(NoticeCode::Fork)));
 }
 
+/// What was changed since it was put back waits until it is known what the others have of this device.
+#[test]
+fn a_store_that_is_put_back_says_nothing_under_a_number_that_others_know() {
+    let (mut world, sites) = library(1, 2);
+    world.put_row(sites[0], row("albums", "1"), &[("name", "before")]);
+    world.settle();
+    let image = world.image(sites[0]);
+    world.put_row(sites[0], row("albums", "2"), &[("name", "forgotten by the store")]);
+    world.settle();
+    world.crash(sites[0]);
+    world.restore_device(sites[0], &image);
+    world.put_row(sites[0], row("albums", "3"), &[("name", "written before it ran")]);
+    world.unlink(sites[0], sites[1]);
+    world.start(sites[0]);
+    world.link(sites[0], sites[1]);
+    world.settle();
+    assert_equal(&mut world, &sites);
+    assert_eq!(albums(&mut world, sites[1]), 3);
+    assert!(world[sites[0]].has_notice(NoticeCode::NewIncarnation));
+    assert!(sites.iter().all(|site| !world[*site].has_notice(NoticeCode::Fork)));
+}
+
 /// R13: a browser may throw away all that an application keeps.
 #[test]
 fn r13_a_device_that_loses_its_storage_is_a_new_replica_and_deletes_nothing() {
