@@ -38,7 +38,12 @@ pub struct Merge {
 impl Records {
     /// Held messages whose time has come are merged again.
     pub(super) fn release(&mut self, now: Now) {
-        if self.held.is_empty() || self.look_again.is_some_and(|at| now.monotonic < at) {
+        if self.held.is_empty() {
+            // The last one may have become void before its time came.
+            self.look_again = None;
+            return;
+        }
+        if self.look_again.is_some_and(|at| now.monotonic < at) {
             return;
         }
         let limit = self.limit_ns(now);
