@@ -363,7 +363,7 @@ impl Records {
 
     /// When something is due without an event.
     pub fn deadline(&self) -> Option<Monotonic> {
-        let again = self.apply.deadline().filter(|_| !self.is_writing());
+        let again = self.apply.deadline().filter(|_| !self.is_writing() && !self.is_mending());
         self.look_again.into_iter().chain(again).min()
     }
 
