@@ -143,6 +143,12 @@ impl Operations {
         self.tables.iter().map(latest).max().unwrap_or(0)
     }
 
+    /// The earliest stamp, in nanoseconds since 1970.
+    pub fn earliest_ns(&self) -> u64 {
+        let first = |table: &TableOperations| table.paced.first().map(|pace| pace.step);
+        self.tables.iter().filter_map(first).min().unwrap_or(0)
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.tables.iter().map(|table| table.rows.len()).fold(0, usize::saturating_add)

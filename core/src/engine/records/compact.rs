@@ -144,10 +144,11 @@ impl Records {
         self.has_heard && self.wants_to_compact()
     }
 
-    /// Own messages are to be looked at as soon as everything that linked members had is here.
-    pub fn waits_to_hear(&self) -> bool {
-        let is_free = self.config.is_some() && matches!(self.job, Job::Idle) && !self.is_mending();
-        is_free && !self.has_heard && self.wants_to_compact()
+    /// Something is to be written as soon as everything that linked members had is here.
+    pub fn waits_to_hear(&self, shared: &Shared) -> bool {
+        let is_free = self.config.is_some() && matches!(self.job, Job::Idle);
+        let wants = || !self.is_mending() && (self.wants_to_compact() || self.wants_to_heal(shared));
+        is_free && !self.has_heard && (self.waits_to_reissue() || wants())
     }
 
     fn wants_to_compact(&self) -> bool {

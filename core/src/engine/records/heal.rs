@@ -31,8 +31,9 @@ pub struct Evidence {
 pub struct Search {
     /// Beyond this time.
     limit_ns: u64,
+    /// Messages that say nothing else than what is stamped ahead: they become void.
     ahead: IntervalSet<u64>,
-    /// Those found whose operations still count.
+    /// Messages with operations that are stamped ahead and still count.
     vain: IntervalSet<u64>,
     /// The latest stamp of all of them.
     latest_ns: u64,
@@ -52,17 +53,26 @@ impl Records {
         }
     }
 
-    /// This device's clock was ahead, and is right now.
+    /// This device's clock was ahead, and is right now. Everything that linked members had is here: of a store that was put
+    /// back they may know that it was healed before, and what it took back now would have a number that is taken.
     pub(super) fn is_to_heal(&mut self, shared: &Shared) -> bool {
         if !self.is_ahead(shared.now) {
             self.evidence.of.clear();
             return false;
         }
-        if !self.unmerged.is_empty() || self.held.keys().any(|(author, _)| !shared.log.is_by_this_device(*author)) {
+        self.has_heard && self.wants_to_heal(shared)
+    }
+
+    /// It heals as soon as everything that linked members had is here. Where no other member is known nobody tells whose
+    /// clock is right; an engine that starts there waits until something is written or comes, as others may know of this
+    /// device though it knows of none.
+    pub(super) fn wants_to_heal(&self, shared: &Shared) -> bool {
+        let is_others = |(author, _): &(ReplicaId, u64)| !shared.log.is_by_this_device(*author);
+        if !self.is_ahead(shared.now) || !self.unmerged.is_empty() || self.held.keys().any(is_others) {
             return false;
         }
         let (right, wrong): (Vec<bool>, Vec<bool>) = self.evidence.of.values().partition(|is_right| **is_right);
-        shared.log.others().is_empty() || right.len() > wrong.len()
+        right.len() > wrong.len() || shared.log.others().is_empty() && self.is_stirred
     }
 
     /// Searches own messages for stamps that are ahead of this device's time.
@@ -99,12 +109,18 @@ impl Engine {
             let Ok((message, _)) = Message::decode(&pair.value) else { continue };
             let latest = message.operations().map(|operations| operations.latest_ns()).max();
             search.latest_ns = search.latest_ns.max(latest.unwrap_or(0));
+            if latest.is_none_or(|latest| latest <= search.limit_ns) {
+                continue;
+            }
             let is_pure = message.entries.iter().all(|entry| matches!(entry, Entry::Records(_)));
-            if is_pure && latest.is_some_and(|latest| latest > search.limit_ns) {
+            let earliest = message.operations().map(|operations| operations.earliest_ns()).min();
+            // What else a message says stays, and what it stamped in time keeps its stamp: anew it would count for later than
+            // what others have done since.
+            if is_pure && earliest.is_some_and(|earliest| earliest > search.limit_ns) {
                 search.ahead.insert(message.counter);
-                if self.records.live.contains(message.counter) {
-                    search.vain.insert(message.counter);
-                }
+            }
+            if !is_pure || self.records.live.contains(message.counter) {
+                search.vain.insert(message.counter);
             }
         }
         if let (Some(last), Some(own), true) = (pairs.last(), self.shared.log.own(), more) {
@@ -122,7 +138,7 @@ impl Engine {
         self.records.tell_ahead(&mut self.shared, own);
         let mut floor = now_ns(self.shared.now);
         let mut reissued = None;
-        if !ahead.is_empty() {
+        if latest_ns > limit_ns {
             self.write(Entry::Retraction { after_ns: limit_ns });
             let mut voided = self.shared.log.voided(own).map(|(voided, _)| voided.clone()).unwrap_or_default();
             voided.union(&ahead);
@@ -130,7 +146,7 @@ impl Engine {
             let cleared = self.shared.log.cleared(own).cloned().unwrap_or_default();
             let size = encoded_size(&voided).saturating_add(encoded_size(&cleared));
             // Where they cannot be named they stay: their stamps do not count all the same.
-            if size <= PAYLOAD_BYTES_MAX {
+            if !voided.is_empty() && size <= PAYLOAD_BYTES_MAX {
                 self.write(Entry::Checkpoint { voided, cleared });
             }
             self.begin_incarnation();
@@ -138,7 +154,7 @@ impl Engine {
             reissued = Some((own, vain));
         } else {
             // No stamp of this id is issued twice.
-            floor = floor.max(latest_ns.min(limit_ns));
+            floor = floor.max(latest_ns);
         }
         self.records.evidence = Evidence::default();
         self.records.set_clock(&self.shared, floor);

@@ -32,6 +32,9 @@ pub struct Mend {
     step: Step,
     /// Some row held such a stamp.
     has_stripped: bool,
+    /// It was begun by this engine, and not found in its store.
+    #[serde(skip)]
+    is_new: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -47,7 +50,14 @@ enum Step {
 impl Mend {
     /// All is still to be done.
     pub fn new(limit_ns: u64, of: Option<ReplicaId>, vain: Option<(ReplicaId, IntervalSet<u64>)>) -> Mend {
-        Mend { limit_ns, of, vain, step: Step::Strip(ByteBuf::from(all_rows().0)), has_stripped: false }
+        let step = Step::Strip(ByteBuf::from(all_rows().0));
+        Mend { limit_ns, of, vain, step, has_stripped: false, is_new: true }
+    }
+
+    /// The next step writes messages, and others may know of some that this store forgot.
+    fn is_to_hear(&self) -> bool {
+        let is_written = self.vain.as_ref().is_none_or(|(_, counters)| counters.is_empty());
+        matches!(self.step, Step::Reissue) && !is_written && !self.is_new
     }
 
     /// The message is void and yet needed.
@@ -65,6 +75,11 @@ impl Records {
     /// Rows are being put right.
     pub(super) fn is_mending(&self) -> bool {
         self.progress.mend.is_some() || !self.progress.retracted.is_empty()
+    }
+
+    /// What is to be issued anew waits until everything that linked members had is here.
+    pub(super) fn waits_to_reissue(&self) -> bool {
+        !self.has_heard && self.progress.mend.as_ref().is_some_and(Mend::is_to_hear)
     }
 
     /// An author takes stamps back: none of them counts any more, whether it was merged or not.
@@ -89,7 +104,7 @@ impl Records {
         {
             self.progress.mend = Some(Mend::new(after_ns, Some(author), None));
         }
-        let Some(mend) = &self.progress.mend else { return };
+        let Some(mend) = self.progress.mend.as_ref().filter(|_| !self.waits_to_reissue()) else { return };
         let (purpose, query) = match &mend.step {
             Step::Strip(from) => {
                 let (start, end) = (from.to_vec(), all_rows().1);
@@ -189,16 +204,17 @@ struct Vain {
 }
 
 impl Engine {
-    /// Issues the operations of a message anew, in the order in which they were.
+    /// Issues the operations of a message anew that are stamped ahead, in the order in which they were.
     pub(super) fn reissue_vain(&mut self, pairs: &[Pair]) {
         self.records.job = Job::Idle;
         let Some(mut mend) = self.records.progress.mend.take() else { return };
         let Some((_, counters)) = &mut mend.vain else { return };
         let Some(counter) = counters.first() else { return };
         counters.remove(counter);
+        let limit_ns = mend.limit_ns;
         let message = pairs.first().and_then(|pair| Message::decode(&pair.value).ok());
         self.records.progress.mend = Some(mend);
-        let vain = message.map(|(message, _)| in_order(&message)).unwrap_or_default();
+        let vain = message.map(|(message, _)| in_order(&message, limit_ns)).unwrap_or_default();
         let (mut builder, now) = (OperationsBuilder::new(), now_ns(self.shared.now));
         for Vain { table, key, method, values } in vain.into_values().flatten() {
             let Some(Ok(at)) = self.records.clock.as_mut().map(|clock| clock.next_ns(now)) else { continue };
@@ -215,11 +231,14 @@ impl Engine {
     }
 }
 
-/// A message's operations by their stamps.
-fn in_order(message: &Message) -> BTreeMap<u64, VecDeque<Vain>> {
+/// A message's operations that are stamped later than this, by their stamps.
+fn in_order(message: &Message, after_ns: u64) -> BTreeMap<u64, VecDeque<Vain>> {
     let mut all = BTreeMap::<u64, VecDeque<Vain>>::new();
     for opened in message.operations().filter_map(|operations| operations.open().ok()) {
         opened.walk(message.author, |operation| {
+            if operation.at.unix_ns <= after_ns {
+                return;
+            }
             let value =
                 |(property, value): (&str, &[u8])| PropertyValue { property: property.into(), value: value.into() };
             all.entry(operation.at.unix_ns).or_default().push_back(Vain {

@@ -18,5 +18,6 @@ mod names;
 mod record_stories;
 mod records;
 mod records_clocks;
+mod records_healing;
 mod records_log;
 mod records_members;

@@ -5,7 +5,7 @@ use syncline_sim::{SiteId, World, row};
 
 use super::records_log::{Carrier, add, album, assert_equal, connect, database, exchange, group, messages};
 
-const YEAR_MS: i64 = 365 * 24 * 3_600_000;
+pub const YEAR_MS: i64 = 365 * 24 * 3_600_000;
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
 
@@ -13,7 +13,7 @@ fn replica(world: &World, site: SiteId) -> ReplicaId {
     world[site].status().replica.unwrap()
 }
 
-fn name(world: &mut World, site: SiteId, row: &RowName) -> Option<String> {
+pub fn name(world: &mut World, site: SiteId, row: &RowName) -> Option<String> {
     let value = database(world, site).rows().get(row)?.get("name")?.clone();
     String::from_utf8(value).ok()
 }
@@ -29,7 +29,7 @@ fn held(world: &World, site: SiteId) -> u64 {
 }
 
 /// A device's clock is set.
-fn set(world: &mut World, site: SiteId, milliseconds: i64) {
+pub fn set(world: &mut World, site: SiteId, milliseconds: i64) {
     world[site].jump(milliseconds);
     world.wake(site);
     world.settle();
