@@ -85,7 +85,7 @@ const PACES: [[u32; 4]; 3] = [[0, 0, 30, 300], [100, 1_000, 3_000, 10_000], [10_
 impl Climate {
     fn draw(chance: &mut fastrand::Rng) -> Climate {
         let share = [0.0, 0.1, 0.3, 0.6, 1.0][chance.pick(5)];
-        let troubles = TroubleKind::ALL.iter().copied().filter(|kind| !kind.is_cure() && !kind.is_healed());
+        let troubles = TroubleKind::ALL.iter().copied().filter(|kind| !kind.is_cure());
         let mut kinds: Vec<TroubleKind> = troubles.filter(|_| chance.f32() < share).collect();
         let needed: Vec<TroubleKind> = kinds.iter().filter_map(|kind| kind.needs()).collect();
         kinds.extend(needed);

@@ -38,6 +38,9 @@ pub(super) struct Deed {
     pub is_unshown: bool,
     /// It may be stamped earlier than it was done, for the device's clock was set to another time since.
     pub is_recast: bool,
+    /// Its device stamped it anew while others' clocks were wrong, too, or its own still was: what they stamped ahead, and what
+    /// it had surely followed, may count for later now.
+    pub is_muddled: bool,
     /// The store that had taken it was put back, and it may be taken again, under a later stamp.
     pub is_reborn: bool,
 }
@@ -121,6 +124,7 @@ impl Model {
             is_doubtful: false,
             is_unshown: false,
             is_recast: false,
+            is_muddled: false,
             is_reborn: false,
         });
     }
@@ -155,9 +159,18 @@ impl Model {
         self.deeds.get(deed).and_then(|deed| self.by_row.get(&deed.row)).is_some_and(|deeds| deeds.len() == 1)
     }
 
-    /// A device said that its clock was wrong, and stamps anew what it had stamped.
-    pub fn heals(&mut self, device: usize) {
-        self.deeds.iter_mut().filter(|deed| deed.device == device).for_each(|deed| deed.is_recast = true);
+    /// A device said that its clock was wrong, and stamps anew what it had stamped. If its clock is right now and no other one
+    /// ever was wrong, everything keeps its order.
+    pub fn heals(&mut self, device: usize, is_right: bool) -> bool {
+        let is_muddled = !is_right || self.erred.iter().any(|other| *other != device);
+        for deed in self.deeds.iter_mut().filter(|deed| deed.device == device) {
+            deed.is_recast = true;
+            if is_muddled {
+                (deed.is_muddled, deed.is_timely) = (true, false);
+                deed.past.clear();
+            }
+        }
+        is_muddled
     }
 
     /// The other device that wrote this value, if it stamped it surely later than this time.

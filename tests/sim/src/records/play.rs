@@ -282,12 +282,19 @@ impl Scene {
         self.show_answers();
     }
 
+    fn note_healing(&mut self, device: usize) {
+        let right_ms = self.world.clock().now().unix.0;
+        let shown_ms = self.world[self.sites[device]].clock().now().unix.0;
+        let is_muddled = self.model.heals(device, shown_ms.abs_diff(right_ms) <= u64::from(MAX_DRIFT_MS));
+        self.coverage.count(if is_muddled { "clock healed among wrong ones" } else { "clock healed" });
+    }
+
     /// A device whose clock was always right shows nothing before its time, and takes no right clock for a wrong one.
     fn check_clocks(&mut self, device: usize) {
         let site = self.sites[device];
         let notices = self.world[site].take_notices();
         if notices.iter().any(|notice| notice.message.starts_with("this device's clock was")) {
-            self.model.heals(device);
+            self.note_healing(device);
         }
         if self.model.has_erred(device) || !self.world[site].is_running() {
             return;

@@ -61,7 +61,7 @@ kinds! {
     DatabaseErrors,
     /// Disk, store, folder and database are well again.
     MendDisk,
-    /// A device's wall clock jumps by less than a second.
+    /// A device's wall clock jumps by less than a second, or by minutes.
     ClockJump,
     /// It jumps by years.
     ClockYears,
@@ -96,12 +96,6 @@ impl TroubleKind {
     pub(super) fn needs(self) -> Option<TroubleKind> {
         use TroubleKind::{RollBackBoth, RollBackDatabase, RollBackStore, TakeImage};
         matches!(self, RollBackBoth | RollBackDatabase | RollBackStore).then_some(TakeImage)
-    }
-
-    /// When the device's clock is right again it takes back what it had stamped and stamps it anew. What may be lost to that
-    /// the judge cannot tell yet, so it befalls no drawn story.
-    pub(super) fn is_healed(self) -> bool {
-        matches!(self, TroubleKind::ClockYears | TroubleKind::ClockDrift)
     }
 
     /// It ends a trouble: it can be drawn whenever any trouble can.
@@ -311,8 +305,9 @@ impl Trouble {
                 format!("the clock jumps by {years} years")
             }
             _ => {
-                // By more the device takes its stamps back when its clock is right again.
-                let jump_ms = i64::from(self.amount) * 7 % 1_800 - 900;
+                // Odd amounts stay below what a device takes back when its clock is right again.
+                let reach_ms = if self.amount % 2 == 1 { 900 } else { 300_000 };
+                let jump_ms = i64::from(self.amount) * 7_919 % (2 * reach_ms) - reach_ms;
                 scene.world.jump_clock(site, jump_ms);
                 format!("the clock jumps by {jump_ms} ms")
             }

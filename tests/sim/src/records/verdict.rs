@@ -105,7 +105,10 @@ impl Verdict<'_> {
         let deeds = self.model.deeds();
         let is_shared = self.model.rows().any(|other| other != row && other.table == row.table && other.key == row.key);
         let own = self.model.of_row(row);
-        let is_unsure = |index: &usize| !deeds[*index].is_sure() || self.model.is_forgetful(deeds[*index].device);
+        let is_unsure = |index: &usize| {
+            let deed = &deeds[*index];
+            !deed.is_sure() || deed.is_muddled || self.model.is_forgetful(deed.device)
+        };
         if is_shared || own.iter().any(is_unsure) {
             return;
         }
