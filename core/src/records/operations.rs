@@ -149,6 +149,12 @@ impl Operations {
         self.tables.iter().filter_map(first).min().unwrap_or(0)
     }
 
+    /// How many bytes their keys and values take.
+    pub fn bytes(&self) -> usize {
+        let bytes = |table: &TableOperations| table.keys.rests.len().saturating_add(table.values.len());
+        self.tables.iter().map(bytes).fold(0, usize::saturating_add)
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.tables.iter().map(|table| table.rows.len()).fold(0, usize::saturating_add)

@@ -3,7 +3,8 @@
 //!
 //! Each message of operations that is written, or merged, lets some of the own ones be looked at, one behind the other and
 //! round again. A message of whose operations nothing counts any more is *dead*. Of one of which little is left that is
-//! written again, with the stamps that it has, and then it is dead, too.
+//! written again, with the stamps that it has, and then it is dead, too. Many small ones become one in the same way: alone
+//! each has a signature and names of its own, which are most of its bytes.
 //!
 //! Invariant: what stands in a row stands in some message that is not void
 //! (`r12_compaction_interrupted_at_every_step_loses_nothing_and_repeats_nothing`).
@@ -14,12 +15,12 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::{Job, Records, RecordsPurpose, now_ns, row_of};
-use crate::api::{Key, LoadQuery, Pair, ReplicaId, Work};
+use crate::api::{Key, LoadQuery, Pair, PropertyValue, ReplicaId, Work};
 use crate::engine::limits::CHUNK_LOOKUPS_MAX;
 use crate::engine::shared::{Purpose, Shared};
 use crate::engine::{Engine, keys};
 use crate::log::{Entry, IntervalSet, Message, message_key};
-use crate::records::{OperationsBuilder, Row, RowId};
+use crate::records::{Opened, OperationRef, Operations, OperationsBuilder, Row, RowId};
 
 /// How many own messages are looked at for each one that is written.
 const LOOKS_PER_OWN: u64 = 2;
@@ -27,6 +28,12 @@ const LOOKS_PER_OWN: u64 = 2;
 const LOOKS_PER_OTHER: u64 = 1;
 /// What is left of a message is written again if it is less than one in so many of its bytes.
 const RESTATED_SHARE: usize = 4;
+/// So many small messages are written again as one,
+const GATHERED: usize = 64;
+/// which are those of so few operations
+const SMALL_OPERATIONS: usize = 4;
+/// with keys and values of so few bytes.
+const SMALL_BYTES: usize = 1024;
 /// About what an operation takes in a message beside its key and values, and a value beside its bytes.
 const OPERATION_BYTES: usize = 4;
 const VALUE_BYTES: usize = 2;
@@ -47,6 +54,8 @@ pub struct Compacting {
 pub struct Live {
     counters: IntervalSet<u64>,
     count: u64,
+    /// The small ones of them.
+    small: IntervalSet<u64>,
 }
 
 impl Live {
@@ -60,22 +69,44 @@ impl Live {
     }
 
     fn remove(&mut self, counter: u64) {
+        self.small.remove(counter);
         self.count = self.count.saturating_sub(u64::from(self.counters.remove(counter)));
     }
 
     fn subtract(&mut self, other: &IntervalSet<u64>) {
         self.counters.subtract(other);
+        self.small.subtract(other);
         self.count = count(&self.counters);
+    }
+
+    /// A message, or with a small one as many more as are written again as one, if there are so many.
+    fn with_small(&self, counter: u64, saved: &IntervalSet<u64>) -> Vec<u64> {
+        let mut counters = Vec::from([counter]);
+        let mut next = Some(counter).filter(|counter| self.small.contains(*counter));
+        while let Some(counter) = next.filter(|_| counters.len() < GATHERED) {
+            next = self.small.after(counter).filter(|counter| saved.contains(*counter));
+            counters.extend(next);
+        }
+        if counters.len() < GATHERED {
+            counters.truncate(1);
+        }
+        counters
     }
 }
 
-/// An own message that is looked at.
+/// Own messages that are looked at.
 pub struct Compact {
-    counter: u64,
-    message: Option<Message>,
-    /// Its rows, without values.
+    /// Empty until they were read.
+    messages: Vec<Message>,
+    /// Their rows, without values.
     pub(super) stored: BTreeMap<RowId, Row>,
     pub(super) loads: usize,
+}
+
+/// What still counts of an operation.
+struct Left<'a> {
+    operation: OperationRef<'a>,
+    values: Vec<PropertyValue>,
 }
 
 impl Records {
@@ -84,6 +115,11 @@ impl Records {
         let is_of_operations = |entry: &Entry| matches!(entry, Entry::Records(_));
         if message.counter > 1 && !message.entries.is_empty() && message.entries.iter().all(is_of_operations) {
             self.live.insert(message.counter);
+            let operations = message.operations().map(Operations::len).fold(0, usize::saturating_add);
+            let bytes = message.operations().map(Operations::bytes).fold(0, usize::saturating_add);
+            if operations <= SMALL_OPERATIONS && bytes <= SMALL_BYTES {
+                self.live.small.insert(message.counter);
+            }
         }
     }
 
@@ -163,32 +199,33 @@ impl Records {
         let (live, compacting) = (&self.live.counters, &mut self.progress.compacting);
         let next = live.after(compacting.cursor).or_else(|| live.first());
         let (Some(own), Some(counter)) = (shared.log.own(), next) else { return };
-        if !shared.saver.saved_heads().of(own).is_some_and(|held| held.contains(counter)) {
-            return;
-        }
-        compacting.cursor = counter;
+        let saved = shared.saver.saved_heads().of(own).filter(|saved| saved.contains(counter));
+        let Some(counters) = saved.map(|saved| self.live.with_small(counter, saved)) else { return };
+        compacting.cursor = counters.last().copied().unwrap_or(counter);
         compacting.looks = compacting.looks.saturating_sub(1);
-        self.job = Job::Compact(Compact { counter, message: None, stored: BTreeMap::new(), loads: 1 });
-        let keys = Vec::from([Key { bytes: message_key(own, counter) }]);
+        self.job = Job::Compact(Compact { messages: Vec::new(), stored: BTreeMap::new(), loads: 1 });
+        let keys = counters.into_iter().map(|counter| Key { bytes: message_key(own, counter) }).collect();
         let purpose = Purpose::Records { purpose: RecordsPurpose::Own };
         shared.perform(purpose, Work::Load { query: LoadQuery::Keys { keys } });
     }
 
-    /// That message is here: its rows are read.
+    /// Those messages are here: their rows are read.
     pub(super) fn own_loaded(&mut self, shared: &mut Shared, pairs: &[Pair]) {
         let Job::Compact(compact) = &mut self.job else { return };
         compact.loads = 0;
-        let message = pairs.first().and_then(|pair| Message::decode(&pair.value).ok());
-        let Some((message, _)) = message else {
+        let messages = pairs.iter().filter_map(|pair| Message::decode(&pair.value).ok());
+        compact.messages = messages.map(|(message, _)| message).collect();
+        let mut ids = BTreeSet::new();
+        for message in &compact.messages {
+            let owner = shared.log.public_key(message.author).map(|key| *key.as_bytes());
+            for opened in message.operations().filter_map(|operations| operations.open().ok()) {
+                opened.walk(message.author, |operation| ids.extend(row_of(&operation, owner.as_ref())));
+            }
+        }
+        if compact.messages.is_empty() {
             self.job = Job::Idle;
             return;
-        };
-        let owner = shared.log.public_key(message.author).map(|key| *key.as_bytes());
-        let mut ids = BTreeSet::new();
-        for opened in message.operations().filter_map(|operations| operations.open().ok()) {
-            opened.walk(message.author, |operation| ids.extend(row_of(&operation, owner.as_ref())));
         }
-        compact.message = Some(message);
         let ids: Vec<RowId> = ids.into_iter().collect();
         for ids in ids.chunks(CHUNK_LOOKUPS_MAX) {
             compact.loads = compact.loads.saturating_add(1);
@@ -198,42 +235,58 @@ impl Records {
 }
 
 impl Engine {
-    /// Decides what becomes of the own message that is looked at, if its rows are here; whether they were.
+    /// Decides what becomes of the own messages that are looked at, if their rows are here; whether they were.
     pub(super) fn compact_if_loaded(&mut self) -> bool {
         match &self.records.job {
-            Job::Compact(Compact { loads: 0, message: Some(_), .. }) => {}
+            Job::Compact(compact) if compact.loads == 0 && !compact.messages.is_empty() => {}
             _ => return false,
         }
         let Job::Compact(compact) = core::mem::replace(&mut self.records.job, Job::Idle) else { return false };
-        let Compact { counter, message: Some(message), stored, .. } = compact else { return false };
-        let owner = self.shared.log.public_key(message.author).map(|key| *key.as_bytes());
+        let Compact { messages, stored, .. } = compact;
         // What a stamp covers that this device's clock has not reached comes back if that stamp is taken back (§4.4).
         let now = now_ns(self.shared.now);
-        let (mut builder, mut all, mut left) = (OperationsBuilder::new(), 0usize, 0usize);
-        for opened in message.operations().filter_map(|operations| operations.open().ok()) {
-            opened.walk(message.author, |operation| {
+        let opened = messages.iter().flat_map(|message| {
+            message.operations().filter_map(|operations| Some((message.author, operations.open().ok()?)))
+        });
+        let opened: Vec<(ReplicaId, Opened<'_>)> = opened.collect();
+        let (mut left, mut all_bytes, mut left_bytes) = (Vec::new(), 0usize, 0usize);
+        for (author, opened) in &opened {
+            let owner = self.shared.log.public_key(*author).map(|key| *key.as_bytes());
+            opened.walk(*author, |operation| {
                 let stamp = OPERATION_BYTES.saturating_add(operation.key.len());
-                all = all.saturating_add(stamp).saturating_add(weight(operation.values().map(|(_, value)| value)));
+                let values = weight(operation.values().map(|(_, value)| value));
+                all_bytes = all_bytes.saturating_add(stamp).saturating_add(values);
                 let row = row_of(&operation, owner.as_ref()).and_then(|id| stored.get(&id));
-                let unknown = Row::default();
-                let Some(values) = row.unwrap_or(&unknown).left_of(&operation, now) else { return };
+                let Some(values) = row.unwrap_or(&Row::default()).left_of(&operation, now) else { return };
                 let kept = weight(values.iter().map(|value| value.value.as_slice()));
-                left = left.saturating_add(stamp).saturating_add(kept);
-                builder.push(operation.table, operation.key, operation.method, &values, operation.at.unix_ns);
+                left_bytes = left_bytes.saturating_add(stamp).saturating_add(kept);
+                left.push(Left { operation, values });
             });
         }
-        if left.saturating_mul(RESTATED_SHARE) >= all {
+        if messages.len() == 1 && left_bytes.saturating_mul(RESTATED_SHARE) >= all_bytes {
             return true;
         }
-        if !builder.is_empty() {
-            self.write(Entry::Records(builder.finish()));
+        if !left.is_empty() {
+            self.write(Entry::Records(restated(left)));
         }
-        self.records.live.remove(counter);
-        self.records.progress.compacting.dead.insert(counter);
+        for message in &messages {
+            self.records.live.remove(message.counter);
+            self.records.progress.compacting.dead.insert(message.counter);
+        }
         self.records.put_progress(&mut self.shared);
         self.compaction.note_dead(count(self.records.dead()));
         true
     }
+}
+
+/// Operations with the stamps that they have, in the order of these.
+fn restated(mut left: Vec<Left<'_>>) -> Operations {
+    left.sort_by_key(|left| left.operation.at.unix_ns);
+    let mut builder = OperationsBuilder::new();
+    for Left { operation, values } in left {
+        builder.push(operation.table, operation.key, operation.method, &values, operation.at.unix_ns);
+    }
+    builder.finish()
 }
 
 /// About what values take in a message.

@@ -7,7 +7,7 @@ use syncline_core::{
 use syncline_sim::{Database, SiteId, World, row, table};
 
 /// Whether devices speak by links or through a message folder.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Carrier {
     Links,
     Folder,
@@ -156,6 +156,34 @@ fn of_a_message_of_which_little_is_left_that_is_written_again_as_it_was_stamped(
     connect(&mut world, &[sites[1], third], Carrier::Links);
     assert_equal(&mut world, &[sites[0], sites[1], third]);
     assert_eq!(database(&mut world, third).rows().len(), 60);
+}
+
+#[test]
+fn many_small_messages_of_which_all_counts_become_a_few() {
+    for carrier in [Carrier::Links, Carrier::Folder] {
+        let (mut world, sites) = group(2, carrier);
+        for number in 0..1_000 {
+            world.put_row(sites[0], album(number), &[("name", &format!("name {number}"))]);
+            world.settle();
+        }
+        exchange(&mut world, carrier);
+        assert_equal(&mut world, &sites);
+        let held = messages(&mut world, sites[1]);
+        assert!(held < 250, "{held} messages of 1,000 by {carrier:?}");
+        let third = add(&mut world, carrier);
+        connect(&mut world, &[sites[1], third], carrier);
+        exchange(&mut world, carrier);
+        assert_equal(&mut world, &[sites[0], sites[1], third]);
+        assert_eq!(database(&mut world, third).rows().len(), 1_000);
+        // What was written again counts as what it was: a later deletion and change win, and nothing comes twice.
+        world.delete_row(sites[1], album(7));
+        world.put_row(sites[1], album(8), &[("name", "changed")]);
+        world.settle();
+        exchange(&mut world, carrier);
+        exchange(&mut world, carrier);
+        assert_equal(&mut world, &[sites[0], sites[1], third]);
+        assert_eq!(database(&mut world, sites[0]).rows().len(), 999);
+    }
 }
 
 #[test]
