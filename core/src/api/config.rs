@@ -132,7 +132,8 @@ pub struct CompactionConfig {
     /// declared so only where `clear_applied` is set. 30 days is usual.
     #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
     pub stale_after_ms: u64,
-    /// How many more messages than the one before a checkpoint voids at least: it is a message itself. 64 is usual.
+    /// How many more messages than the one before a checkpoint voids at least: it is a message itself. And so many small
+    /// messages of operations on rows are written again as one. 64 is usual.
     pub checkpoint_items_min: u32,
 }
 

@@ -225,6 +225,8 @@ pub const HEARD_STEP_MS: u64 = 3_600_000;
 pub const LISTEN_MS: u64 = 3_600_000;
 /// How many messages a checkpoint voids at least that are not void yet, where nothing else is asked for.
 pub const CHECKPOINT_ITEMS_MIN: u32 = 64;
+/// How many small messages of operations are written again as one at most, whatever is asked for.
+pub const GATHERED_MAX: u32 = 1024;
 /// How many pieces a checkpoint names at most for each message that it voids and those before it did not.
 pub const CHECKPOINT_PIECES_PER_ITEM: u64 = 16;
 /// Application messages of one delivery.

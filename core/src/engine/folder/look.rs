@@ -199,6 +199,7 @@ impl Folder {
             return self.probe(shared, author);
         }
         (self.look.own, self.look.own_elsewhere) = Default::default();
+        self.own.begin_listing();
         self.list_feed(shared, author, None);
     }
 

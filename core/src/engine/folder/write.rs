@@ -26,6 +26,8 @@ pub struct OwnFeeds {
     /// Which messages this device has put there, as it is saved. A file that is there and not among them is compared
     /// before it counts: another copy of this device's store may have written it.
     written: BTreeMap<ReplicaId, IntervalSet<u64>>,
+    /// Those of them that were put there since the listing that is under way began, and need not be in it.
+    fresh: IntervalSet<u64>,
     /// Of what was saved so, something is gone. Until that is saved, too, nothing is written: a crash might leave a part of
     /// a file, which would count as written.
     has_lost: bool,
@@ -45,6 +47,11 @@ impl OwnFeeds {
         self.written.insert(author, written);
     }
 
+    /// A directory is about to be listed.
+    pub fn begin_listing(&mut self) {
+        self.fresh = IntervalSet::new();
+    }
+
     /// A directory of this device was listed whole: what is not there any more is written again, what is void and there
     /// again is removed again, and what is no placeholder any more is compared. Tells whether anything is gone.
     pub fn listed(
@@ -59,7 +66,8 @@ impl OwnFeeds {
             elsewhere.subtract(&here);
         }
         let Some(written) = self.written.get_mut(&author) else { return false };
-        let gone = written.difference(counters);
+        let mut gone = written.difference(counters);
+        gone.subtract(&self.fresh);
         written.subtract(&gone);
         self.has_lost |= !gone.is_empty();
         if let Some((voided, _)) = log.voided(author) {
@@ -253,6 +261,7 @@ impl Folder {
     fn note_written(&mut self, shared: &mut Shared, (author, counter): (ReplicaId, u64)) {
         self.own.tries = 0;
         self.own.written.entry(author).or_default().insert(counter);
+        self.own.fresh.insert(counter);
         self.save_written(shared, author);
     }
 

@@ -28,9 +28,7 @@ const LOOKS_PER_OWN: u64 = 2;
 const LOOKS_PER_OTHER: u64 = 1;
 /// What is left of a message is written again if it is less than one in so many of its bytes.
 const RESTATED_SHARE: usize = 4;
-/// So many small messages are written again as one,
-const GATHERED: usize = 64;
-/// which are those of so few operations
+/// A small message has so few operations,
 const SMALL_OPERATIONS: usize = 4;
 /// with keys and values of so few bytes.
 const SMALL_BYTES: usize = 1024;
@@ -50,47 +48,59 @@ pub struct Compacting {
 }
 
 /// Own messages of operations that are neither void nor to become so.
+///
+/// Each has stamps of a time in which no other one has any: what is written anew, and what is gathered, keeps to that, so that
+/// messages in the order of their earliest stamps have all operations in order.
 #[derive(Default)]
 pub struct Live {
+    /// Those that may become void.
     counters: IntervalSet<u64>,
     count: u64,
-    /// The small ones of them.
-    small: IntervalSet<u64>,
+    /// All of them by their earliest stamps, and whether each may be gathered.
+    by_stamp: BTreeMap<(u64, u64), bool>,
+    earliest: BTreeMap<u64, u64>,
 }
 
 impl Live {
-    /// Whether a message is one of them.
+    /// Whether a message is one of them, and may become void.
     pub fn contains(&self, counter: u64) -> bool {
         self.counters.contains(counter)
     }
 
-    fn insert(&mut self, counter: u64) {
-        self.count = self.count.saturating_add(u64::from(self.counters.insert(counter)));
+    fn insert(&mut self, message: &Message) {
+        let Some(earliest) = message.operations().map(Operations::earliest_ns).min() else { return };
+        let operations = message.operations().map(Operations::len).fold(0, usize::saturating_add);
+        let bytes = message.operations().map(Operations::bytes).fold(0, usize::saturating_add);
+        let is_of_operations = |entry: &Entry| matches!(entry, Entry::Records(_));
+        let may_go = message.counter > 1 && message.entries.iter().all(is_of_operations);
+        let is_small = may_go && operations <= SMALL_OPERATIONS && bytes <= SMALL_BYTES;
+        self.by_stamp.insert((earliest, message.counter), is_small);
+        self.earliest.insert(message.counter, earliest);
+        if may_go {
+            self.count = self.count.saturating_add(u64::from(self.counters.insert(message.counter)));
+        }
     }
 
     fn remove(&mut self, counter: u64) {
-        self.small.remove(counter);
+        if let Some(earliest) = self.earliest.remove(&counter) {
+            self.by_stamp.remove(&(earliest, counter));
+        }
         self.count = self.count.saturating_sub(u64::from(self.counters.remove(counter)));
     }
 
     fn subtract(&mut self, other: &IntervalSet<u64>) {
-        self.counters.subtract(other);
-        self.small.subtract(other);
-        self.count = count(&self.counters);
+        let gone: Vec<u64> = self.earliest.keys().copied().filter(|counter| other.contains(*counter)).collect();
+        gone.into_iter().for_each(|counter| self.remove(counter));
     }
 
-    /// A message, or with a small one as many more as are written again as one, if there are so many.
-    fn with_small(&self, counter: u64, saved: &IntervalSet<u64>) -> Vec<u64> {
-        let mut counters = Vec::from([counter]);
-        let mut next = Some(counter).filter(|counter| self.small.contains(*counter));
-        while let Some(counter) = next.filter(|_| counters.len() < GATHERED) {
-            next = self.small.after(counter).filter(|counter| saved.contains(*counter));
-            counters.extend(next);
-        }
-        if counters.len() < GATHERED {
-            counters.truncate(1);
-        }
-        counters
+    /// A message, or with a small one as many more behind it as are written again as one, if so many small ones follow each
+    /// other.
+    fn with_small(&self, counter: u64, saved: &IntervalSet<u64>, gathered: usize) -> Vec<u64> {
+        let first = self.earliest.get(&counter).map_or((u64::MAX, counter), |earliest| (*earliest, counter));
+        let run = self.by_stamp.range(first..).take(gathered);
+        let small = run.take_while(|((_, counter), is_small)| **is_small && saved.contains(*counter));
+        let counters: Vec<u64> = small.map(|((_, counter), _)| *counter).collect();
+        if counters.len() == gathered { counters } else { Vec::from([counter]) }
     }
 }
 
@@ -112,15 +122,7 @@ struct Left<'a> {
 impl Records {
     /// An own message: one of operations alone may become void.
     pub fn note_own(&mut self, message: &Message) {
-        let is_of_operations = |entry: &Entry| matches!(entry, Entry::Records(_));
-        if message.counter > 1 && !message.entries.is_empty() && message.entries.iter().all(is_of_operations) {
-            self.live.insert(message.counter);
-            let operations = message.operations().map(Operations::len).fold(0, usize::saturating_add);
-            let bytes = message.operations().map(Operations::bytes).fold(0, usize::saturating_add);
-            if operations <= SMALL_OPERATIONS && bytes <= SMALL_BYTES {
-                self.live.small.insert(message.counter);
-            }
-        }
+        self.live.insert(message);
     }
 
     /// All own messages are noted.
@@ -200,8 +202,8 @@ impl Records {
         let next = live.after(compacting.cursor).or_else(|| live.first());
         let (Some(own), Some(counter)) = (shared.log.own(), next) else { return };
         let saved = shared.saver.saved_heads().of(own).filter(|saved| saved.contains(counter));
-        let Some(counters) = saved.map(|saved| self.live.with_small(counter, saved)) else { return };
-        compacting.cursor = counters.last().copied().unwrap_or(counter);
+        let Some(counters) = saved.map(|saved| self.live.with_small(counter, saved, self.gathered)) else { return };
+        compacting.cursor = counter;
         compacting.looks = compacting.looks.saturating_sub(1);
         self.job = Job::Compact(Compact { messages: Vec::new(), stored: BTreeMap::new(), loads: 1 });
         let keys = counters.into_iter().map(|counter| Key { bytes: message_key(own, counter) }).collect();

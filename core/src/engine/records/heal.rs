@@ -11,7 +11,7 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use super::mend::Mend;
+use super::mend::{Mend, Vain};
 use super::{Done, Job, Records, RecordsPurpose, now_ns};
 use crate::api::{LoadQuery, Notice, NoticeCode, Now, Pair, ReplicaId, Work};
 use crate::engine::Engine;
@@ -34,7 +34,7 @@ pub struct Search {
     /// Messages that say nothing else than what is stamped ahead: they become void.
     ahead: IntervalSet<u64>,
     /// Messages with operations that are stamped ahead and still count.
-    vain: IntervalSet<u64>,
+    vain: Vain,
     /// The latest stamp of all of them.
     latest_ns: u64,
 }
@@ -78,8 +78,9 @@ impl Records {
     /// Searches own messages for stamps that are ahead of this device's time.
     pub(super) fn begin_search(&mut self, shared: &mut Shared) {
         let Some(own) = shared.log.own() else { return };
-        let limit_ns = self.limit_ns(shared.now);
-        self.job = Job::Search(Search { limit_ns, ahead: IntervalSet::new(), vain: IntervalSet::new(), latest_ns: 0 });
+        // Nothing that is stamped later than what is stamped anew may stand: others may hold what is covered here by then.
+        let limit_ns = now_ns(shared.now);
+        self.job = Job::Search(Search { limit_ns, ahead: IntervalSet::new(), vain: Vain::default(), latest_ns: 0 });
         // The first message is never void.
         let (start, end) = message_keys(own, 2, u64::MAX);
         Self::search_from(shared, start, end);
@@ -120,7 +121,7 @@ impl Engine {
                 search.ahead.insert(message.counter);
             }
             if !is_pure || self.records.live.contains(message.counter) {
-                search.vain.insert(message.counter);
+                search.vain.insert(message.counter, earliest.unwrap_or(0));
             }
         }
         if let (Some(last), Some(own), true) = (pairs.last(), self.shared.log.own(), more) {

@@ -4,7 +4,7 @@
 //! How far that is, is saved with what is done. Meanwhile nothing else is done to rows, and the application's database is told of
 //! nothing: it gets all rows afterwards.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
@@ -28,13 +28,42 @@ pub struct Mend {
     /// Whose; everybody's where this device's clock was ahead.
     of: Option<ReplicaId>,
     /// Own messages, under an earlier id, whose operations are to be issued anew.
-    vain: Option<(ReplicaId, IntervalSet<u64>)>,
+    vain: Option<(ReplicaId, Vain)>,
     step: Step,
     /// Some row held such a stamp.
     has_stripped: bool,
     /// It was begun by this engine, and not found in its store.
     #[serde(skip)]
     is_new: bool,
+}
+
+/// Own messages whose operations were taken back and still count, in the order of their stamps.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Vain {
+    counters: IntervalSet<u64>,
+    /// Each with its earliest stamp.
+    by_stamp: BTreeSet<(u64, u64)>,
+}
+
+impl Vain {
+    pub(super) fn insert(&mut self, counter: u64, earliest_ns: u64) {
+        self.counters.insert(counter);
+        self.by_stamp.insert((earliest_ns, counter));
+    }
+
+    fn is_empty(&self) -> bool {
+        self.by_stamp.is_empty()
+    }
+
+    fn first(&self) -> Option<u64> {
+        self.by_stamp.first().map(|(_, counter)| *counter)
+    }
+
+    fn take_first(&mut self) -> Option<u64> {
+        let (_, counter) = self.by_stamp.pop_first()?;
+        self.counters.remove(counter);
+        Some(counter)
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -49,20 +78,20 @@ enum Step {
 
 impl Mend {
     /// All is still to be done.
-    pub fn new(limit_ns: u64, of: Option<ReplicaId>, vain: Option<(ReplicaId, IntervalSet<u64>)>) -> Mend {
+    pub fn new(limit_ns: u64, of: Option<ReplicaId>, vain: Option<(ReplicaId, Vain)>) -> Mend {
         let step = Step::Strip(ByteBuf::from(all_rows().0));
         Mend { limit_ns, of, vain, step, has_stripped: false, is_new: true }
     }
 
     /// The next step writes messages, and others may know of some that this store forgot.
     fn is_to_hear(&self) -> bool {
-        let is_written = self.vain.as_ref().is_none_or(|(_, counters)| counters.is_empty());
+        let is_written = self.vain.as_ref().is_none_or(|(_, vain)| vain.is_empty());
         matches!(self.step, Step::Reissue) && !is_written && !self.is_new
     }
 
     /// The message is void and yet needed.
     fn needs(&self, author: ReplicaId, counter: u64) -> bool {
-        self.vain.as_ref().is_some_and(|(own, counters)| *own == author && counters.contains(counter))
+        self.vain.as_ref().is_some_and(|(own, vain)| *own == author && vain.counters.contains(counter))
     }
 }
 
@@ -115,7 +144,7 @@ impl Records {
                 (RecordsPurpose::Remerge, LoadQuery::Range { start, end, bytes_max: LOAD_BYTES_MAX })
             }
             Step::Reissue => {
-                let next = mend.vain.as_ref().and_then(|(own, counters)| Some((*own, counters.first()?)));
+                let next = mend.vain.as_ref().and_then(|(own, vain)| Some((*own, vain.first()?)));
                 match next {
                     Some((own, counter)) => {
                         let keys = Vec::from([Key { bytes: message_key(own, counter) }]);
@@ -196,7 +225,7 @@ impl Records {
 }
 
 /// An operation that is to be issued anew.
-struct Vain {
+struct Reissued {
     table: alloc::string::String,
     key: Vec<u8>,
     method: Method,
@@ -208,15 +237,16 @@ impl Engine {
     pub(super) fn reissue_vain(&mut self, pairs: &[Pair]) {
         self.records.job = Job::Idle;
         let Some(mut mend) = self.records.progress.mend.take() else { return };
-        let Some((_, counters)) = &mut mend.vain else { return };
-        let Some(counter) = counters.first() else { return };
-        counters.remove(counter);
+        let Some((_, vain)) = &mut mend.vain else { return };
+        if vain.take_first().is_none() {
+            return;
+        }
         let limit_ns = mend.limit_ns;
         let message = pairs.first().and_then(|pair| Message::decode(&pair.value).ok());
         self.records.progress.mend = Some(mend);
         let vain = message.map(|(message, _)| in_order(&message, limit_ns)).unwrap_or_default();
         let (mut builder, now) = (OperationsBuilder::new(), now_ns(self.shared.now));
-        for Vain { table, key, method, values } in vain.into_values().flatten() {
+        for Reissued { table, key, method, values } in vain.into_values().flatten() {
             let Some(Ok(at)) = self.records.clock.as_mut().map(|clock| clock.next_ns(now)) else { continue };
             builder.push(&table, &key, method, &values, at);
         }
@@ -232,8 +262,8 @@ impl Engine {
 }
 
 /// A message's operations that are stamped later than this, by their stamps.
-fn in_order(message: &Message, after_ns: u64) -> BTreeMap<u64, VecDeque<Vain>> {
-    let mut all = BTreeMap::<u64, VecDeque<Vain>>::new();
+fn in_order(message: &Message, after_ns: u64) -> BTreeMap<u64, VecDeque<Reissued>> {
+    let mut all = BTreeMap::<u64, VecDeque<Reissued>>::new();
     for opened in message.operations().filter_map(|operations| operations.open().ok()) {
         opened.walk(message.author, |operation| {
             if operation.at.unix_ns <= after_ns {
@@ -241,7 +271,7 @@ fn in_order(message: &Message, after_ns: u64) -> BTreeMap<u64, VecDeque<Vain>> {
             }
             let value =
                 |(property, value): (&str, &[u8])| PropertyValue { property: property.into(), value: value.into() };
-            all.entry(operation.at.unix_ns).or_default().push_back(Vain {
+            all.entry(operation.at.unix_ns).or_default().push_back(Reissued {
                 table: operation.table.into(),
                 key: operation.key.into(),
                 method: operation.method,

@@ -27,12 +27,12 @@ use self::mend::Mend;
 use self::merge::Merge;
 use self::read::Reads;
 use self::write::{Write, WriteCommand};
-use super::limits::{HELD_LOOK_MS, TABLE_NAME_BYTES_MAX};
+use super::limits::{GATHERED_MAX, HELD_LOOK_MS, TABLE_NAME_BYTES_MAX};
 use super::shared::Shared;
 use super::{Engine, keys};
 use crate::api::{
-    Action, Command, ConfigError, Key, LoadQuery, Method, Monotonic, NoticeCode, Now, Outcome, RecordsConfig,
-    RecordsStatus, ReplicaId, Work,
+    Action, Command, CompactionConfig, ConfigError, Key, LoadQuery, Method, Monotonic, NoticeCode, Now, Outcome,
+    RecordsConfig, RecordsStatus, ReplicaId, Work,
 };
 use crate::clock::{Clock, LAST_NS, stamp_id};
 use crate::log::Message;
@@ -120,6 +120,8 @@ pub struct Records {
     awaits_changes: bool,
     /// Own messages that somebody may need.
     live: Live,
+    /// So many small own messages are written again as one.
+    gathered: usize,
     /// Something was written or merged since the start.
     is_stirred: bool,
     /// Everything that linked members had when they were linked is here.
@@ -161,7 +163,7 @@ impl Records {
     ///
     /// # Errors
     /// A table that is configured twice.
-    pub fn new(config: Option<RecordsConfig>) -> Result<Records, ConfigError> {
+    pub fn new(config: Option<RecordsConfig>, compaction: &CompactionConfig) -> Result<Records, ConfigError> {
         let mut rules = BTreeMap::new();
         for table in config.iter().flat_map(|config| &config.tables) {
             if table.name.len() > TABLE_NAME_BYTES_MAX {
@@ -186,6 +188,7 @@ impl Records {
             writes: VecDeque::new(),
             awaits_changes,
             live: Live::default(),
+            gathered: compaction.checkpoint_items_min.clamp(2, GATHERED_MAX) as usize,
             is_stirred: false,
             has_heard: false,
             evidence: Evidence::default(),

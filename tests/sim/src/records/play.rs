@@ -25,6 +25,9 @@ const STEPS_MAX: u64 = 300_000;
 /// How often members look into their folders unasked.
 pub(super) const POLL_MS: u32 = 600_000;
 
+/// How many own messages are worth a checkpoint, device by device: few enough that stories, which are short, see some.
+const CHECKPOINT_ITEMS_MIN: [u32; 3] = [2, 64, 5];
+
 /// How far ahead stamps may lie.
 const MAX_DRIFT_MS: u32 = 100;
 
@@ -133,7 +136,9 @@ impl Scene {
         config.records =
             Some(RecordsConfig { tables, max_drift_ms: MAX_DRIFT_MS, has_changes: false, is_copy: false, applied });
         // A clock may jump by years.
-        config.compaction = CompactionConfig { stale_after_ms: u64::MAX, ..CompactionConfig::default() };
+        let stale_after_ms = u64::MAX;
+        let checkpoint_items_min = CHECKPOINT_ITEMS_MIN[number % CHECKPOINT_ITEMS_MIN.len()];
+        config.compaction = CompactionConfig { stale_after_ms, checkpoint_items_min, ..CompactionConfig::default() };
         let identity = Identity::from_secret(&config.identity).expect("it is a secret");
         self.keys.push(identity.public_key().as_bytes().to_vec());
         if in_folder {
