@@ -364,6 +364,25 @@ class Retraction(NamedTuple):
     after_ns: int
 
 
+class Appoint(NamedTuple):
+    member: bytes
+
+
+class Remove(NamedTuple):
+    member: bytes
+    last: list[tuple[bytes, int]]
+
+
+class Discard(NamedTuple):
+    member: bytes
+    replica: bytes
+    after_ns: int
+
+
+class Act(NamedTuple):
+    act: Appoint | Remove | Discard
+
+
 class Previous(NamedTuple):
     counter: int
     hash: bytes
@@ -376,7 +395,7 @@ class Message(NamedTuple):
     lamport: int
     unix_ms: int
     previous: Previous | None
-    entries: list[Introduction | Tree | Application | Acknowledgement | Checkpoint | Stale | Records | Retraction]
+    entries: list[Introduction | Tree | Application | Acknowledgement | Checkpoint | Stale | Records | Retraction | Act]
     signature: bytes
 
     @property
@@ -461,6 +480,7 @@ TABLE_OPERATIONS = Struct(
     NUMBERS,
     BYTES,
 )
+ACT = Enum(Struct(Appoint, HASH), Struct(Remove, HASH, STALE_MEMBERS), Struct(Discard, HASH, ID, U64))
 ENTRY = Enum(
     Struct(Introduction, HASH, PUBLIC_NAME, CERTIFICATE, HASH),
     Struct(Tree, ID, List(CHANGE)),
@@ -470,6 +490,7 @@ ENTRY = Enum(
     Struct(Stale, STALE_MEMBERS),
     Struct(Records, List(TABLE_OPERATIONS)),
     Struct(Retraction, U64),
+    Struct(Act, ACT),
 )
 PREVIOUS = Option(Struct(Previous, U64, HASH))
 MESSAGE = Struct(Message, Byte(), ID, U64, U64, U64, PREVIOUS, List(ENTRY), Array(64))

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FolderId, RootId, RowChange, RowQuery};
+use super::{FolderId, ReplicaId, RootId, RowChange, RowQuery};
 
 /// A request to the engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +53,29 @@ pub enum Command {
         request: u64,
         /// Which.
         query: RowQuery,
+    },
+    /// Let another member decide for the group, too, ranked behind all who do so far. Only who decides may, as the
+    /// [founder](super::GroupConfig::founder) does.
+    Appoint {
+        /// The member's public key, 32 bytes.
+        #[serde(with = "serde_bytes")]
+        #[cfg_attr(feature = "wasm", tsify(type = "Uint8Array"))]
+        member: Vec<u8>,
+    },
+    /// Remove a device from the group for good, one that ranks below this one. What it wrote and is held here counts, anything
+    /// else of it is void on all members, whatever had come where. It keeps what it has, and the group's key.
+    Remove {
+        /// Its public key, 32 bytes.
+        #[serde(with = "serde_bytes")]
+        #[cfg_attr(feature = "wasm", tsify(type = "Uint8Array"))]
+        member: Vec<u8>,
+    },
+    /// Discard on all members what an incarnation stamped beyond this device's time, what is held of it and what it still
+    /// stamps so: only who decides may. Where its clock is right and this one's is behind that is all it writes from now on,
+    /// until it hears of it and goes on under a new id.
+    DiscardHeld {
+        /// The incarnation.
+        replica: ReplicaId,
     },
     /// Look through a message folder now.
     Poll {

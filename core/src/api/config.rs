@@ -61,6 +61,12 @@ pub struct GroupConfig {
     #[serde(with = "serde_bytes")]
     #[cfg_attr(feature = "wasm", tsify(type = "Uint8Array"))]
     pub key: Vec<u8>,
+    /// The public key of the device that founded it, 32 bytes, the same on every member, like the group's key: it may remove
+    /// members and appoint others who may. Without one everybody stays a member.
+    #[serde(with = "serde_bytes", default)]
+    #[cfg_attr(feature = "wasm", tsify(optional, type = "Uint8Array"))]
+    #[cfg_attr(feature = "uniffi", uniffi(default = None))]
+    pub founder: Option<Vec<u8>>,
 }
 
 /// How a replica stands to the content of a root at its first start.
@@ -186,6 +192,12 @@ pub enum ConfigError {
     /// The group key is not 32 bytes.
     #[error("expected a group key of 32 bytes, found {found}")]
     GroupKeyLength {
+        /// How many bytes were given.
+        found: u32,
+    },
+    /// The founder's key is not 32 bytes.
+    #[error("expected a founder's public key of 32 bytes, found {found}")]
+    Founder {
         /// How many bytes were given.
         found: u32,
     },

@@ -83,6 +83,12 @@ pub enum NoticeCode {
     RowRefused,
     /// A member's clock is wrong: what it stamped lies in the future and is held until then.
     ClockSkew,
+    /// A device is no member any more, and what had come of it beyond its last message that counts is taken back.
+    MemberRemoved,
+    /// This device is no member any more: nothing is sent or taken any more.
+    Expelled,
+    /// This device may not decide what it was asked to decide.
+    NotPermitted,
     /// A directory that is deleted elsewhere stays, for it holds entries that are not kept.
     DirectoryRetained,
 }

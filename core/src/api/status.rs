@@ -132,6 +132,10 @@ pub struct MemberStatus {
     pub applied: u64,
     /// Nobody had heard of it for long, someone declared, and it has not written since: it holds nobody back.
     pub stale: bool,
+    /// It is no member any more: what it wrote up to [`counter`](Self::counter) counts, nothing beyond.
+    pub removed: bool,
+    /// It may remove members that rank below it, and appoint others who may.
+    pub decides: bool,
 }
 
 /// One open link.

@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     fn proof_key(group: u8, key: u8) -> ProofKey {
-        ProofKey::new(&GroupConfig { id: GroupId::from_bytes([group; 16]), key: vec![key; 32] }).unwrap()
+        ProofKey::new(&GroupConfig { id: GroupId::from_bytes([group; 16]), key: vec![key; 32], founder: None }).unwrap()
     }
 
     fn replica(number: u8) -> ReplicaId {
@@ -182,7 +182,7 @@ mod tests {
         let mut introduction = Introduction::new(&identity, &key, replica(1), &long[1..]).unwrap();
         introduction.name = long;
         assert_eq!(introduction.verify(&key, replica(1)), Err(IntroductionError::Name));
-        let group = GroupConfig { id: GroupId::from_bytes([1; 16]), key: vec![1; 31] };
+        let group = GroupConfig { id: GroupId::from_bytes([1; 16]), key: vec![1; 31], founder: None };
         assert!(matches!(ProofKey::new(&group), Err(ConfigError::GroupKeyLength { found: 31 })));
     }
 }

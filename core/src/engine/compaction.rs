@@ -90,6 +90,11 @@ impl Compaction {
         self.meet(shared, message.author);
     }
 
+    /// Whoever held something back may not do so any more.
+    pub fn look_again(&mut self) {
+        self.is_due = true;
+    }
+
     /// A folder was looked through whole.
     pub fn look(&mut self) {
         self.looked = true;

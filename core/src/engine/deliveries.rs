@@ -188,6 +188,11 @@ impl Deliveries {
         }
     }
 
+    /// How far the application has them.
+    pub fn delivered(&self) -> u64 {
+        self.delivered
+    }
+
     /// These numbers are on disk.
     pub fn saved(&mut self, numbers: u64) {
         self.saved = numbers;
@@ -272,14 +277,15 @@ impl Deliveries {
     }
 
     /// Gives out those of these messages that are there. One that was cleared is not: this application had it once, or
-    /// nobody would have cleared it, and was put back since.
+    /// nobody would have cleared it, and was put back since. Nor is one whose author was removed before it.
     fn give(&mut self, shared: &mut Shared, named: &[(u64, ReplicaId, u64)], pairs: Vec<Pair>) {
         let mut pairs = pairs.into_iter().peekable();
         let mut bytes = 0usize;
         let mut messages: Vec<Delivery> = Vec::with_capacity(named.len());
         for (sequence, author, counter) in named.iter().copied() {
             let Some(pair) = pairs.next_if(|pair| pair.key == message_key(author, counter)) else {
-                if shared.log.cleared(author).is_some_and(|cleared| cleared.contains(counter)) {
+                let is_cleared = shared.log.cleared(author).is_some_and(|cleared| cleared.contains(counter));
+                if is_cleared || shared.log.is_void(author, counter) {
                     if messages.is_empty() {
                         self.delivered = sequence;
                     }

@@ -11,6 +11,8 @@ const BASE: u8 = b'b';
 const INCARNATION: u8 = b'i';
 const DELIVERIES: u8 = b'd';
 const WRITTEN: u8 = b'f';
+/// Before all messages.
+const ACTS: u8 = b'g';
 const HEARD: u8 = b'h';
 const LATE: u8 = b'l';
 const OWED: u8 = b'o';
@@ -39,6 +41,8 @@ pub enum Key {
     Late(ReplicaId, u64),
     /// Which messages of a feed of this device are in a message folder.
     Written(FolderId, ReplicaId),
+    /// What a message decides for the group, and that message.
+    Acts,
     /// When a member was heard last.
     Heard(ReplicaId),
     /// A content that is to be put into a message folder, behind the message that names it.
@@ -66,6 +70,7 @@ pub fn parse(key: &[u8]) -> Key {
             rest.try_into().map_or(Key::Unknown, |replica| Key::Heard(ReplicaId::from_bytes(replica)))
         }
         Some((&OWED, rest)) => owed_key(rest).unwrap_or(Key::Unknown),
+        Some((&ACTS, _)) => Key::Acts,
         Some((&DELIVERIES, [])) => Key::Deliveries,
         Some((&LATE, rest)) => place(rest).map_or(Key::Unknown, |(author, counter)| Key::Late(author, counter)),
         Some((&INCARNATION, [])) => Key::Incarnation,
@@ -85,6 +90,11 @@ pub fn incarnation() -> Vec<u8> {
 /// Where it stands which messages of a feed of this device are in a message folder.
 pub fn written(folder: FolderId, author: ReplicaId) -> Vec<u8> {
     [&[WRITTEN], folder.0.to_be_bytes().as_slice(), author.as_bytes().as_slice()].concat()
+}
+
+/// Where it stands what a message decides for the group.
+pub fn acts(author: ReplicaId, counter: u64) -> Vec<u8> {
+    [&[ACTS], author.as_bytes().as_slice(), counter.to_be_bytes().as_slice()].concat()
 }
 
 /// Where it stands when a member was heard last.

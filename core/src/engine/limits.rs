@@ -123,6 +123,10 @@ pub const SERVE_MISSED_MAX: usize = 4 * FETCHES_MAX;
 pub const SERVE_MANIFESTS_MAX: usize = 16;
 /// Chunks, and likewise manifests, that one peer may have asked for and not got.
 pub const SERVE_WANTS_MAX: usize = 65_536;
+/// Of how many incarnations of removed devices that nothing is held of it is noted whose they are.
+pub const REMOVED_NOTED_MAX: usize = 1024;
+/// How long a removed member may take to hear that it is removed before its link is closed, in milliseconds.
+pub const FAREWELL_MS: u64 = 10_000;
 /// Bytes of messages read from the store for one peer at a time.
 pub const FEED_BYTES_MAX: u32 = 512 << 10;
 /// An own message is closed when its changes reach this size, well below the largest message.

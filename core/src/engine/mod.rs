@@ -11,6 +11,7 @@ mod peers;
 mod random;
 mod receive;
 mod records;
+mod regroup;
 mod root;
 mod saver;
 mod shared;
@@ -22,14 +23,14 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use self::compaction::Compaction;
-use self::deliveries::Deliveries;
+use self::deliveries::{DeliverPurpose, Deliveries};
 use self::folder::Folder;
 #[doc(hidden)]
 pub use self::keys::intended_path;
 use self::limits::{DEVICE_NAME_BYTES_MAX, GAPS_SHOWN_MAX};
 use self::peers::{EarlyLink, Peer};
 use self::random::Random;
-use self::records::Records;
+use self::records::{Records, RecordsPurpose};
 use self::root::{Root, RootPurpose};
 use self::saver::{After, SavedLog, Saver};
 use self::shared::{Purpose, Shared};
@@ -49,6 +50,7 @@ use crate::planted::{Planted, planted};
 ///
 /// Invariant: same seed, events and times give the same actions (`equal_seeds_events_and_times_give_equal_actions`).
 pub struct Engine {
+    config: Config,
     shared: Shared,
     group: GroupId,
     roots: Vec<Root>,
@@ -58,6 +60,8 @@ pub struct Engine {
     records: Records,
     /// This device wrote of roots that it does not keep now: what lives in them is not known here.
     has_other_roots: bool,
+    /// Commands that came before this device speaks, or while what rests on messages was being made anew.
+    postponed: Vec<Command>,
     /// What applications said before it was known what this device has said before.
     unpublished: Vec<Vec<u8>>,
     has_begun: bool,
@@ -82,6 +86,10 @@ enum Phase {
     New,
     Loading,
     Running,
+    /// Waits for all that is under way, then loads again: other messages count than before.
+    Renewing,
+    /// This device is no member any more.
+    Expelled,
     /// Waits for the changes of the disk that are under way and for the store.
     Stopping,
     Stopped,
@@ -93,6 +101,7 @@ impl Engine {
     /// # Errors
     /// A configuration that no engine can work with.
     pub fn new(config: Config, seed: Seed) -> Result<Engine, ConfigError> {
+        let kept = config.clone();
         let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         let seed_bytes: [u8; 32] =
             seed.bytes.as_slice().try_into().map_err(|_| ConfigError::SeedLength { found: length(&seed.bytes) })?;
@@ -133,6 +142,7 @@ impl Engine {
             folders.push(Folder::new(folders.len(), folder, group, &config.group.key));
         }
         Ok(Engine {
+            config: kept,
             shared,
             group,
             roots,
@@ -141,6 +151,7 @@ impl Engine {
             deliveries: Deliveries::new(config.delivery),
             records: Records::new(config.records, &config.compaction)?,
             compaction: Compaction::new(config.compaction),
+            postponed: Vec::new(),
             unpublished: Vec::new(),
             has_begun: false,
             holds_unapplied: false,
@@ -190,12 +201,21 @@ impl Engine {
                     folder.changed(log, &paths, now);
                 }
             }
+            (Phase::Renewing, Event::Command { command }) => self.postponed.push(command),
+            (Phase::Expelled, Event::Command { .. }) => {
+                let message = "this device is no member of the group any more: nothing is done";
+                self.shared.notify(NoticeCode::Expelled, message);
+            }
             (_, Event::Command { command }) => self.command(command),
         }
     }
 
     /// Lets every part do a bounded share of what is due, then sends the next batch to the store.
     fn turn(&mut self) {
+        self.regroup();
+        if !self.is_working() {
+            return;
+        }
         self.folders_turn();
         if !self.has_begun && self.folders.iter().all(|folder| folder.is_known(&self.shared.log)) {
             self.begin();
@@ -251,6 +271,7 @@ impl Engine {
         let rest = folders
             .chain(self.deliveries.deadline())
             .chain(self.records.deadline())
+            .chain(self.peers.values().filter_map(Peer::leaves_at))
             .chain(self.shared.acknowledge.filter(|_| self.has_begun));
         self.roots.iter().filter_map(Root::deadline).chain(asks).chain(rest).min()
     }
@@ -299,7 +320,8 @@ impl Engine {
     fn is_quiet_but_for_acknowledging(&self) -> bool {
         let shared = &self.shared;
         let is_waiting = |root: &Root| root.is_at_rest() || root.is_joining();
-        let is_up = self.phase == Phase::Stopped || self.phase == Phase::Running && self.has_begun;
+        let is_up =
+            matches!(self.phase, Phase::Stopped | Phase::Expelled) || self.phase == Phase::Running && self.has_begun;
         is_up
             && shared.tasks.is_empty()
             && shared.draft.is_none()
@@ -358,18 +380,21 @@ impl Engine {
                 }
             }
             Purpose::Deliver { purpose } => {
-                if self.phase == Phase::Running {
+                let is_given = self.phase == Phase::Renewing && matches!(purpose, DeliverPurpose::Deliver { .. });
+                if self.phase == Phase::Running || is_given {
                     self.deliveries.completed(&mut self.shared, &purpose, outcome);
                 }
             }
             Purpose::Records { purpose } => {
-                if self.phase == Phase::Running {
+                let is_given = self.phase == Phase::Renewing && matches!(purpose, RecordsPurpose::Apply);
+                if self.phase == Phase::Running || is_given {
                     self.records_completed(purpose, outcome);
                 }
             }
             Purpose::Feed { link, author, first, last } => self.feed_loaded(link, (author, first, last), outcome),
             Purpose::Serve { link, purpose } => self.served(link, purpose, outcome),
         }
+        self.finish_renewing();
     }
 
     fn saved(&mut self, then: Vec<After>, log: SavedLog, outcome: Outcome) {
@@ -411,6 +436,7 @@ impl Engine {
             Command::Publish { payload } if self.has_begun => self.publish(&payload),
             Command::Publish { payload } => self.unpublished.push(payload),
             Command::WriteRows { .. } | Command::ReadRows { .. } => self.records_command(command),
+            Command::Appoint { .. } | Command::Remove { .. } | Command::DiscardHeld { .. } => self.decide(command),
             Command::Settle => self.settles = true,
             Command::Poll { folder } => {
                 self.folders.iter_mut().filter(|known| known.id() == folder).for_each(Folder::poll);
@@ -437,7 +463,7 @@ impl Engine {
 
     /// Starts nothing new; what happened so far is saved, and what is under way is left to the next start.
     fn stop(&mut self) {
-        if self.phase == Phase::Loading || self.phase == Phase::Running {
+        if matches!(self.phase, Phase::Loading | Phase::Running | Phase::Renewing | Phase::Expelled) {
             self.phase = Phase::Stopping;
             self.shared.flush();
         }

@@ -9,7 +9,7 @@ use super::Engine;
 use super::limits::{ACKNOWLEDGE_MS, PAYLOAD_BYTES_MAX};
 use super::saver::After;
 use crate::api::{NoticeCode, ReplicaId};
-use crate::log::{Entry, Message, Receipt, message_key};
+use crate::log::{Entry, Message, Receipt};
 use crate::planted::{Planted, planted};
 
 /// What became of bytes that a carrier brought.
@@ -21,7 +21,7 @@ pub enum Taken {
         /// Its number.
         counter: u64,
     },
-    /// They are a message that was held already.
+    /// They are a message that was held already, or one that nobody needs.
     Known,
     /// They may be one later.
     Waits,
@@ -58,11 +58,11 @@ impl Engine {
                         self.holds_unapplied = true;
                         self.acknowledge_soon();
                     }
-                    self.shared.saver.put(message_key(message.author, message.counter), sealed.bytes);
+                    self.shared.keep(sealed);
                 }
                 first.map_or(Taken::Known, |(author, counter)| Taken::Held { author, counter })
             }
-            Receipt::Known => Taken::Known,
+            Receipt::Known | Receipt::Void => Taken::Known,
             Receipt::Waiting { .. } | Receipt::OwnFeedAhead { .. } => Taken::Waits,
             Receipt::AheadOfTime { lamport, .. } => refused(
                 NoticeCode::MessageRefused,

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::deliveries::DeliverPurpose;
 use super::draft::Draft;
 use super::folder::FolderPurpose;
+use super::keys;
 use super::peers::ServePurpose;
 use super::random::Random;
 use super::records::RecordsPurpose;
@@ -162,13 +163,22 @@ impl Shared {
         match composed {
             Ok(sealed) => {
                 self.acknowledge = None;
-                self.saver.put(message_key(sealed.message.author, sealed.message.counter), sealed.bytes);
+                self.keep(sealed);
             }
             Err(error) => {
                 self.saver.fail();
                 self.notify(NoticeCode::StoreFailed, alloc::format!("could not write a message: {error}"));
             }
         }
+    }
+
+    /// Saves a message with the next batch.
+    pub fn keep(&mut self, sealed: Sealed) {
+        let Sealed { message, bytes, .. } = sealed;
+        if let Some(acts) = self.log.acts_to_save(&message, &bytes) {
+            self.saver.put(keys::acts(message.author, message.counter), acts);
+        }
+        self.saver.put(message_key(message.author, message.counter), bytes);
     }
 
     /// Sends the next batch to the store, unless one is in flight.

@@ -54,6 +54,7 @@ impl Engine {
                 Some(root) => root.restore_intent(&path, &value),
                 None => Some(()),
             },
+            keys::Key::Acts => self.shared.log.restore_acts(&value).ok(),
             keys::Key::Deliveries => self.deliveries.restore(&value),
             keys::Key::Heard(replica) => {
                 self.compaction.restore_heard(replica, postcard::from_bytes(&value).ok()?);
@@ -118,6 +119,9 @@ impl Engine {
         }
         self.deliveries.start(&mut self.shared);
         self.records.start(&mut self.shared);
+        if self.shared.log.is_expelled() {
+            return self.leave_group();
+        }
         self.answer_what_was_restored();
         if self.folders.is_empty() {
             self.begin();
@@ -140,6 +144,9 @@ impl Engine {
         }
         for payload in core::mem::take(&mut self.unpublished) {
             self.publish(&payload);
+        }
+        for command in core::mem::take(&mut self.postponed) {
+            self.command(command);
         }
     }
 

@@ -126,7 +126,7 @@ impl Info {
             (Some(check), Some(key)) if key.len() == KEY_BYTES && key_check(key) == check => key.to_vec(),
             (Some(_), Some(_)) => return Err(InfoError::KeyDiffers),
         };
-        Ok(GroupConfig { id: self.session, key })
+        Ok(GroupConfig { id: self.session, key, founder: None })
     }
 
     /// The file's bytes.

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use super::{Heads, IntervalSet};
+use super::{Act, Heads, IntervalSet};
 use crate::api::{Content, ReplicaId, RootId};
 use crate::crypto::Introduction;
 use crate::engine::limits::SYMLINK_TARGET_BYTES_MAX;
@@ -60,6 +60,8 @@ pub enum Entry {
         /// In nanoseconds since 1970.
         after_ns: u64,
     },
+    /// The author decides something for the group; whether it may, its rank says.
+    Act(Act),
 }
 
 impl Entry {
@@ -79,7 +81,7 @@ impl Entry {
         match self {
             Entry::Introduction(_) | Entry::Application { .. } | Entry::Acknowledgement { .. } => Ok(()),
             Entry::Checkpoint { voided, cleared } => check_checkpoint(voided, cleared),
-            Entry::Stale { .. } | Entry::Retraction { .. } => Ok(()),
+            Entry::Stale { .. } | Entry::Retraction { .. } | Entry::Act(_) => Ok(()),
             Entry::Records(operations) => operations.open().map(drop).map_err(InvalidEntry::Records),
             Entry::Tree { changes, .. } => changes.iter().try_for_each(check_change),
         }

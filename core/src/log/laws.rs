@@ -14,7 +14,7 @@ use crate::tree::Change;
 const AUTHORS: u8 = 3;
 
 fn group() -> GroupConfig {
-    GroupConfig { id: GroupId::from_bytes([9; 16]), key: vec![3; 32] }
+    GroupConfig { id: GroupId::from_bytes([9; 16]), key: vec![3; 32], founder: None }
 }
 
 fn replica(number: u8) -> ReplicaId {

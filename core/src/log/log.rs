@@ -5,10 +5,11 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::feed::{Feed, Fit, Introduced};
+use super::group::Group;
 use super::marks::MarkKey;
 use super::waiting::Waiting;
-use super::{Entry, Fork, Heads, IntervalSet, Message, MessageError, Receipt, Sealed};
-use crate::api::{ConfigError, GroupConfig, Hash, MemberStatus, ReplicaId, UnixMs};
+use super::{Decided, Entry, Fork, Heads, IntervalSet, MemberKey, Message, MessageError, Receipt, Sealed};
+use crate::api::{ConfigError, GroupConfig, Hash, ReplicaId, UnixMs};
 use crate::clock::Lamport;
 use crate::crypto::{Identity, Introduction, IntroductionError, ProofKey, PublicKey, Signature};
 use crate::planted::{Planted, planted};
@@ -23,12 +24,17 @@ const DIGEST_CONTEXT: &str = "Syncline 2026 digest of a log, version 1";
 /// differently stay different.
 #[derive(Debug, Clone)]
 pub struct Log {
-    identity: Identity,
+    pub(super) identity: Identity,
     proof_key: ProofKey,
     mark_key: MarkKey,
-    own: Option<ReplicaId>,
-    feeds: BTreeMap<ReplicaId, Feed>,
-    heads: Heads,
+    pub(super) own: Option<ReplicaId>,
+    pub(super) feeds: BTreeMap<ReplicaId, Feed>,
+    pub(super) heads: Heads,
+    pub(super) group: Group,
+    /// Incarnations of removed devices of which nothing counts, each with its device's key: some of them, at least.
+    pub(super) removed: BTreeMap<ReplicaId, PublicKey>,
+    /// What is decided as far as it was carried out here.
+    pub(super) carried_out: Decided,
     lamport: Lamport,
     waiting: Waiting,
     /// Messages that were held and have become void since that was last asked.
@@ -41,15 +47,20 @@ impl Log {
     /// An empty log.
     ///
     /// # Errors
-    /// A group key that is not 32 bytes.
+    /// A group key or a founder's key that is not 32 bytes.
     pub fn new(group: &GroupConfig, identity: Identity) -> Result<Log, ConfigError> {
+        let proof_key = ProofKey::new(group)?;
+        let group = Group::new(founder(group)?);
         Ok(Log {
-            proof_key: ProofKey::new(group)?,
+            carried_out: group.decided().clone(),
+            group,
+            proof_key,
             mark_key: MarkKey::new(&identity),
             identity,
             own: None,
             feeds: BTreeMap::new(),
             heads: Heads::new(),
+            removed: BTreeMap::new(),
             lamport: Lamport::default(),
             waiting: Waiting::default(),
             voided: Vec::new(),
@@ -177,37 +188,6 @@ impl Log {
         hasher.finalize().into()
     }
 
-    /// The incarnations whose introductions are held, ascending.
-    pub fn members(&self) -> impl Iterator<Item = MemberStatus> + '_ {
-        self.feeds.iter().filter_map(|(replica, feed)| {
-            let Introduced { public_key, name, .. } = feed.introduced.as_ref()?;
-            Some(MemberStatus {
-                replica: *replica,
-                name: name.clone(),
-                public_key: public_key.as_bytes().to_vec(),
-                counter: self.heads.highest(*replica),
-                last_written: feed.last_written,
-                applied: feed.acknowledged.as_ref().zip(self.own).map_or(0, |(heads, own)| heads.complete_until(own)),
-                stale: self.is_stale(*replica),
-            })
-        })
-    }
-
-    /// The incarnations whose introductions are held, each with its device's key.
-    pub fn incarnations(&self) -> impl Iterator<Item = (ReplicaId, PublicKey)> + '_ {
-        self.feeds.iter().filter_map(|(replica, feed)| Some((*replica, feed.introduced.as_ref()?.public_key)))
-    }
-
-    /// An incarnation of this device: its own feed, or one that it wrote before.
-    pub fn is_by_this_device(&self, replica: ReplicaId) -> bool {
-        self.public_key(replica) == Some(self.identity.public_key())
-    }
-
-    /// The key of an incarnation whose introduction is held.
-    pub fn public_key(&self, replica: ReplicaId) -> Option<PublicKey> {
-        Some(self.feeds.get(&replica)?.introduced.as_ref()?.public_key)
-    }
-
     /// The numbers of an author's messages that are held and in a set, ascending; those proven empty are left out.
     pub fn numbers(&self, author: ReplicaId, set: &IntervalSet<u64>) -> impl Iterator<Item = u64> + '_ {
         let feed = self.feeds.get(&author);
@@ -255,6 +235,10 @@ impl Log {
         if !Message::verify(bytes, self.proof_key.group(), &key) && !planted(Planted::SignatureUnchecked) {
             return Receipt::Refused(MessageError::Signature);
         }
+        if !self.group.decided().counts(key.as_bytes(), author, counter) {
+            self.note_removed(author, key);
+            return Receipt::Void;
+        }
         if self.own == Some(author) {
             return Receipt::OwnFeedAhead { counter };
         }
@@ -299,6 +283,7 @@ impl Log {
                 self.heads.insert_range(message.author, first, last);
             }
         }
+        self.note_acts(message);
         let Some(feed) = self.feeds.get_mut(&message.author) else { return };
         let first = feed.admit(message, hash);
         self.heads.insert_range(message.author, first, message.counter);
@@ -306,6 +291,14 @@ impl Log {
             self.lamport.observe(message.lamport);
         }
     }
+}
+
+fn founder(group: &GroupConfig) -> Result<Option<MemberKey>, ConfigError> {
+    let key = |bytes: &Vec<u8>| {
+        let found = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        bytes.as_slice().try_into().map_err(|_| ConfigError::Founder { found })
+    };
+    group.founder.as_ref().map(key).transpose()
 }
 
 fn introduction(message: &Message) -> Option<&Introduction> {
@@ -348,28 +341,11 @@ impl Log {
         self.feeds.get(&replica)?.acknowledged.as_ref()
     }
 
-    /// From when on an author's stamps do not count, in nanoseconds since 1970, if it has taken any back.
+    /// From when on an author's stamps do not count, in nanoseconds since 1970, if it has taken any back or it was decided
+    /// so.
     pub fn retracted(&self, author: ReplicaId) -> Option<u64> {
-        self.feeds.get(&author)?.retracted
-    }
-
-    /// The latest incarnation of every other device.
-    pub fn others(&self) -> Vec<ReplicaId> {
-        let mut latest: BTreeMap<PublicKey, (u64, ReplicaId)> = BTreeMap::new();
-        for (replica, feed) in &self.feeds {
-            let Some(introduced) = &feed.introduced else { continue };
-            let this = (introduced.lamport, *replica);
-            let known = latest.entry(introduced.public_key).or_insert(this);
-            *known = (*known).max(this);
-        }
-        latest.remove(&self.identity.public_key());
-        latest.into_values().map(|(_, replica)| replica).collect()
-    }
-
-    /// A member was declared stale, and has not written since (§5.6).
-    pub fn is_stale(&self, replica: ReplicaId) -> bool {
-        let highest = self.heads.highest(replica);
-        self.feeds.values().any(|feed| feed.stale.get(&replica).is_some_and(|known| *known >= highest))
+        let discarded = self.public_key(author).and_then(|key| self.group.decided().discarded(key.as_bytes(), author));
+        self.feeds.get(&author)?.retracted.into_iter().chain(discarded).min()
     }
 
     /// Application messages that a checkpoint clears and that never came here are missed only by who took part when they
@@ -426,7 +402,7 @@ mod tests {
     use crate::tree::Change;
 
     fn group(key: u8) -> GroupConfig {
-        GroupConfig { id: GroupId::from_bytes([9; 16]), key: vec![key; 32] }
+        GroupConfig { id: GroupId::from_bytes([9; 16]), key: vec![key; 32], founder: None }
     }
 
     fn replica(number: u8) -> ReplicaId {

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Dot, Entry, Heads, IntervalSet, InvalidEntry};
+use super::{Act, Dot, Entry, Heads, IntervalSet, InvalidEntry};
 use crate::api::{GroupId, Hash, ReplicaId, RootId, UnixMs};
 use crate::clock::MessageOrder;
 use crate::crypto::{Identity, IntroductionError, PublicKey, Signature};
@@ -189,6 +189,14 @@ impl Message {
         })
     }
 
+    /// What it decides for the group.
+    pub fn acts(&self) -> impl Iterator<Item = &Act> + '_ {
+        self.entries.iter().filter_map(|entry| match entry {
+            Entry::Act(act) => Some(act),
+            _ => None,
+        })
+    }
+
     /// The members that it declares stale, each with the highest number known of it, if it declares any.
     pub fn stale(&self) -> Option<&BTreeMap<ReplicaId, u64>> {
         self.entries.iter().find_map(|entry| match entry {
@@ -328,7 +336,7 @@ mod tests {
     }
 
     fn introduction() -> Entry {
-        let proof_key = ProofKey::new(&GroupConfig { id: GROUP, key: vec![3; 32] }).unwrap();
+        let proof_key = ProofKey::new(&GroupConfig { id: GROUP, key: vec![3; 32], founder: None }).unwrap();
         Entry::Introduction(Introduction::new(&identity(), &proof_key, AUTHOR, "desk").unwrap())
     }
 
@@ -607,7 +615,7 @@ mod tests {
 
     #[test]
     fn the_room_for_entries_is_there_in_the_first_message_too() {
-        let proof_key = ProofKey::new(&GroupConfig { id: GROUP, key: vec![3; 32] }).unwrap();
+        let proof_key = ProofKey::new(&GroupConfig { id: GROUP, key: vec![3; 32], founder: None }).unwrap();
         let name = "n".repeat(DEVICE_NAME_BYTES_MAX);
         let introduction = Introduction::new(&identity(), &proof_key, AUTHOR, &name).unwrap();
         let largest = |entries| {

@@ -17,6 +17,8 @@ pub enum Receipt {
     },
     /// They are a message that is held.
     Known,
+    /// They are a message that does not count: its author was no member any more (§5.3).
+    Void,
     /// They wait for their author's introduction, in memory only.
     Waiting {
         /// The author.

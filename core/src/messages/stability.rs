@@ -35,7 +35,8 @@ impl Stability {
     pub fn bound(&self, log: &Log) -> Option<MessageOrder> {
         let own = log.own().and_then(|own| log.public_key(own));
         let mut devices: BTreeMap<PublicKey, MessageOrder> = BTreeMap::new();
-        for (replica, key) in log.incarnations().filter(|(_, key)| Some(*key) != own) {
+        for (replica, key) in log.incarnations().filter(|(replica, key)| Some(*key) != own && !log.is_removed(*replica))
+        {
             let complete = log.heads().complete_until(replica);
             let order = self.ends.get(&replica)?.get(&complete)?;
             let latest = devices.entry(key).or_insert(*order);

@@ -140,6 +140,11 @@ impl Row {
         changed || self.registers.len() < before
     }
 
+    /// Something was written to it by one of these, and nothing says that it was made.
+    pub fn waits_for_creation(&self, by: impl Fn(ReplicaId) -> bool) -> bool {
+        self.created.is_none() && self.registers.iter().any(|register| by(register.at.replica))
+    }
+
     /// Keeps stamps alone.
     pub fn drop_values(&mut self) {
         self.registers.iter_mut().for_each(|register| register.value = ByteBuf::new());

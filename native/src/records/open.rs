@@ -213,7 +213,7 @@ pub(super) fn prepared(path: &Path) -> Result<Database, Error> {
 }
 
 pub(super) fn config_of((id, key): (GroupId, [u8; 32])) -> GroupConfig {
-    GroupConfig { id, key: key.to_vec() }
+    GroupConfig { id, key: key.to_vec(), founder: None }
 }
 
 /// Who the replica is; a new one where there is none.

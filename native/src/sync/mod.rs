@@ -434,7 +434,7 @@ pub(crate) fn engine(root: &Root, options: Options) -> Result<Engine, Error> {
 fn configured(root: &Root, options: Options, folders: Vec<FolderConfig>) -> Result<Engine, Error> {
     let facts = &root.facts;
     let config = Config {
-        group: GroupConfig { id: facts.group, key: facts.group_key.to_vec() },
+        group: GroupConfig { id: facts.group, key: facts.group_key.to_vec(), founder: None },
         identity: facts.identity.to_vec(),
         name: facts.name.clone(),
         roots: vec![RootConfig {

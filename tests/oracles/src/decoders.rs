@@ -199,7 +199,7 @@ pub fn introduction(bytes: &[u8]) {
     static GENUINE: OnceLock<(ProofKey, Introduction, Vec<u8>)> = OnceLock::new();
     const AUTHOR: ReplicaId = ReplicaId::from_bytes([1; 16]);
     let (key, genuine, encoded) = GENUINE.get_or_init(|| {
-        let key = ProofKey::new(&GroupConfig { id: GROUP, key: vec![5; 32] }).expect("32 bytes");
+        let key = ProofKey::new(&GroupConfig { id: GROUP, key: vec![5; 32], founder: None }).expect("32 bytes");
         let identity = Identity::from_secret(&[1; 32]).expect("32 bytes");
         let introduction = Introduction::new(&identity, &key, AUTHOR, "desk").expect("a short name");
         let encoded = postcard::to_stdvec(&introduction).expect("plain data");

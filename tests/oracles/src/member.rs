@@ -7,7 +7,7 @@ use serde_bytes::ByteBuf;
 use syncline_core::{
     api::{Content, GroupConfig, GroupId, Hash, ReplicaId, RootId, UnixMs},
     crypto::{Identity, Introduction, ProofKey},
-    log::{Dot, DotSet, Heads, IntervalSet, Previous},
+    log::{Act, Dot, DotSet, Heads, IntervalSet, Previous},
     records::Operations,
 };
 
@@ -22,7 +22,7 @@ const SIGNATURE_CONTEXT: &str = "Syncline 2026 signature of a message, version 1
 
 /// The group as a configuration names it.
 pub fn group() -> GroupConfig {
-    GroupConfig { id: GROUP, key: KEY.to_vec() }
+    GroupConfig { id: GROUP, key: KEY.to_vec(), founder: None }
 }
 
 /// A change as it is written, with names, modes and targets that the real type refuses.
@@ -92,6 +92,7 @@ enum RawEntry {
     Stale { members: BTreeMap<ReplicaId, u64> },
     Records(Operations),
     Retraction { after_ns: u64 },
+    Act(Act),
 }
 
 /// What a member says beside who it is.
@@ -117,6 +118,8 @@ pub enum Said {
         /// In nanoseconds since 1970.
         after_ns: u64,
     },
+    /// What it decides for the group.
+    Act(Act),
     /// Own messages are void.
     Checkpoint {
         /// Which.
@@ -171,7 +174,7 @@ impl Member {
         let identity = Identity::from_secret(&self.secret).expect("32 bytes");
         let mut entries = Vec::new();
         if self.counter == 1 {
-            let config = GroupConfig { id: GROUP, key: self.key.clone() };
+            let config = GroupConfig { id: GROUP, key: self.key.clone(), founder: None };
             let key = ProofKey::new(&config).expect("a group key");
             let introduction = Introduction::new(&identity, &key, self.author, "member").expect("a short name");
             entries.push(RawEntry::Introduction(introduction));
@@ -184,6 +187,7 @@ impl Member {
                 entries.push(RawEntry::Acknowledgement { received, applied });
             }
             Said::Records(operations) => entries.push(RawEntry::Records(operations)),
+            Said::Act(act) => entries.push(RawEntry::Act(act)),
             Said::Retraction { after_ns } => entries.push(RawEntry::Retraction { after_ns }),
             Said::Checkpoint { voided } => {
                 entries.push(RawEntry::Checkpoint { voided, cleared: IntervalSet::new() });

@@ -217,7 +217,7 @@ impl Folder {
             // It is looked at again with the next look.
             return self.next_feed(shared);
         };
-        let held = shared.log.heads().of(author);
+        let settled = shared.log.settled(author);
         let is_own = shared.log.is_by_this_device(author);
         let feed = self.feeds.entry(author).or_default();
         for (kind, name) in listing::names(&names).map_while(Result::ok) {
@@ -229,7 +229,7 @@ impl Folder {
                     self.look.own_elsewhere.insert(counter);
                 }
             }
-            if held.is_none_or(|held| !held.contains(counter)) {
+            if !settled.contains(counter) {
                 feed.index.find(counter);
             }
         }
@@ -254,10 +254,9 @@ impl Folder {
     }
 
     fn probe(&mut self, shared: &mut Shared, author: ReplicaId) {
-        let none = IntervalSet::new();
-        let held = shared.log.heads().of(author).unwrap_or(&none);
+        let settled = shared.log.settled(author);
         let Some(feed) = self.feeds.get(&author) else { return self.next_feed(shared) };
-        let counters = feed.index.probes(held);
+        let counters = feed.index.probes(&settled);
         let paths = message_paths(author, &counters);
         let work = Work::FolderProbe { folder: self.config.id, paths, count: Some(feed_directory(author)) };
         self.perform(shared, FolderPurpose::Probe { author, counters }, work);

@@ -216,7 +216,7 @@ impl Folder {
         for path in paths {
             match (parse_message_path(path), parse_feed_directory(path)) {
                 (Some((author, counter)), _) if self.feeds.contains_key(&author) => {
-                    if !log.heads().contains(author, counter)
+                    if !log.settled(author).contains(counter)
                         && let Some(feed) = self.feeds.get_mut(&author)
                     {
                         feed.index.hint(counter, now);

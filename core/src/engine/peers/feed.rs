@@ -77,7 +77,7 @@ impl Engine {
         let all_saved = saved == self.shared.log.heads();
         let mut lacking = Vec::new();
         for (link, peer) in &mut self.peers {
-            if peer.session.state() != State::Open {
+            if peer.session.state() != State::Open || peer.farewell.is_some() {
                 continue;
             }
             if peer.credit_due > 0 && all_saved {
@@ -106,15 +106,19 @@ impl Engine {
     /// with the smallest key goes first: a group must not wait for itself. (By ids both might wait, for one that goes on
     /// under a new id is known by the old one on links that were there before.)
     pub(super) fn hear(&mut self) {
-        let saved = self.shared.saver.saved_heads();
+        let (saved, log) = (self.shared.saver.saved_heads(), &self.shared.log);
+        let all_saved = saved == log.heads();
         let mut heard = false;
         for peer in self.peers.values_mut() {
-            if peer.to_hear.as_ref().is_some_and(|heads| saved.contains_all(heads)) {
+            if peer
+                .to_hear
+                .as_ref()
+                .is_some_and(|heads| saved.contains_all(heads) || all_saved && log.has_settled(heads))
+            {
                 peer.to_hear = None;
                 heard |= peer.indexing == Indexing::Done;
             }
         }
-        let log = &self.shared.log;
         let rank = |replica: Option<ReplicaId>| {
             let key = log.public_key(replica?)?;
             Some((*key.as_bytes(), replica))

@@ -3,6 +3,7 @@
 //! Invariant: nothing is sent or acknowledged before it is saved
 //! (`nothing_is_sent_before_it_is_saved`).
 
+mod expel;
 mod feed;
 mod lacks;
 mod serve;
@@ -12,6 +13,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
+use self::expel::Farewell;
 use self::feed::say_heads;
 use self::lacks::Lacks;
 pub use self::serve::ServePurpose;
@@ -59,6 +61,8 @@ pub struct Peer {
     chunks: BTreeMap<(Hash, u64), (usize, ChunkWant)>,
     /// Contents it does not have, or did not send as they are, and until when it is not asked for them again.
     lacks: Lacks,
+    /// Its device is no member any more: it is sent these, and nothing else.
+    farewell: Option<Farewell>,
     /// Its session took no more: the link is to be closed.
     failed: Option<LinkError>,
 }
@@ -83,6 +87,7 @@ impl Peer {
             manifests: BTreeMap::new(),
             chunks: BTreeMap::new(),
             lacks: Lacks::default(),
+            farewell: None,
             failed: None,
         }
     }
@@ -92,9 +97,10 @@ impl Peer {
         self.is_known
     }
 
-    /// All that the peer had when the link came up is here, what it knows of this device included.
+    /// All that the peer had when the link came up is here, what it knows of this device included; nobody waits for one that
+    /// is no member any more.
     pub fn is_heard(&self) -> bool {
-        self.is_known && self.to_hear.is_none()
+        self.farewell.is_some() || self.is_known && self.to_hear.is_none()
     }
 
     /// Who it is; none before it said so.
@@ -126,7 +132,7 @@ impl Peer {
     }
 
     fn can_ask(&self, content: &Hash) -> bool {
-        self.is_known && !self.lacks.contains(content)
+        self.is_known && self.farewell.is_none() && !self.lacks.contains(content)
     }
 
     /// When it may be asked again for something that it lacked.
@@ -141,6 +147,9 @@ impl Engine {
             return self.shared.notify(NoticeCode::HostError, "a link came up twice");
         }
         // A peer with an equal digest takes what it holds to be saved here.
+        if self.phase == Phase::Expelled {
+            return self.refuse_link(link);
+        }
         let own = self.shared.log.own().zip(self.shared.saver.saved_digest());
         let (Phase::Running, Some((replica, digest))) = (self.phase, own) else {
             self.early_links.insert(link, EarlyLink { message_bytes_max, hello: None });
@@ -226,7 +235,7 @@ impl Engine {
         self.close(link, error.to_string());
     }
 
-    fn close(&mut self, link: LinkId, reason: alloc::string::String) {
+    pub(in crate::engine) fn close(&mut self, link: LinkId, reason: alloc::string::String) {
         self.shared.actions.push(Action::Close { link, reason });
         self.link_down(link);
     }
@@ -240,6 +249,9 @@ impl Engine {
     }
 
     fn frame(&mut self, link: LinkId, frame: Frame) {
+        if self.peers.get(&link).is_some_and(|peer| peer.farewell.is_some()) {
+            return;
+        }
         match frame {
             Frame::Hello(_) | Frame::Credit { .. } | Frame::Heartbeat { .. } => {}
             Frame::Heads { heads, indexing, .. } => self.heads(link, heads, indexing),
@@ -279,6 +291,7 @@ impl Engine {
         for (link, error) in failed.collect::<Vec<_>>() {
             self.drop_peer(link, &error);
         }
+        self.expel();
         for link in self.acknowledge(indexing) {
             self.feed(link);
         }

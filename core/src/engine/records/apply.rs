@@ -41,6 +41,11 @@ struct Walk {
 }
 
 impl Apply {
+    /// The last batch that it has; none where there is no such database.
+    pub fn applied_until(&self) -> Option<u64> {
+        self.applied
+    }
+
     /// A database that has the batches up to this one.
     pub fn new(applied: Option<u64>) -> Apply {
         Apply {

@@ -66,14 +66,17 @@ impl Vain {
     }
 }
 
+/// What is done next.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-enum Step {
+pub(super) enum Step {
     /// Rows lose these stamps, from this key on.
     Strip(ByteBuf),
     /// Messages are merged again, from this key on.
     Merge(ByteBuf),
     /// Operations are issued anew, and merged.
     Reissue,
+    /// Rows whose creation is void are made anew, from this key on.
+    Recreate(ByteBuf),
 }
 
 impl Mend {
@@ -83,10 +86,24 @@ impl Mend {
         Mend { limit_ns, of, vain, step, has_stripped: false, is_new: true }
     }
 
+    /// What comes once all messages are merged again.
+    fn after_merge(&self) -> Step {
+        match self.is_of_void() {
+            true => Step::Recreate(ByteBuf::from(all_rows().0)),
+            false => Step::Reissue,
+        }
+    }
+
+    /// It is not for stamps that an author took back: that author makes anew what it had made.
+    fn is_of_void(&self) -> bool {
+        self.limit_ns == 0 && self.of.is_some()
+    }
+
     /// The next step writes messages, and others may know of some that this store forgot.
     fn is_to_hear(&self) -> bool {
         let is_written = self.vain.as_ref().is_none_or(|(_, vain)| vain.is_empty());
-        matches!(self.step, Step::Reissue) && !is_written && !self.is_new
+        let writes = matches!(self.step, Step::Reissue) && !is_written || matches!(self.step, Step::Recreate(_));
+        writes && !self.is_new
     }
 
     /// The message is void and yet needed.
@@ -113,15 +130,28 @@ impl Records {
 
     /// An author takes stamps back: none of them counts any more, whether it was merged or not.
     pub(super) fn retract(&mut self, shared: &mut Shared, author: ReplicaId, after_ns: u64) {
+        self.look_at_held_again(author);
+        // Nothing that was merged is later than the clock.
+        let last = self.clock.as_ref().map_or(self.progress.clock_ns, |clock| clock.last_ns());
+        if last > after_ns {
+            self.progress.retracted.push((author, after_ns));
+            self.put_progress(shared);
+        }
+    }
+
+    fn look_at_held_again(&mut self, author: ReplicaId) {
         let held: Vec<_> = self.held.keys().filter(|(of, _)| *of == author).copied().collect();
         for place in held {
             self.held.remove(&place);
             self.unmerged.push_back(place);
         }
-        // Nothing that was merged is later than the clock.
-        let last = self.clock.as_ref().map_or(self.progress.clock_ns, |clock| clock.last_ns());
-        if last > after_ns {
-            self.progress.retracted.push((author, after_ns));
+    }
+
+    /// Messages of an author do not count any more, or count again: all that rows have of it is merged again.
+    pub fn merge_again(&mut self, shared: &mut Shared, author: ReplicaId) {
+        self.look_at_held_again(author);
+        if !self.progress.retracted.contains(&(author, 0)) {
+            self.progress.retracted.push((author, 0));
             self.put_progress(shared);
         }
     }
@@ -142,6 +172,12 @@ impl Records {
             Step::Merge(from) => {
                 let (start, end) = (from.to_vec(), all_message_keys().1);
                 (RecordsPurpose::Remerge, LoadQuery::Range { start, end, bytes_max: LOAD_BYTES_MAX })
+            }
+            Step::Recreate(from) => {
+                let (start, end) = (from.to_vec(), all_rows().1);
+                // What is made anew of a page is one message.
+                let bytes_max = ROWS_APPLIED_BYTES_MAX / 2;
+                (RecordsPurpose::Recreate, LoadQuery::Range { start, end, bytes_max })
             }
             Step::Reissue => {
                 let next = mend.vain.as_ref().and_then(|(own, vain)| Some((*own, vain.first()?)));
@@ -200,7 +236,7 @@ impl Records {
     /// A page is merged.
     pub(super) fn remerged(&mut self, merge: &mut Merge) {
         let (Some(next), Some(mend)) = (merge.walked.take(), &mut self.progress.mend) else { return };
-        mend.step = next.map_or(Step::Reissue, |next| Step::Merge(ByteBuf::from(next)));
+        mend.step = next.map_or_else(|| mend.after_merge(), |next| Step::Merge(ByteBuf::from(next)));
     }
 
     /// All is done: the application's database gets all rows.
@@ -210,6 +246,19 @@ impl Records {
             // An engine that ends before they are there gives them again.
             self.progress.tables.clear();
             self.apply.walk_all();
+        }
+        self.save_step(shared, Vec::new());
+    }
+
+    /// What was asked for a step is here.
+    pub(super) fn begin_step(&mut self) {
+        self.job = Job::Idle;
+    }
+
+    /// A step is done, and this one is next.
+    pub(super) fn end_step(&mut self, shared: &mut Shared, next: Step) {
+        if let Some(mend) = &mut self.progress.mend {
+            mend.step = next;
         }
         self.save_step(shared, Vec::new());
     }

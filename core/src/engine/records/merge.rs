@@ -58,7 +58,7 @@ impl Records {
     }
 
     /// The latest stamp that counts now.
-    pub(super) fn limit_ns(&self, now: Now) -> u64 {
+    pub fn limit_ns(&self, now: Now) -> u64 {
         let drift = self.config.as_ref().map_or(0, |config| u64::from(config.max_drift_ms));
         now_ns(now).saturating_add(drift.saturating_mul(1_000_000))
     }

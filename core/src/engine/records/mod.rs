@@ -12,6 +12,8 @@ mod heal;
 mod mend;
 mod merge;
 mod read;
+mod recreate;
+mod renew;
 mod write;
 
 use alloc::collections::{BTreeMap, VecDeque};
@@ -53,6 +55,8 @@ pub enum RecordsPurpose {
     Remerge,
     /// An own message whose operations are issued anew.
     Vain,
+    /// A page of all rows, to make anew what is to be.
+    Recreate,
     /// Some of the rows that the job concerns.
     Rows,
     /// A page of rows for who asked.
@@ -254,8 +258,8 @@ impl Records {
                 self.progress.sequence = self.progress.sequence.max(applied);
             }
         }
-        self.taken = self.progress.taken;
-        if self.taken > 0 {
+        let told = core::mem::replace(&mut self.taken, self.progress.taken);
+        if self.taken > told {
             // Before any row is given to a database that still has these changes to give, and would keep them.
             shared.actions.push(Action::RowsWritten { taken: self.taken });
         }
@@ -418,6 +422,7 @@ impl Engine {
         let (purpose, outcome) = match (purpose, outcome) {
             (RecordsPurpose::Search, Outcome::Loaded { pairs, more }) => return self.searched(&pairs, more),
             (RecordsPurpose::Vain, Outcome::Loaded { pairs, .. }) => return self.reissue_vain(&pairs),
+            (RecordsPurpose::Recreate, Outcome::Loaded { pairs, more }) => return self.recreate(&pairs, more),
             other => other,
         };
         let (records, shared) = (&mut self.records, &mut self.shared);

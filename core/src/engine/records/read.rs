@@ -19,6 +19,11 @@ pub struct Reads {
 }
 
 impl Reads {
+    /// Answers what another was asked, from the start.
+    pub fn inherit(&mut self, old: &mut Reads) {
+        self.asked = core::mem::take(&mut old.asked);
+    }
+
     /// Nobody waits for an answer.
     pub fn is_idle(&self) -> bool {
         self.asked.is_empty()

@@ -1,7 +1,7 @@
 //! What the application writes becomes operations: stamped, merged into their rows, and saved with the message that tells
 //! others.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -35,6 +35,15 @@ pub struct Write {
     commands: Vec<WriteCommand>,
     pub(super) stored: BTreeMap<RowId, Row>,
     pub(super) loads: usize,
+}
+
+impl Write {
+    /// Nothing of them was carried out: they come first again.
+    pub fn give_back(self, writes: &mut VecDeque<WriteCommand>) {
+        for command in self.commands.into_iter().rev() {
+            writes.push_front(command);
+        }
+    }
 }
 
 /// What comes of a change.

@@ -11,6 +11,7 @@ mod contents;
 mod evidence;
 mod fetch;
 mod order;
+mod orphans;
 mod path_queue;
 mod project;
 mod projection;
@@ -173,6 +174,7 @@ impl Root {
             Membership::Joiner => Phase::Joining { emptied: false },
             Membership::Emptied => Phase::Joining { emptied: true },
         };
+        self.forget_orphans(shared);
         let clean = Work::Discard { root: self.id, stages: Vec::new() };
         shared.perform_for(self.index, RootPurpose::Clean, clean);
         // Every claim is compared once: what the messages of the store had marked is among them.
@@ -224,6 +226,9 @@ impl Root {
             Command::RestoreDeletions { .. } => self.restore_held(shared),
             Command::Retry { .. } => self.retry_all(),
             Command::Publish { .. }
+            | Command::Appoint { .. }
+            | Command::Remove { .. }
+            | Command::DiscardHeld { .. }
             | Command::WriteRows { .. }
             | Command::ReadRows { .. }
             | Command::Poll { .. }

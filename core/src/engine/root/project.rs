@@ -9,7 +9,7 @@ use super::{Cause, ListJob, Phase, Root, scan};
 use crate::api::{Content, Put};
 use crate::engine::limits::{CLAIMS_PER_TURN, COMMIT_ITEMS_MAX, DEPTH_MAX, PATH_BYTES_MAX, SWEEP_CLAIMS_MAX};
 use crate::engine::shared::Shared;
-use crate::log::Dot;
+use crate::log::{Dot, Log};
 use crate::planted::{Planted, planted};
 use crate::tree::base::{BaseEntry, Standing};
 use crate::tree::merged::NodeId;
@@ -123,7 +123,7 @@ impl Root {
         if let Some(plain) = &plain {
             self.project_name_of(shared, directory, plain, name, late);
         }
-        let mut wishes = self.wishes(directory, &parents, name, plain.is_none());
+        let mut wishes = self.wishes(&shared.log, directory, &parents, name, plain.is_none());
         if wishes.iter().all(|(wished, ..)| wished != name) {
             self.wants_nothing(shared, &full, name);
         }
@@ -178,6 +178,7 @@ impl Root {
     /// What a claim wants at which names, the plain one first; nothing at names of copies that it no longer has.
     fn wishes(
         &self,
+        log: &Log,
         directory: &str,
         parents: &[Option<NodeId>],
         name: &Name,
@@ -185,7 +186,7 @@ impl Root {
     ) -> Vec<(Name, Option<Name>, Option<Shown>)> {
         let entries = view::entries(&self.merged, parents, name);
         let mut wishes = Vec::with_capacity(entries.len());
-        let stands = self.base.entry(directory, name).is_some_and(|entry| self.is_removable(entry));
+        let stands = self.base.entry(directory, name).is_some_and(|entry| self.is_removable(log, entry));
         if is_plain && entries.is_empty() && (stands || self.fetches.is_fetching_plain(&path::join(directory, name))) {
             wishes.push((name.clone(), None, None));
         }
@@ -199,13 +200,6 @@ impl Root {
         }
         let shown = entries.into_iter().map(|entry| (entry.name, entry.conflict_of, Some(entry.shown)));
         shown.chain(wishes).collect()
-    }
-
-    /// It is no conflict copy, and the log knows what stands there: only then its absence from the view means
-    /// something.
-    fn is_removable(&self, entry: &BaseEntry) -> bool {
-        let known = |standing: &Standing| standing.nodes.iter().any(|node| self.merged.node(node).is_some());
-        entry.conflict_of.is_none() && entry.standing.as_ref().is_some_and(known)
     }
 
     fn project_path(

@@ -14,6 +14,7 @@ mod greetings;
 mod hostile;
 mod joining;
 mod kinds;
+mod members;
 mod names;
 mod record_stories;
 mod records;

@@ -22,6 +22,8 @@ pub(super) struct Ledger {
     authors: BTreeSet<ReplicaId>,
     /// Under which ids each device wrote so far.
     incarnations: BTreeMap<usize, BTreeSet<ReplicaId>>,
+    /// Devices that somebody removed from the group.
+    removed: BTreeSet<usize>,
 }
 
 /// A message's author and number.
@@ -94,8 +96,13 @@ impl Ledger {
     }
 
     /// A device says on a link what it holds: not less than it said there before, nor than an earlier engine of this
-    /// device said anywhere. (What one engine says on two links may leave in another order than it was said.)
+    /// device said anywhere. (What one engine says on two links may leave in another order than it was said.) What a device
+    /// wrote that is removed may be void by now, and is not held any more.
     pub fn told(&mut self, site: usize, link: LinkId, heads: &Heads) -> Result<(), Violation> {
+        let mut heads = heads.clone();
+        let removed = self.removed.iter().filter_map(|device| self.incarnations.get(device)).flatten();
+        removed.for_each(|author| heads.insert_range(*author, 1, u64::MAX));
+        let heads = &heads;
         let earlier = self.told_by_earlier.entry(site).or_default();
         let before = self.told.entry((site, link)).or_default();
         if !heads.contains_all(before) || !heads.contains_all(earlier) {
@@ -103,6 +110,11 @@ impl Ledger {
         }
         *before = heads.clone();
         Ok(())
+    }
+
+    /// A device is removed from the group.
+    pub fn removed(&mut self, site: usize) {
+        self.removed.insert(site);
     }
 
     /// A new engine starts on a device.

@@ -376,6 +376,11 @@ impl Judge {
         state.ledger.forgot(site);
     }
 
+    /// A device is removed from the group: what it wrote may be void from now on.
+    pub fn removed(&self, site: usize) {
+        self.state.borrow_mut().ledger.removed(site);
+    }
+
     /// The highest number that an author ever gave a message.
     pub(crate) fn highest_written(&self, author: ReplicaId) -> u64 {
         self.state.borrow().ledger.highest_written(author)

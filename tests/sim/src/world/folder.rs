@@ -1,8 +1,8 @@
 //! Groups that speak through a message folder.
 
 use syncline_core::api::{
-    Command, DeliveryConfig, DeliveryOrder, Event, FolderConfig, FolderId, FolderIndexing, GroupId, Membership,
-    RootConfig,
+    Command, DeliveryConfig, DeliveryOrder, Event, FolderConfig, FolderId, FolderIndexing, GroupConfig, GroupId,
+    Membership, RootConfig,
 };
 use syncline_core::folder::Info;
 
@@ -58,7 +58,9 @@ impl World {
     /// The next engine of a device takes part in this session of the message folder.
     pub(crate) fn open_folder(&mut self, site: SiteId, session: GroupId, sealed: bool) {
         let config = self[site].config();
-        config.group = info(session, sealed).group(Some(&KEY)).expect("the key is the session's");
+        let founder = config.group.founder.take();
+        let group = info(session, sealed).group(Some(&KEY)).expect("the key is the session's");
+        config.group = GroupConfig { founder, ..group };
         config.roots = Vec::new();
     }
 

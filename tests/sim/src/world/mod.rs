@@ -8,6 +8,7 @@ mod copy;
 mod crash;
 mod folder;
 mod host;
+mod members;
 mod narrative;
 mod network;
 mod people;
@@ -174,8 +175,8 @@ impl World {
         let clock = self.clock.shared(0);
         let mut chance = self.chance.fork();
         let identity = std::iter::repeat_with(|| chance.u8(..)).take(32).collect();
-        let config = Config {
-            group: GroupConfig { id: GROUP, key: vec![5; 32] },
+        let mut config = Config {
+            group: GroupConfig { id: GROUP, key: vec![5; 32], founder: None },
             identity,
             name: format!("device {number}"),
             roots: vec![RootConfig { id: ROOT, membership, allow_deletions: false }],
@@ -186,6 +187,8 @@ impl World {
             compaction: CompactionConfig::default(),
             dry_run: false,
         };
+        let first = self.sites.first().map_or(&config, Site::shown_config);
+        config.group.founder = Some(members::public_key(first));
         let host = Host::new(ROOT, Disk::new(clock.clone()));
         self.sites.push(Site::new(number, self.judge.clone(), self.narrative.clone(), host, config, clock, chance));
         SiteId(number)

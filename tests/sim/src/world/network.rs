@@ -56,6 +56,10 @@ impl World {
         let link = LinkId(self.links);
         self.pipes.push(Pipe::new(link, [a, b]));
         for site in [a, b] {
+            // The first end may have closed it at once.
+            if !self.pipes.iter().any(|pipe| pipe.link == link) {
+                break;
+            }
             self.tell(site, Event::LinkUp { link, message_bytes_max: self.message_bytes_max });
         }
         link

@@ -22,7 +22,7 @@ pub type Rows = HashMap<Vec<u8>, Row>;
 
 /// The group that all replicas are of.
 pub fn group() -> GroupConfig {
-    GroupConfig { id: GroupId::from_bytes([7; 16]), key: vec![7; 32] }
+    GroupConfig { id: GroupId::from_bytes([7; 16]), key: vec![7; 32], founder: None }
 }
 
 /// A device that has written nothing.

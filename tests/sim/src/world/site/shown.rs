@@ -1,11 +1,16 @@
 //! What a device shows of itself.
 
-use syncline_core::api::{Notice, NoticeCode, ReplicaId, RootStatus, Status, TaskId, Work};
+use syncline_core::api::{Config, Notice, NoticeCode, ReplicaId, RootStatus, Status, TaskId, Work};
 
 use super::Site;
 use crate::{Counts, Disk, Item, Store, Tree, folder::FolderCopy, story::Coverage};
 
 impl Site {
+    /// The configuration that the next start uses, to look at.
+    pub(in crate::world) fn shown_config(&self) -> &Config {
+        &self.config
+    }
+
     /// What was done here, by kinds.
     pub fn coverage(&self) -> &Coverage {
         &self.coverage
