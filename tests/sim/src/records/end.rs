@@ -106,8 +106,8 @@ impl Scene {
         // Held operations are looked at again from time to time.
         self.world.pass(RETRIES_MS);
         self.collect();
-        for (number, site) in self.sites.iter().enumerate() {
-            let records = self.world[*site].status().records;
+        for (number, site) in self.members() {
+            let records = self.world[site].status().records;
             let is_all = records
                 .as_ref()
                 .is_some_and(|records| (records.held, records.unmerged, records.unapplied) == (0, 0, 0));
@@ -130,8 +130,8 @@ impl Scene {
     /// What is not as it should be at rest, held operations aside.
     fn unrest(&self) -> Option<String> {
         let digest = self.world[self.sites[0]].status().digest;
-        self.sites.iter().enumerate().find_map(|(number, site)| {
-            let status = self.world[*site].status();
+        self.members().into_iter().find_map(|(number, site)| {
+            let status = self.world[site].status();
             let records = status.records.as_ref()?;
             let is_written = status.folders.iter().all(|folder| folder.unwritten == 0 && folder.placeholders == 0);
             let what = [
@@ -140,7 +140,7 @@ impl Scene {
                 (records.unapplied > 0, "has not given its database all"),
                 (records.unmerged > records.held, "has not merged all"),
                 (!is_written, "has not written all"),
-                (self.world[*site].database().pending().next().is_some(), "has not taken all"),
+                (self.world[site].database().pending().next().is_some(), "has not taken all"),
             ];
             let what = what.into_iter().find(|(is, _)| *is).map(|(_, what)| what);
             what.map(|what| format!("device {number} {what}: {records:?}, gaps {:?}", status.gaps))
@@ -150,10 +150,10 @@ impl Scene {
     /// A world at rest stays so, and says nothing.
     fn check_silence(&mut self) {
         let counts = |scene: &Scene| -> Vec<_> {
-            let counts = scene.sites.iter().map(|site| {
-                let created = scene.world[*site].coverage().of("work FolderCreate");
-                let counts = scene.world[*site].counts();
-                (counts.saves, counts.sends, created, scene.world[*site].database().batches())
+            let counts = scene.members().into_iter().map(|(_, site)| {
+                let created = scene.world[site].coverage().of("work FolderCreate");
+                let counts = scene.world[site].counts();
+                (counts.saves, counts.sends, created, scene.world[site].database().batches())
             });
             counts.collect()
         };
@@ -169,8 +169,8 @@ impl Scene {
         self.judge.must(Invariant::Quiescence, before == after, || {
             format!("at rest devices go on saving, sending or giving rows: {before:?} became {after:?}")
         });
-        for (number, site) in self.sites.iter().enumerate() {
-            let status = self.world[*site].status();
+        for (number, site) in self.members() {
+            let status = self.world[site].status();
             self.judge.must(Invariant::Quiescence, status.quiet, || format!("device {number} does not stay quiet"));
         }
     }
@@ -178,7 +178,7 @@ impl Scene {
     /// No database has anything again after a clean restart.
     fn check_restart(&mut self) {
         let batches = |scene: &Scene| -> Vec<u64> {
-            scene.sites.iter().map(|site| scene.world[*site].database().batches()).collect()
+            scene.members().into_iter().map(|(_, site)| scene.world[site].database().batches()).collect()
         };
         let before = batches(self);
         for site in self.sites.clone() {
@@ -194,7 +194,7 @@ impl Scene {
     /// Every device has the same rows, its database those of its engine, and they are what must come of what people did.
     fn check_rows(&mut self) {
         let mut first: Option<Vec<(Table, Vec<RowState>)>> = None;
-        for device in 0..self.sites.len() {
+        for (device, _) in self.members() {
             let mut all = Vec::new();
             for table in Table::ALL {
                 if self.knows(device, table) {

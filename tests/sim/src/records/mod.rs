@@ -10,6 +10,7 @@ mod end;
 mod model;
 mod play;
 mod reading;
+mod removal;
 mod roll_back;
 mod sent;
 mod shrink;

@@ -83,10 +83,13 @@ pub(super) struct Model {
     forgetful: BTreeSet<usize>,
     /// Devices whose clocks were wrong once.
     erred: BTreeSet<usize>,
+    /// Devices that were removed, and the default rows that they made.
+    removed: BTreeSet<usize>,
+    removed_defaults: BTreeSet<RowName>,
 }
 
 impl Model {
-    /// Somebody does something.
+    /// Somebody does something. What a device does that was removed does not count.
     pub fn did(&mut self, doing: Doing<'_>) {
         let Doing { device, row, values, is_default, is_foreign, number, shown, at_ms } = doing;
         let mut seen: BTreeSet<usize> = self.last.get(&(device, row.clone())).copied().into_iter().collect();
@@ -109,6 +112,8 @@ impl Model {
         let values = values.map(|values| {
             values.iter().map(|(property, value)| ((*property).to_owned(), value.clone())).collect::<BTreeMap<_, _>>()
         });
+        let is_of_removed = is_default && self.removed_defaults.contains(&row);
+        let is_doubtful = self.removed.contains(&device) || is_of_removed;
         self.deeds.push(Deed {
             device,
             row,
@@ -121,7 +126,7 @@ impl Model {
             at_ms,
             taken_ms: None,
             is_timely: false,
-            is_doubtful: false,
+            is_doubtful,
             is_unshown: false,
             is_recast: false,
             is_muddled: false,
@@ -184,6 +189,7 @@ impl Model {
     /// A device's store was put back to one that had taken what lies up to this number; what its database has still to give
     /// may be taken for the second time.
     pub fn store_put_back(&mut self, device: usize, taken: u64, pending: &BTreeSet<u64>) {
+        self.doubt_removed();
         self.sure_from.insert(device, self.deeds.len());
         self.forgetful.insert(device);
         self.last.retain(|(of, _), _| *of != device);
@@ -209,6 +215,32 @@ impl Model {
         for deed in own.filter(|deed| deed.taken_ms.is_none() && !pending.contains(&deed.number)) {
             deed.is_doubtful = true;
         }
+    }
+
+    /// A device was removed: of what it did only what is shown to who removed it surely counts. Of default rows that it made
+    /// others may have taken note without making them again.
+    pub fn removed(&mut self, device: usize, shown: &BTreeMap<RowName, Values>) {
+        self.removed.insert(device);
+        for deed in self.deeds.iter_mut().filter(|deed| deed.device == device) {
+            let values = shown.get(&deed.row);
+            let is_shown = deed.values.iter().flatten().any(|(property, value)| {
+                values.and_then(|values| values.get(property)).is_some_and(|shown| *shown == value.as_bytes())
+            });
+            deed.is_doubtful |= !is_shown;
+            if deed.is_default {
+                self.removed_defaults.insert(deed.row.clone());
+            }
+        }
+        let of_defaults =
+            self.deeds.iter_mut().filter(|deed| deed.is_default && self.removed_defaults.contains(&deed.row));
+        of_defaults.for_each(|deed| deed.is_doubtful = true);
+    }
+
+    /// A store was put back: what it had of removed devices may be nowhere else.
+    fn doubt_removed(&mut self) {
+        let removed = &self.removed;
+        let of_removed = self.deeds.iter_mut().filter(|deed| removed.contains(&deed.device));
+        of_removed.for_each(|deed| deed.is_doubtful = true);
     }
 
     /// A device's store was put back once.

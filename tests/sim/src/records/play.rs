@@ -63,6 +63,8 @@ pub(super) struct Scene {
     pub links: Vec<(u8, u8)>,
     /// Who lost each other and did not find each other again.
     pub parted: BTreeSet<(u8, u8)>,
+    /// Whom the founder removed.
+    pub removed: BTreeSet<usize>,
     pub service: Service,
     pub has_folder: bool,
     pub model: Model,
@@ -95,6 +97,7 @@ impl Scene {
             sites: Vec::new(),
             links: links(story),
             parted: BTreeSet::new(),
+            removed: BTreeSet::new(),
             service: Service::default(),
             has_folder: story.keepers.iter().any(|keeper| keeper.in_folder),
             model: Model::default(),
@@ -301,7 +304,7 @@ impl Scene {
         if notices.iter().any(|notice| notice.message.starts_with("this device's clock was")) {
             self.note_healing(device);
         }
-        if self.model.has_erred(device) || !self.world[site].is_running() {
+        if self.model.has_erred(device) || self.removed.contains(&device) || !self.world[site].is_running() {
             return;
         }
         for notice in notices.iter().filter(|notice| notice.code == NoticeCode::ClockSkew) {

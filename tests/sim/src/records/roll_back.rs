@@ -118,10 +118,12 @@ impl Scene {
                     self.start(site);
                 }
             }
+            // Who hears of a removal closes its links.
+            self.reconnect();
             self.world.settle();
             self.carry_all();
             let digest = self.world[self.sites[0]].status().digest;
-            let mut all = self.sites.iter().map(|site| self.world[*site].status());
+            let mut all = self.members().into_iter().map(|(_, site)| self.world[site].status());
             if all.all(|status| status.digest == digest && status.quiet) {
                 return;
             }

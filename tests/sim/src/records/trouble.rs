@@ -89,6 +89,8 @@ kinds! {
     RollBackBoth,
     /// A device forgets all that it knew.
     Forget,
+    /// The founder removes a device from the group.
+    Remove,
 }
 
 impl TroubleKind {
@@ -144,8 +146,8 @@ impl Trouble {
     /// Lets it happen; returns it in a sentence, or none if it makes no difference now.
     pub(super) fn strike(&self, scene: &mut Scene) -> Option<String> {
         use TroubleKind::{
-            Crash, Forget, Hours, Join, Latency, Offline, Online, Part, PowerLoss, RollBackBoth, RollBackDatabase,
-            RollBackStore, Sleep, Start, Stop, TakeImage, Wake,
+            Crash, Forget, Hours, Join, Latency, Offline, Online, Part, PowerLoss, Remove, RollBackBoth,
+            RollBackDatabase, RollBackStore, Sleep, Start, Stop, TakeImage, Wake,
         };
         let device = self.struck(scene);
         let site = scene.sites[device];
@@ -162,6 +164,7 @@ impl Trouble {
             RollBackDatabase => scene.roll_back(device, self.amount, What::Database),
             RollBackStore => scene.roll_back(device, self.amount, What::Store),
             Forget => scene.forget(device, self.amount),
+            Remove => scene.remove(device),
             Offline | Online => self.strike_service(scene, site),
             _ => self.strike_device(scene, site),
         };
@@ -178,6 +181,7 @@ impl Trouble {
                 TroubleKind::Start => scene.must_start(site),
                 TroubleKind::Wake => scene.world[site].is_asleep(),
                 TroubleKind::Crash | TroubleKind::PowerLoss | TroubleKind::Stop => scene.world[site].is_running(),
+                TroubleKind::Remove => number > 0 && !scene.removed.contains(&number),
                 TroubleKind::Online => scene.world[site].message_folder().is_offline,
                 TroubleKind::RollBackBoth | TroubleKind::RollBackDatabase | TroubleKind::RollBackStore => {
                     !scene.images[number].is_empty()
