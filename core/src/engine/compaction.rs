@@ -32,6 +32,8 @@ pub struct Compaction {
     began: Option<Monotonic>,
     /// Something was said that may make an own message void.
     is_due: bool,
+    /// Something was written or came since the start.
+    is_stirred: bool,
     /// A folder was looked through: whoever wrote anything was heard.
     looked: bool,
 }
@@ -49,6 +51,7 @@ impl Compaction {
             linked: BTreeSet::new(),
             began: None,
             is_due: false,
+            is_stirred: false,
             looked: false,
         }
     }
@@ -56,7 +59,8 @@ impl Compaction {
     /// Own messages are those of a new incarnation from now on.
     pub fn begin(&mut self) {
         let (heard, linked) = (core::mem::take(&mut self.heard), core::mem::take(&mut self.linked));
-        *self = Compaction { heard, linked, began: self.began, ..Compaction::new(self.config.clone()) };
+        let (began, is_stirred) = (self.began, self.is_stirred);
+        *self = Compaction { heard, linked, began, is_stirred, ..Compaction::new(self.config.clone()) };
     }
 
     /// When a member was heard last, as an earlier engine saved it.
@@ -66,6 +70,12 @@ impl Compaction {
 
     /// An own message, or another's that says what its author has applied.
     pub fn note(&mut self, message: &Message, own: Option<ReplicaId>) {
+        self.is_stirred = true;
+        self.restore(message, own);
+    }
+
+    /// The same from the store.
+    pub fn restore(&mut self, message: &Message, own: Option<ReplicaId>) {
         self.is_due |= message.acknowledged().is_some() || message.stale().is_some();
         if own != Some(message.author) {
             return;
@@ -206,13 +216,25 @@ impl Engine {
                 self.write(Entry::Stale { members });
             }
         }
-        if core::mem::take(&mut self.compaction.is_due)
+        if self.is_checkpoint_due()
+            && core::mem::take(&mut self.compaction.is_due)
             && let Some((voided, cleared)) = self.compaction.checkpoint(&self.shared.log, self.records.dead())
         {
             self.records.dead_are_void();
             self.write(Entry::Checkpoint { voided, cleared });
             self.forget_voided();
         }
+    }
+
+    /// A checkpoint may be due, and everything that linked members had is here. What an earlier engine left of that waits until
+    /// somebody is linked, or something is written or comes: of a store that was put back the others know more, and what it wrote
+    /// by itself would have a number that is taken. (What lies in a folder was looked through before.)
+    pub(super) fn is_checkpoint_due(&self) -> bool {
+        let is_somebody_there = !self.peers.is_empty() || !self.folders.is_empty();
+        self.compaction.is_due
+            && self.has_begun
+            && (is_somebody_there || self.compaction.is_stirred)
+            && self.peers.values().all(super::Peer::is_heard)
     }
 
     /// What is void leaves the store, once the application has all that it is to be given.

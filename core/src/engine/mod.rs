@@ -352,7 +352,9 @@ impl Engine {
     fn wants_turn(&self) -> bool {
         let has_heard = || self.has_begun && self.peers.values().all(Peer::is_heard);
         self.is_working()
-            && (self.roots.iter().any(Root::wants_turn) || self.records.waits_to_hear(&self.shared) && has_heard())
+            && (self.roots.iter().any(Root::wants_turn)
+                || self.records.waits_to_hear(&self.shared) && has_heard()
+                || self.is_checkpoint_due())
     }
 
     fn is_indexed(&self) -> bool {

@@ -89,7 +89,7 @@ impl Engine {
                 // What died of it was written down when it came.
                 self.roots.iter_mut().for_each(|root| drop(root.take_dead()));
                 self.deliveries.restore_message(&self.shared, &message);
-                self.compaction.note(&message, self.shared.log.own());
+                self.compaction.restore(&message, self.shared.log.own());
                 if self.shared.log.own() == Some(message.author) {
                     self.records.note_own(&message);
                 }
