@@ -237,6 +237,10 @@ impl Engine {
             let refused = theirs.next().filter(|_| !row.exists(rule)).map(|(other, _)| *other);
             given_back.extend(others.into_iter().map(|(_, id)| id));
             if let Some(other) = refused {
+                if self.records.progress.remembers && !stored.contains_key(&id) {
+                    // A database that is put back to before it was undone gets all rows: this one as one that is not there.
+                    Records::put_row(&mut self.shared, &id, &row);
+                }
                 let member = self.shared.log.members().find(|member| member.public_key == other);
                 let name = member.map(|member| member.name).unwrap_or_default();
                 return self.refuse(change, &alloc::format!("the row is `{name}`'s, and only its owner changes it"));

@@ -245,3 +245,26 @@ fn a_database_that_is_put_back_to_before_a_table_became_known_gets_its_rows_agai
     world.settle();
     assert_eq!(database(&mut world, sites[1]).rows().len(), 1);
 }
+
+#[test]
+fn a_refused_row_is_undone_again_in_a_database_that_is_put_back_to_before_it_was() {
+    let (mut world, sites) = library(1, 2);
+    let (theirs, mine) = (own_row(&world, sites[0], 0, "/a"), own_row(&world, sites[0], 1, "/a"));
+    world.put_row(sites[0], theirs, &[("size", "1")]);
+    world.settle();
+    database(&mut world, sites[1]).fail_next(1);
+    world.put_row(sites[1], mine.clone(), &[("size", "2")]);
+    world.run_until(|world| world[sites[1]].has_notice(NoticeCode::Unwritable));
+    // The engine has taken it, and the database does not know yet what came of it.
+    let old = database(&mut world, sites[1]).clone();
+    assert_eq!(old.pending().count(), 0);
+    world.settle();
+    world.pass(10_000);
+    assert!(!database(&mut world, sites[1]).rows().contains_key(&mine));
+    world.crash(sites[1]);
+    *database(&mut world, sites[1]) = old;
+    world.start(sites[1]);
+    world.settle();
+    assert!(!database(&mut world, sites[1]).rows().contains_key(&mine));
+    assert_shown(&mut world, sites[1], "file_paths");
+}
