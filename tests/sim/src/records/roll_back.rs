@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::{end::ROUNDS_MAX, play::Scene};
-use crate::{Database, Invariant, Order, Store, messages::Carriage};
+use crate::{Database, Invariant, Order, SiteId, Store, messages::Carriage};
 
 /// What an image of a device holds.
 #[derive(Clone)]
@@ -123,8 +123,11 @@ impl Scene {
             self.world.settle();
             self.carry_all();
             let digest = self.world[self.sites[0]].status().digest;
-            let mut all = self.members().into_iter().map(|(_, site)| self.world[site].status());
-            if all.all(|status| status.digest == digest && status.quiet) {
+            let is_there = |site: &SiteId| {
+                let status = self.world[*site].status();
+                self.runs(*site) && status.digest == digest && status.quiet
+            };
+            if self.members().iter().all(|(_, site)| is_there(site)) {
                 return;
             }
             let wait_ms = self.wait_ms(round);
