@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use syncline_core::api::RowName;
 
+use super::tables::Table;
 use crate::Values;
 
 /// Something that someone did to a row.
@@ -43,12 +44,14 @@ pub(super) struct Deed {
     pub is_muddled: bool,
     /// The store that had taken it was put back, and it may be taken again, under a later stamp.
     pub is_reborn: bool,
+    /// It may be void, for somebody wrote over it whose deed went back in time since ([`Model::heals`]).
+    pub is_lapsed: bool,
 }
 
 impl Deed {
     /// An engine took it, and nothing can have undone that.
     pub fn is_sure(&self) -> bool {
-        self.taken_ms.is_some() && !self.is_doubtful
+        self.taken_ms.is_some() && !self.is_doubtful && !self.is_lapsed
     }
 
     /// It deletes the row.
@@ -86,6 +89,8 @@ pub(super) struct Model {
     /// Devices that were removed, and the default rows that they made.
     removed: BTreeSet<usize>,
     removed_defaults: BTreeSet<RowName>,
+    /// Tables of which devices that took stamps back among wrong clocks still show what they showed before.
+    stale: BTreeSet<(usize, Table)>,
 }
 
 impl Model {
@@ -100,7 +105,8 @@ impl Model {
             }
         }
         let sure_from = self.sure_from.get(&device).copied().unwrap_or_default();
-        seen.retain(|deed| *deed >= sure_from);
+        let is_stale = Table::named(&row.table).is_some_and(|table| self.stale.contains(&(device, table)));
+        seen.retain(|deed| *deed >= sure_from && !is_stale);
         let past = seen.iter().flat_map(|deed| self.deeds[*deed].past.iter().copied().chain([*deed])).collect();
         let index = self.deeds.len();
         for (property, value) in values.into_iter().flatten() {
@@ -131,6 +137,7 @@ impl Model {
             is_recast: false,
             is_muddled: false,
             is_reborn: false,
+            is_lapsed: false,
         });
     }
 
@@ -165,17 +172,28 @@ impl Model {
     }
 
     /// A device said that its clock was wrong, and stamps anew what it had stamped. If its clock is right now and no other one
-    /// ever was wrong, everything keeps its order.
+    /// ever was wrong, everything keeps its order. Else its deeds may go back to before what they were written over, which may
+    /// be void by now; and what others stamped ahead of its time it does not have any more, though it is still shown.
     pub fn heals(&mut self, device: usize, is_right: bool) -> bool {
         let is_muddled = !is_right || self.erred.iter().any(|other| *other != device);
+        let mut lapsed = BTreeSet::new();
         for deed in self.deeds.iter_mut().filter(|deed| deed.device == device) {
             deed.is_recast = true;
             if is_muddled {
                 (deed.is_muddled, deed.is_timely) = (true, false);
-                deed.past.clear();
+                lapsed.append(&mut deed.past);
             }
         }
+        lapsed.into_iter().for_each(|deed| self.deeds[deed].is_lapsed = true);
+        if is_muddled {
+            self.stale.extend(Table::ALL.map(|table| (device, table)));
+        }
         is_muddled
+    }
+
+    /// A device shows of a table what its engine has.
+    pub fn shows(&mut self, device: usize, table: Table) {
+        self.stale.remove(&(device, table));
     }
 
     /// The other device that wrote this value, if it stamped it surely later than this time.

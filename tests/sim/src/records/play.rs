@@ -10,6 +10,7 @@ use syncline_core::{
 use super::{
     Story, Trouble, Turn,
     model::{Doing, Model},
+    reading::Asked,
     roll_back::Image,
     tables::Table,
 };
@@ -78,7 +79,7 @@ pub(super) struct Scene {
     /// What each engine was last known to have taken.
     pub taken: Vec<u64>,
     /// What applications asked their engines for.
-    pub asked: BTreeMap<u64, (usize, Table)>,
+    pub asked: BTreeMap<u64, Asked>,
     pub requests: u64,
     /// Tables that become known at the next start.
     late: Vec<Option<Table>>,
@@ -282,12 +283,20 @@ impl Scene {
                     format!("device {device} had taken changes up to {before}, and now up to {}", records.taken)
                 });
                 self.model.taken(device, records.taken, now_ms);
+                self.note_shown(device, records.unapplied);
             }
             if !self.world[site].is_asleep() {
                 self.world.give_rows(site);
             }
         }
         self.show_answers();
+    }
+
+    /// A database has what its engine has, once that rests.
+    fn note_shown(&mut self, device: usize, unapplied: u64) {
+        if self.has_database(device) && unapplied == 0 && self.world[self.sites[device]].status().quiet {
+            Table::ALL.into_iter().for_each(|table| self.model.shows(device, table));
+        }
     }
 
     fn note_healing(&mut self, device: usize) {
@@ -371,7 +380,7 @@ impl Scene {
             records.tables.push(table.config());
             self.coverage.count("table becomes known");
         }
-        self.asked.retain(|_, (of, _)| *of != device);
+        self.asked.retain(|_, asked| asked.device != device);
         self.world.restart(site);
         self.reconnect();
     }

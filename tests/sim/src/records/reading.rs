@@ -4,6 +4,15 @@ use syncline_core::api::{Command, RowQuery, RowState};
 
 use super::{play::Scene, tables::Table};
 
+/// What an application asked its engine for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    pub device: usize,
+    table: Table,
+    /// The engine was doing nothing else then.
+    is_quiet: bool,
+}
+
 impl Scene {
     /// An application asks for the rows of a table, to show them.
     pub(super) fn ask(&mut self, device: usize, table: Table) {
@@ -12,7 +21,8 @@ impl Scene {
             return;
         }
         self.requests += 1;
-        self.asked.insert(self.requests, (device, table));
+        let is_quiet = self.world[site].status().quiet;
+        self.asked.insert(self.requests, Asked { device, table, is_quiet });
         let table = table.name().into();
         let query = RowQuery { table, after: None, from: Vec::new(), until: None, deleted: false, limit: u32::MAX };
         self.world.command(site, Command::ReadRows { request: self.requests, query });
@@ -20,12 +30,15 @@ impl Scene {
 
     /// Applications show what was answered.
     pub(super) fn show_answers(&mut self) {
-        for (request, (device, table)) in self.asked.clone() {
+        for (request, Asked { device, table, is_quiet }) in self.asked.clone() {
             let database = &mut self.world[self.sites[device]].host().database;
             let Some((rows, more)) = database.take_answer(request) else { continue };
             self.asked.remove(&request);
             if !more {
                 database.show(table.name(), &rows);
+                if is_quiet && database.pending().next().is_none() {
+                    self.model.shows(device, table);
+                }
                 self.coverage.count("rows read");
             }
         }
