@@ -242,6 +242,7 @@ impl Folder {
             _ => Vec::new(),
         };
         let mut results = results.into_iter();
+        let mut first_failed = None;
         for (author, counter, message) in messages {
             let failure = Failure::Other { message: "the host gave no result".into() };
             match results.next().unwrap_or(FolderResult::Failed { failure }) {
@@ -249,12 +250,16 @@ impl Folder {
                 FolderResult::Failed { failure: Failure::Changed } if planted(Planted::OwnFileNotCompared) => {
                     self.note_written(shared, (author, counter));
                 }
-                FolderResult::Failed { failure: Failure::Changed } => {
-                    // Later ones wait, so that they stand in order.
-                    return self.compare(shared, (author, counter), message);
+                // What stands behind it does so all the same, and would be forgotten if it became void now.
+                FolderResult::Failed { failure } => {
+                    first_failed.get_or_insert(((author, counter), message, failure));
                 }
-                FolderResult::Failed { failure } => return self.unwritable(shared, &failure),
             }
+        }
+        match first_failed {
+            Some((place, message, Failure::Changed)) => self.compare(shared, place, message),
+            Some((.., failure)) => self.unwritable(shared, &failure),
+            None => {}
         }
     }
 
