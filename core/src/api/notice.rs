@@ -40,6 +40,8 @@ pub enum NoticeCode {
     PeerOtherGroup,
     /// A peer speaks no version that we speak.
     PeerVersion,
+    /// Nothing came from a peer for so long that its link was closed: it is gone, or the pipe to it is broken.
+    PeerSilent,
     /// A message was refused: unsigned, not by a member, or not canonical.
     MessageRefused,
     /// Two messages with one number: the feed forked, both branches are kept.

@@ -126,6 +126,13 @@ pub struct MemberStatus {
     pub counter: u64,
     /// When its last message was written, by its own clock.
     pub last_written: UnixMs,
+    /// When this device last heard of it, by this device's clock: something came on a link to it, or a new message of it came
+    /// from anywhere. 0 never. A restart may forget the last hour of that. Of this replica itself always now.
+    pub last_seen: UnixMs,
+    /// When it was last known to have applied all messages that this device held then, and this device held all that it had
+    /// said to hold; likewise by this device's clock, and 0 never. Members that this device is not linked to tell that by
+    /// their acknowledgements in message folders.
+    pub last_synchronized: UnixMs,
     /// Up to which of this replica's messages it has said, in a message, that they stand on its disk or are with its
     /// application; 0 if it has said nothing, as members that are only spoken with on links do.
     #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]

@@ -7,10 +7,11 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use super::limits::{CHECKPOINT_PIECES_PER_ITEM, HEARD_STEP_MS, LISTEN_MS, PAYLOAD_BYTES_MAX};
+use super::Engine;
+use super::limits::{CHECKPOINT_PIECES_PER_ITEM, LISTEN_MS, PAYLOAD_BYTES_MAX};
+use super::presence::{Presence, Seen};
 use super::shared::Shared;
-use super::{Engine, keys};
-use crate::api::{CompactionConfig, Monotonic, NoticeCode, ReplicaId, UnixMs};
+use crate::api::{CompactionConfig, Monotonic, NoticeCode, ReplicaId};
 use crate::log::{Entry, IntervalSet, Log, Message, encoded_size, message_key};
 use crate::planted::{Planted, planted};
 
@@ -24,10 +25,7 @@ pub struct Compaction {
     declaration: u64,
     /// Own application messages.
     payloads: IntervalSet<u64>,
-    /// When each member was heard last, as it is saved.
-    heard: BTreeMap<ReplicaId, UnixMs>,
-    /// Who was linked at the last look.
-    linked: BTreeSet<ReplicaId>,
+    pub(super) presence: Presence,
     /// When this engine began to listen.
     began: Option<Monotonic>,
     /// Something was said that may make an own message void.
@@ -47,8 +45,7 @@ impl Compaction {
             acknowledgement: 0,
             declaration: 0,
             payloads: IntervalSet::new(),
-            heard: BTreeMap::new(),
-            linked: BTreeSet::new(),
+            presence: Presence::default(),
             began: None,
             is_due: false,
             is_stirred: false,
@@ -58,14 +55,14 @@ impl Compaction {
 
     /// Own messages are those of a new incarnation from now on.
     pub fn begin(&mut self) {
-        let (heard, linked) = (core::mem::take(&mut self.heard), core::mem::take(&mut self.linked));
         let (began, is_stirred) = (self.began, self.is_stirred);
-        *self = Compaction { heard, linked, began, is_stirred, ..Compaction::new(self.config.clone()) };
+        let presence = core::mem::take(&mut self.presence);
+        *self = Compaction { presence, began, is_stirred, ..Compaction::new(self.config.clone()) };
     }
 
     /// When a member was heard last, as an earlier engine saved it.
-    pub fn restore_heard(&mut self, replica: ReplicaId, at: UnixMs) {
-        self.heard.insert(replica, at);
+    pub fn restore_heard(&mut self, replica: ReplicaId, seen: Seen) {
+        self.presence.restore(replica, seen);
     }
 
     /// An own message, or another's that says what its author has applied.
@@ -76,6 +73,7 @@ impl Compaction {
 
     /// The same from the store.
     pub fn restore(&mut self, message: &Message, own: Option<ReplicaId>) {
+        self.presence.note(message);
         self.is_due |= message.acknowledged().is_some() || message.stale().is_some();
         if own != Some(message.author) {
             return;
@@ -97,7 +95,7 @@ impl Compaction {
     /// A message came: its author is heard.
     pub fn hear(&mut self, shared: &mut Shared, message: &Message) {
         self.note(message, shared.log.own());
-        self.meet(shared, message.author);
+        self.presence.hear_message(shared, message);
     }
 
     /// Whoever held something back may not do so any more.
@@ -110,43 +108,22 @@ impl Compaction {
         self.looked = true;
     }
 
-    /// A member is there.
-    fn meet(&mut self, shared: &mut Shared, replica: ReplicaId) {
-        let now = shared.now.unix;
-        if self.heard.get(&replica).is_some_and(|heard| now < heard.plus(HEARD_STEP_MS)) {
-            return;
-        }
-        self.heard.insert(replica, now);
-        match postcard::to_allocvec(&now) {
-            Ok(value) => shared.saver.put(keys::heard(replica), value),
-            Err(_) => shared.saver.fail(),
-        }
-    }
-
-    /// These members are linked now: nothing is saved of that while they stay so.
-    fn meet_linked(&mut self, shared: &mut Shared, linked: BTreeSet<ReplicaId>) {
-        for replica in linked.symmetric_difference(&core::mem::take(&mut self.linked)) {
-            self.meet(shared, *replica);
-        }
-        self.linked = linked;
-    }
-
     /// Members that are to be declared stale, if there are any that are not yet. A member whose time was never noted is
     /// counted from now on.
-    fn silent(&mut self, shared: &mut Shared) -> Option<BTreeMap<ReplicaId, u64>> {
+    fn silent(&mut self, shared: &mut Shared, linked: &BTreeSet<ReplicaId>) -> Option<BTreeMap<ReplicaId, u64>> {
         let began = *self.began.get_or_insert(shared.now.monotonic);
         let (now, others) = (shared.now.unix, shared.log.others());
         for replica in &others {
-            if !self.heard.contains_key(replica) {
-                self.meet(shared, *replica);
+            if self.presence.of(*replica).is_none() {
+                self.presence.hear(shared, *replica);
             }
         }
         if shared.now.monotonic < began.plus(LISTEN_MS) {
             return None;
         }
         let is_silent = |replica: &ReplicaId| {
-            !self.linked.contains(replica)
-                && self.heard.get(replica).is_some_and(|heard| heard.plus(self.config.stale_after_ms) < now)
+            !linked.contains(replica)
+                && self.presence.of(*replica).is_some_and(|seen| seen.heard.plus(self.config.stale_after_ms) < now)
         };
         let silent = others.into_iter().filter(|replica| is_silent(replica) || shared.log.is_stale(*replica));
         let silent: BTreeMap<ReplicaId, u64> =
@@ -206,15 +183,13 @@ impl Engine {
     /// Writes a checkpoint where one is due, declares who is stale, and removes what is void from the store.
     pub(super) fn compaction_turn(&mut self) {
         self.forget_voided();
+        self.note_presence();
         if !self.has_begun {
             return;
         }
-        if core::mem::take(&mut self.compaction.looked) && self.compaction.config.clear_applied {
-            let linked = self.peers.values().filter_map(super::Peer::replica).collect();
-            self.compaction.meet_linked(&mut self.shared, linked);
-            if let Some(members) = self.compaction.silent(&mut self.shared) {
-                self.write(Entry::Stale { members });
-            }
+        if core::mem::take(&mut self.compaction.looked) {
+            self.compaction.presence.compare_all(&mut self.shared);
+            self.declare_stale();
         }
         if self.is_checkpoint_due()
             && core::mem::take(&mut self.compaction.is_due)
@@ -235,6 +210,16 @@ impl Engine {
             && self.has_begun
             && (is_somebody_there || self.compaction.is_stirred)
             && self.peers.values().all(super::Peer::is_heard)
+    }
+
+    fn declare_stale(&mut self) {
+        if !self.compaction.config.clear_applied {
+            return;
+        }
+        let linked = self.peers.values().filter_map(super::Peer::replica).collect();
+        if let Some(members) = self.compaction.silent(&mut self.shared, &linked) {
+            self.write(Entry::Stale { members });
+        }
     }
 
     /// What is void leaves the store, once the application has all that it is to be given.

@@ -102,6 +102,12 @@ pub fn heard(replica: ReplicaId) -> Vec<u8> {
     [&[HEARD], replica.as_bytes().as_slice()].concat()
 }
 
+/// The pair says when a member was heard: nothing rests on it. It is for those who look into a store, as the simulator's
+/// judge does.
+pub fn is_presence(key: &[u8]) -> bool {
+    matches!(parse(key), Key::Heard(_))
+}
+
 /// Where it stands that a content is to be put into a message folder, behind the message that names it.
 pub fn owed(folder: FolderId, content: &Hash) -> Vec<u8> {
     [&[OWED], folder.0.to_be_bytes().as_slice(), content.as_bytes().as_slice()].concat()
@@ -229,6 +235,7 @@ mod tests {
         assert_eq!(parse(&written(FolderId(5), author)), Key::Written(FolderId(5), author));
         assert_eq!(parse(&heard(author)), Key::Heard(author));
         assert_eq!(parse(&heard(author)[..16]), Key::Unknown);
+        assert!(is_presence(&heard(author)) && !is_presence(&late(author, 300)));
         assert_eq!(parse(&late(author, 300)), Key::Late(author, 300));
         assert_eq!(parse(&late(author, 300)[1..]), Key::Unknown);
         assert_eq!(parse(&intent(root, "a/b")), Key::Intent(root, "a/b".into()));

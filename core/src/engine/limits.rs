@@ -71,6 +71,16 @@ pub const WANTED_CHUNKS_MAX: usize = 1024;
 /// goes.
 pub const LINK_WINDOW_BYTES: usize = 4 << 20;
 
+/// A link on which so long nothing was said is told that this side lives, in milliseconds.
+pub const HEARTBEAT_MS: u64 = 20_000;
+
+/// A link on which nothing came for so long is closed, in milliseconds: three heartbeats were lost, and one that a host
+/// sends late, as browsers do whose pages nobody looks at. Within it a pipe must be able to carry its largest message.
+pub const LINK_SILENT_MS: u64 = 75_000;
+
+/// The same before the peer's hello, in milliseconds: it may be reading a large store first.
+pub const HELLO_SILENT_MS: u64 = 600_000;
+
 /// How much of one lane may wait in a link before the engine stops producing more for it.
 pub const LANE_QUEUE_BYTES: u64 = 8 << 20;
 
@@ -223,7 +233,7 @@ pub const ACKNOWLEDGE_MS: u64 = 1_000;
 /// After how long a member that nothing is heard of counts as stale where nothing else is asked for, in milliseconds: 30
 /// days.
 pub const STALE_AFTER_MS: u64 = 30 * 24 * 3_600_000;
-/// By how much what is remembered of when a member was heard may lag behind, in milliseconds.
+/// By how much what a store remembers of when a member was heard, or was up to date, may lag behind, in milliseconds.
 pub const HEARD_STEP_MS: u64 = 3_600_000;
 /// So long an engine listens before it declares anyone stale, in milliseconds: who can be heard is heard by then.
 pub const LISTEN_MS: u64 = 3_600_000;
@@ -271,4 +281,5 @@ const _: () = {
     assert!(CREDIT_BYTES_MIN as usize >= 2 * MESSAGES_CREDIT_MAX);
     assert!(CREDIT_BYTES >= CREDIT_BYTES_MIN);
     assert!(CHUNK_BYTES_MAX < FRAME_BYTES_MAX);
+    assert!(LINK_SILENT_MS >= 3 * HEARTBEAT_MS && HELLO_SILENT_MS >= LINK_SILENT_MS);
 };

@@ -8,6 +8,7 @@ mod folder;
 mod keys;
 pub mod limits;
 mod peers;
+mod presence;
 mod random;
 mod receive;
 mod records;
@@ -26,7 +27,7 @@ use self::compaction::Compaction;
 use self::deliveries::{DeliverPurpose, Deliveries};
 use self::folder::Folder;
 #[doc(hidden)]
-pub use self::keys::intended_path;
+pub use self::keys::{intended_path, is_presence};
 use self::limits::{DEVICE_NAME_BYTES_MAX, GAPS_SHOWN_MAX};
 use self::peers::{EarlyLink, Peer};
 use self::random::Random;
@@ -212,6 +213,7 @@ impl Engine {
 
     /// Lets every part do a bounded share of what is due, then sends the next batch to the store.
     fn turn(&mut self) {
+        self.close_silent();
         self.regroup();
         if !self.is_working() {
             return;
@@ -258,6 +260,13 @@ impl Engine {
 
     /// When the host must send [`Event::Wake`]; a time that has passed means at once.
     pub fn deadline(&self) -> Option<Monotonic> {
+        let pulses = self.peers.values().filter(|_| self.is_working()).map(Peer::pulse_deadline);
+        self.deadline_at_rest().into_iter().chain(pulses).min()
+    }
+
+    /// The same but for heartbeats, which have no end: for those who wait for a world of engines to come to rest.
+    #[doc(hidden)]
+    pub fn deadline_at_rest(&self) -> Option<Monotonic> {
         if !self.is_working() {
             return None;
         }
@@ -297,7 +306,7 @@ impl Engine {
             digest: shared.digest(),
             quiet: self.is_quiet(),
             failed: shared.saver.has_failed(),
-            members: shared.log.members().collect(),
+            members: self.members().collect(),
             links: links.collect(),
             roots: self.roots.iter().map(Root::status).collect(),
             folders: self.folders.iter().map(|folder| folder.status(&shared.log, all_saved)).collect(),

@@ -127,6 +127,11 @@ impl Saver {
         self.failed
     }
 
+    /// There is something for the next batch.
+    pub fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
     /// Nothing is in flight, and nothing waits for it.
     pub fn is_idle(&self) -> bool {
         !self.in_flight && self.pending.is_empty() && self.then.is_empty()

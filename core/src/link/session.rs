@@ -66,6 +66,8 @@ pub struct Session {
     withheld_credit: u64,
     /// Bytes in the host's buffer, as far as is known.
     outstanding: usize,
+    /// All that waits or is in the host's buffer is a heartbeat, which comes from rest and leads to it.
+    only_heartbeat: bool,
     spending: Spending,
     granting: Granting,
 }
@@ -100,6 +102,7 @@ impl Session {
             withheld: VecDeque::new(),
             withheld_credit: 0,
             outstanding: 0,
+            only_heartbeat: false,
             spending: Spending::default(),
             granting,
         }
@@ -139,6 +142,7 @@ impl Session {
             return;
         }
         if let Some(bytes) = self.granting.saved(credit) {
+            self.only_heartbeat = false;
             // Credit is a handful of bytes: it always fits its lane.
             let _ = self.outbox.push(Frame::Credit { bytes });
         }
@@ -171,6 +175,7 @@ impl Session {
     /// All that was sent has left the host's buffer.
     pub fn ready(&mut self) {
         self.outstanding = 0;
+        self.only_heartbeat = false;
     }
 
     /// Ends the link: nothing more is read or sent, what waited is dropped.
@@ -227,8 +232,13 @@ impl Session {
         self.reassembly.held_bytes()
     }
 
-    /// Whether nothing waits to be sent and the host's buffer is not known to hold anything.
+    /// Whether nothing waits to be sent and the host's buffer is not known to hold anything; a heartbeat does not count.
     pub fn is_idle(&self) -> bool {
+        self.only_heartbeat || self.is_drained()
+    }
+
+    /// Whether nothing waits to be sent and the host's buffer is not known to hold anything.
+    pub fn is_drained(&self) -> bool {
         self.outstanding == 0 && self.hello.is_none() && Lane::ALL.iter().all(|&lane| self.queued_bytes(lane) == 0)
     }
 
@@ -237,6 +247,7 @@ impl Session {
             return Err(LinkError::Closed);
         }
         frame.check()?;
+        self.only_heartbeat = matches!(frame, Frame::Heartbeat { .. }) && self.is_idle();
         match frame {
             Frame::Hello(_) | Frame::Credit { .. } => Err(LinkError::FrameReserved),
             Frame::Messages { ref messages } => {

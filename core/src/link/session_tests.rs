@@ -460,3 +460,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_heartbeat_from_rest_leaves_a_link_idle_and_nothing_else_does() {
+    let mut session = met();
+    session.push(heartbeat(1)).unwrap();
+    assert!(session.is_idle() && !session.is_drained());
+    assert!(session.next_packet().is_some());
+    assert!(session.is_idle() && !session.is_drained());
+    session.push(messages(10)).unwrap();
+    assert!(!session.is_idle());
+    assert!(session.next_packet().is_some());
+    session.push(heartbeat(2)).unwrap();
+    assert!(!session.is_idle());
+    assert!(session.next_packet().is_some());
+    session.ready();
+    assert!(session.is_idle() && session.is_drained());
+    // Messages that wait for credit are not done by one either.
+    session.push(messages(10)).unwrap();
+    session.push(heartbeat(3)).unwrap();
+    session.push(heartbeat(4)).unwrap();
+    assert!(!session.is_idle());
+}

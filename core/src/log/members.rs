@@ -9,7 +9,7 @@ use serde_bytes::ByteBuf;
 
 use super::feed::Introduced;
 use super::{Heads, IntervalSet, Log, MemberKey, Message, MessageError};
-use crate::api::{MemberStatus, ReplicaId};
+use crate::api::{MemberStatus, ReplicaId, UnixMs};
 use crate::crypto::PublicKey;
 use crate::engine::limits::REMOVED_NOTED_MAX;
 
@@ -44,6 +44,8 @@ impl Log {
                 public_key: public_key.as_bytes().to_vec(),
                 counter: self.heads.highest(*replica),
                 last_written: feed.last_written,
+                last_seen: UnixMs::default(),
+                last_synchronized: UnixMs::default(),
                 applied: feed.acknowledged.as_ref().zip(self.own).map_or(0, |(heads, own)| heads.complete_until(own)),
                 stale: self.is_stale(*replica),
                 removed: self.is_removed(*replica),

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 use syncline::sync::{Progress, Summary};
 use syncline::{Error, escape};
+use syncline_core::api::UnixMs;
 
 use super::plan::PlanLine;
 
@@ -141,4 +142,15 @@ impl Output {
 /// A path in a root, for people.
 pub(crate) fn shown(root: &Path, path: &str) -> String {
     root.join(path).to_string_lossy().into_owned()
+}
+
+/// A time as people read it.
+pub(crate) fn time(unix_ms: UnixMs) -> String {
+    let time = i64::try_from(unix_ms.0).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    time.map_or_else(|| "at no time".into(), |time| time.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
+}
+
+/// The same of something that may never have been.
+pub(crate) fn time_or_never(unix_ms: UnixMs) -> String {
+    if unix_ms == UnixMs::default() { "never".into() } else { time(unix_ms) }
 }

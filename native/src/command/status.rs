@@ -5,7 +5,7 @@ use serde_json::json;
 use syncline::RootReport;
 
 use super::args::StatusArgs;
-use super::output::{Line, Output};
+use super::output::{Line, Output, time_or_never};
 use super::{DONE, exit_code, logs};
 
 /// Runs the command; its exit code comes back.
@@ -36,6 +36,8 @@ fn json(report: &RootReport) -> serde_json::Value {
                 "name": member.name,
                 "counter": member.counter,
                 "last_written_ms": member.last_written.0,
+                "last_seen_ms": member.last_seen.0,
+                "last_synchronized_ms": member.last_synchronized.0,
             })
         })
         .collect();
@@ -92,7 +94,11 @@ fn tell(output: &Output, report: &RootReport) {
         output.text(&format!("  conflicts {}", root.conflicts));
     }
     for member in &report.status.members {
-        output.text(&format!("  member    {} ({}), {} messages", member.replica, member.name, member.counter));
+        let seen = time_or_never(member.last_seen);
+        output.text(&format!(
+            "  member    {} ({}), {} messages, seen {seen}",
+            member.replica, member.name, member.counter
+        ));
     }
     for partner in &report.partners {
         output.text(&format!("  with      {}", partner.path.to_string_lossy()));

@@ -3,8 +3,10 @@
 //! Invariant: nothing is sent or acknowledged before it is saved
 //! (`nothing_is_sent_before_it_is_saved`).
 
+mod agreement;
 mod expel;
 mod feed;
+mod heartbeat;
 mod lacks;
 mod serve;
 mod wants;
@@ -13,8 +15,10 @@ use alloc::collections::BTreeMap;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
+use self::agreement::Agreement;
 use self::expel::Farewell;
 use self::feed::say_heads;
+use self::heartbeat::Pulse;
 use self::lacks::Lacks;
 pub use self::serve::ServePurpose;
 use self::serve::Serving;
@@ -65,10 +69,12 @@ pub struct Peer {
     farewell: Option<Farewell>,
     /// Its session took no more: the link is to be closed.
     failed: Option<LinkError>,
+    pulse: Pulse,
+    agreement: Agreement,
 }
 
 impl Peer {
-    fn new(session: Session) -> Self {
+    fn new(session: Session, now: Monotonic) -> Self {
         Self {
             session,
             received: Heads::default(),
@@ -89,6 +95,8 @@ impl Peer {
             lacks: Lacks::default(),
             farewell: None,
             failed: None,
+            pulse: Pulse::new(now),
+            agreement: Agreement::default(),
         }
     }
 
@@ -156,7 +164,7 @@ impl Engine {
             return;
         };
         let config = SessionConfig { group: self.group, replica, digest, credit: CREDIT_BYTES };
-        let mut peer = Peer::new(Session::new(config, message_bytes_max));
+        let mut peer = Peer::new(Session::new(config, message_bytes_max), self.shared.now.monotonic);
         say_heads(&mut peer, &self.shared, self.indexing());
         self.peers.insert(link, peer);
         self.send(link);
@@ -198,8 +206,12 @@ impl Engine {
         }
         let Some(peer) = self.peers.get_mut(&link) else { return };
         let was_open = peer.session.state() == State::Open;
+        peer.pulse.hear(self.shared.now.monotonic);
         match peer.session.receive(bytes) {
             Ok(frame) => {
+                let tells =
+                    |frame: &Frame| matches!(frame, Frame::Hello(_) | Frame::Heads { .. } | Frame::Acknowledge { .. });
+                peer.agreement.hear(frame.as_ref().is_some_and(tells));
                 if !was_open && peer.session.state() == State::Open {
                     self.greeted(link);
                 }
@@ -292,6 +304,7 @@ impl Engine {
             self.drop_peer(link, &error);
         }
         self.expel();
+        self.beat();
         for link in self.acknowledge(indexing) {
             self.feed(link);
         }
@@ -312,6 +325,7 @@ impl Engine {
         while !self.shared.saver.has_failed()
             && let Some(bytes) = peer.session.next_packet()
         {
+            peer.pulse.say(self.shared.now.monotonic);
             self.shared.actions.push(Action::Send { link, bytes });
         }
     }

@@ -6,10 +6,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use syncline::messages::{HeldMessage, MessageFolder};
-use syncline_core::api::{FolderState, Notice, ReplicaId, UnixMs};
+use syncline_core::api::{FolderState, Notice, ReplicaId};
 
 use super::super::WAITING;
-use super::super::output::Output;
+use super::super::output::{Output, time};
 use super::super::sync::code;
 
 /// Members by the names of their devices.
@@ -100,10 +100,4 @@ pub(super) fn ending(output: &Output, folder: &MessageFolder, done: u8) -> u8 {
     }));
     let is_halted = own.is_none_or(|own| own.state == FolderState::Halted);
     if gaps > 0 || unverifiable > 0 || is_halted { WAITING } else { done }
-}
-
-/// A time for people.
-pub(super) fn time(unix_ms: UnixMs) -> String {
-    let time = i64::try_from(unix_ms.0).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-    time.map_or_else(|| "at no time".into(), |time| time.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
 }

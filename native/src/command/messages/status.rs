@@ -5,7 +5,7 @@ use syncline::Error;
 
 use super::super::DONE;
 use super::super::args::MessagesPlace;
-use super::super::output::Output;
+use super::super::output::{Output, time, time_or_never};
 use super::{LOOK_WAIT, open, show};
 
 pub(super) fn run(output: &Output, place: &MessagesPlace) -> Result<u8, Error> {
@@ -31,11 +31,17 @@ pub(super) fn run(output: &Output, place: &MessagesPlace) -> Result<u8, Error> {
             "name": member.name,
             "state": state,
             "counter": member.counter,
-            "last_seen_ms": member.last_written.0,
+            "last_seen_ms": member.last_seen.0,
             "applied": if Some(member.replica) == own { member.counter } else { member.applied },
         }));
-        let seen = show::time(member.last_written);
-        output.text(&format!("{}  {}  {} messages, last at {seen}", member.replica, member.name, member.counter));
+        let [seen, synchronized] = [member.last_seen, member.last_synchronized].map(time_or_never);
+        output.text(&format!(
+            "{}  {}  {} messages, last at {}, seen {seen}, had everything {synchronized}",
+            member.replica,
+            member.name,
+            member.counter,
+            time(member.last_written)
+        ));
     }
     show::gaps(output, &folder);
     Ok(show::settled_ending(output, &folder, DONE))

@@ -7,7 +7,7 @@ use syncline::Error;
 use syncline::records::{self, LoggedOperation, RowShown, ValueShown};
 use syncline::sqlite::Value as Cell;
 
-use super::super::output::Output;
+use super::super::output::{Output, time_or_never};
 use super::super::{DONE, WAITING};
 
 pub(super) fn status(output: &Output, path: &Path) -> Result<u8, Error> {
@@ -26,9 +26,14 @@ pub(super) fn status(output: &Output, path: &Path) -> Result<u8, Error> {
             "name": member.name,
             "state": state,
             "counter": member.counter,
-            "last_seen_ms": member.last_written.0,
+            "last_seen_ms": member.last_seen.0,
+            "last_synchronized_ms": member.last_synchronized.0,
         }));
-        output.text(&format!("{}  {}  {state}, {} messages", member.replica, member.name, member.counter));
+        let [seen, synchronized] = [member.last_seen, member.last_synchronized].map(time_or_never);
+        output.text(&format!(
+            "{}  {}  {state}, {} messages, seen {seen}, had everything {synchronized}",
+            member.replica, member.name, member.counter
+        ));
     }
     for (table, key, why) in &report.aside {
         output.value(&json!({ "type": "aside", "table": table, "key": key, "reason": why }));

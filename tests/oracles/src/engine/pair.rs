@@ -224,7 +224,7 @@ impl Pair {
                 continue;
             }
             let now = self.clock.now().monotonic;
-            let deadlines = self.devices.iter().filter_map(|device| device.engine.deadline());
+            let deadlines = self.devices.iter().filter_map(|device| device.engine.deadline_at_rest());
             match deadlines.min() {
                 Some(deadline) if waits < WAITS_MAX => self.pass(deadline.0.saturating_sub(now.0)),
                 _ => return,

@@ -9,7 +9,7 @@ use syncline_core::{
         Seed, Stat, TaskId, UnixMs, Work, listing,
     },
 };
-use syncline_sim::{Clock, Disk, Host, Order, ROOT, Trace, Tree, World, tree};
+use syncline_sim::{Asleep, Clock, Disk, Host, Order, ROOT, Trace, Tree, World, tree};
 
 #[test]
 fn a_completion_that_nobody_waits_for_is_ignored_and_noticed() {
@@ -175,7 +175,12 @@ fn a_stopped_engine_says_so_and_a_new_one_goes_on() {
 #[test]
 fn clocks_that_jump_are_events_like_others() {
     let (mut world, a, b) = World::pair(1, tree([("a", "a")]), Tree::default());
+    [a, b].into_iter().for_each(|site| world[site].sleep(Asleep::GoesOn));
     world.pass(400 * 24 * 3_600_000);
+    [a, b].into_iter().for_each(|site| world.wake(site));
+    world.settle();
+    // Neither holds it against the other that it was not heard meanwhile.
+    assert!(world.is_linked(a, b));
     world[a].disk().write("a", "a year later");
     world.rescan(a);
     world.assert_all(&tree([("a", "a year later")]));

@@ -11,6 +11,7 @@ mod faults;
 mod folder_stories;
 mod folders;
 mod greetings;
+mod heartbeats;
 mod hostile;
 mod joining;
 mod kinds;

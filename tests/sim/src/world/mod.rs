@@ -58,7 +58,8 @@ pub const GROUP: GroupId = GroupId::from_bytes([9; 16]);
 /// How long a vanished path must stay away.
 const DEBOUNCE_MS: u32 = 200;
 
-/// Deadlines this near are waited for before the world counts as at rest; back-offs and heartbeats lie further away.
+/// Deadlines this near are waited for before the world counts as at rest; back-offs lie further away. Heartbeats are not
+/// waited for: there is always another one.
 const PATIENCE_MS: u64 = 2_500;
 
 /// The longest that a world may take to come to rest, in its own time.
@@ -292,7 +293,7 @@ impl World {
             while self.step() {
                 self.check_rest(self.steps < steps, || format!("{} steps", self.steps_max));
             }
-            match self.next_deadline() {
+            match self.next_deadline_at_rest() {
                 Some(deadline) if deadline <= self.clock.elapsed_ms() + PATIENCE_MS => self.move_to(deadline),
                 _ => return,
             }
@@ -335,7 +336,7 @@ impl World {
                 return true;
             }
             if !self.step() {
-                match self.next_deadline() {
+                match self.next_deadline_at_rest() {
                     Some(deadline) if deadline <= self.clock.elapsed_ms() + PATIENCE_MS => self.move_to(deadline),
                     _ => return false,
                 }
@@ -425,8 +426,16 @@ impl World {
     }
 
     fn next_deadline(&self) -> Option<u64> {
+        self.next_due(Site::deadline_ms)
+    }
+
+    fn next_deadline_at_rest(&self) -> Option<u64> {
+        self.next_due(Site::deadline_at_rest_ms)
+    }
+
+    fn next_due(&self, deadline_ms: impl Fn(&Site) -> Option<u64>) -> Option<u64> {
         let arrivals = self.pipes.iter().filter_map(Pipe::next_arrival);
-        let sites = self.sites.iter().flat_map(|site| [site.deadline_ms(), site.due_ms()]).flatten();
+        let sites = self.sites.iter().flat_map(|site| [deadline_ms(site), site.due_ms()]).flatten();
         sites.chain(arrivals).min()
     }
 

@@ -1,6 +1,7 @@
 //! One device with one engine on it.
 
 mod check;
+mod counts;
 mod end;
 mod folder;
 mod records;
@@ -15,10 +16,14 @@ use syncline_core::{
     },
 };
 
+pub use self::counts::Counts;
 pub(crate) use self::folder::payload;
 use self::{end::End, folder::FolderWatch};
 use super::{
-    Asleep, Clock, Crash, Host, Narrative, WatcherTraits, belongings::Belongings, host::Undone, tap::Tap,
+    Asleep, Clock, Crash, Host, Narrative, WatcherTraits,
+    belongings::Belongings,
+    host::Undone,
+    tap::{Said, Tap},
     watcher::Watcher,
 };
 use crate::{
@@ -26,25 +31,6 @@ use crate::{
     chance::Pick,
     story::{Coverage, work_kind},
 };
-
-/// What a device has done so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Events its engines took.
-    pub events: u64,
-    /// Pieces of work carried out.
-    pub performed: u64,
-    /// Batches saved.
-    pub saves: u64,
-    /// Messages given to pipes.
-    pub sends: u64,
-    /// Bytes given to pipes.
-    pub sent_bytes: u64,
-    /// Chunks staged.
-    pub staged: u64,
-    /// Changes of the tree.
-    pub commits: u64,
-}
 
 /// After each so many events, an engine that says that nothing is due is woken all the same.
 const UNDUE_EVERY: u64 = 32;
@@ -85,6 +71,8 @@ pub struct Site {
     engine: Option<Engine>,
     /// When the engine wants its next turn: it says the same until its next event.
     deadline: Option<Monotonic>,
+    /// The same, were it not for its links' heartbeats.
+    deadline_at_rest: Option<Monotonic>,
     pending: VecDeque<Pending>,
     done: VecDeque<Done>,
     given: BTreeSet<TaskId>,
@@ -131,6 +119,7 @@ impl Site {
             chance,
             engine: None,
             deadline: None,
+            deadline_at_rest: None,
             pending: VecDeque::new(),
             done: VecDeque::new(),
             given: BTreeSet::new(),
@@ -253,7 +242,8 @@ impl Site {
         self.open_applications();
         let bytes = std::iter::repeat_with(|| self.chance.u8(..)).take(32).collect();
         let engine = Engine::new(self.config.clone(), Seed { bytes }).expect("the configuration is sound");
-        (self.engine, self.deadline) = (Some(engine), None);
+        self.engine = Some(engine);
+        (self.deadline, self.deadline_at_rest) = (None, None);
         self.end = End::default();
         self.folder.start(&self.host);
         // Nobody watched while no engine ran.
@@ -263,7 +253,8 @@ impl Site {
 
     /// The engine ends at once: what it asked for and was not done stays undone, what was done it never hears of.
     pub(crate) fn crash(&mut self) {
-        (self.engine, self.deadline) = (None, None);
+        self.engine = None;
+        (self.deadline, self.deadline_at_rest) = (None, None);
         self.pending.clear();
         self.done.clear();
         self.given.clear();
@@ -344,7 +335,7 @@ impl Site {
         self.end.is_asked |= matches!(event, Event::Stop);
         let is_saved = matches!(event, Event::Completed { outcome: Outcome::Saved, .. });
         let actions = engine.handle(self.clock.now(), event);
-        self.deadline = engine.deadline();
+        (self.deadline, self.deadline_at_rest) = (engine.deadline(), engine.deadline_at_rest());
         let is_due = self.deadline.is_some_and(|deadline| deadline <= self.clock.now().monotonic);
         if !is_due && self.counts.events.is_multiple_of(UNDUE_EVERY) {
             let actions = engine.handle(self.clock.now(), Event::Wake);
@@ -361,9 +352,9 @@ impl Site {
                     self.judge.must(Invariant::CrashSafety, !self.end.is_silenced, || {
                         format!("device {number} sends something though a save failed")
                     });
-                    says_applied |= self.tap.hear(&self.judge, number, link, &bytes, &self.host.store);
-                    self.counts.sends += 1;
-                    self.counts.sent_bytes += bytes.len() as u64;
+                    let said = self.tap.hear(&self.judge, number, link, &bytes, &self.host.store);
+                    says_applied |= said == Said::Applied;
+                    self.counts.count_sent(said, &bytes);
                     outside.push(Outside::Send { link, bytes });
                 }
                 Action::Close { link, .. } => outside.push(Outside::Close { link }),
@@ -403,14 +394,8 @@ impl Site {
 
     fn perform_by(&mut self, pending: Pending, by: impl FnOnce(&mut Host, &Work) -> (Outcome, Undone)) {
         let Pending { task, work, .. } = pending;
-        self.counts.performed += 1;
+        self.counts.count_work(&work);
         self.last_work = Some(work_kind(&work));
-        match &work {
-            Work::Save { .. } => self.counts.saves += 1,
-            Work::Stage { items, .. } => self.counts.staged += items.len() as u64,
-            Work::Commit { items, .. } => self.counts.commits += items.len() as u64,
-            _ => {}
-        }
         let stood = self.about_to_change(&work);
         let (outcome, undone) = by(&mut self.host, &work);
         self.check_committed(&work, &outcome);
@@ -461,8 +446,16 @@ impl Site {
 
     /// When the engine wants its next turn, in the world's milliseconds.
     pub(crate) fn deadline_ms(&self) -> Option<u64> {
-        let deadline = self.deadline.filter(|_| !self.is_asleep())?;
-        Some(self.clock.in_world(deadline))
+        self.in_world(self.deadline)
+    }
+
+    /// The same, were it not for its links' heartbeats.
+    pub(crate) fn deadline_at_rest_ms(&self) -> Option<u64> {
+        self.in_world(self.deadline_at_rest)
+    }
+
+    fn in_world(&self, deadline: Option<Monotonic>) -> Option<u64> {
+        Some(self.clock.in_world(deadline.filter(|_| !self.is_asleep())?))
     }
 
     fn take_work(&mut self, task: TaskId, work: Work) {

@@ -34,9 +34,20 @@ struct Saved {
     voided: BTreeMap<ReplicaId, IntervalSet<u64>>,
 }
 
+/// What a packet says whose frame it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// What is held stands on disk.
+    Applied,
+    /// The engine lives, and no more.
+    Heartbeat,
+    /// Something else, or a part of something.
+    Other,
+}
+
 impl Tap {
-    /// Checks a packet that is about to go out; true if it says that what is held stands on disk.
-    pub fn hear(&mut self, judge: &Judge, site: usize, link: LinkId, packet: &[u8], store: &Store) -> bool {
+    /// Checks a packet that is about to go out.
+    pub fn hear(&mut self, judge: &Judge, site: usize, link: LinkId, packet: &[u8], store: &Store) -> Said {
         let (header, part) = packet.split_first().expect("a packet has a header");
         let frame = self.parts.entry((link, header & !LAST)).or_default();
         if header & LAST == 0 || !frame.is_empty() {
@@ -54,9 +65,13 @@ impl Tap {
             if let Frame::Heads { heads, .. } = &decoded {
                 judge.check_heads(site, link, heads);
             }
-            return matches!(decoded, Frame::Acknowledge { kind: Acknowledgement::Applied, .. });
+            return match decoded {
+                Frame::Acknowledge { kind: Acknowledgement::Applied, .. } => Said::Applied,
+                Frame::Heartbeat { .. } => Said::Heartbeat,
+                _ => Said::Other,
+            };
         }
-        false
+        Said::Other
     }
 
     /// Nothing is under way any more.
