@@ -136,7 +136,7 @@ impl Scene {
             let is_written = status.folders.iter().all(|folder| folder.unwritten == 0 && folder.placeholders == 0);
             let what = [
                 // One that was asked to stop while it slept stops when it wakes up.
-                (!self.runs(*site), "does not run"),
+                (!self.runs(site), "does not run"),
                 (status.digest != digest, "has other messages than device 0"),
                 (!status.quiet, "is not quiet"),
                 (records.unapplied > 0, "has not given its database all"),
