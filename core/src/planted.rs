@@ -140,6 +140,14 @@ faults! {
     ForeignRowAccepted = "foreign-row-accepted",
     /// `Engine::write_change` does not give back the row of a change that is refused.
     RefusedNotUndone = "refused-not-undone",
+    /// `Log::judge` takes what a removed member wrote beyond its last message that counts.
+    VoidTaken = "void-taken",
+    /// `Engine::regroup` keeps what it has of a removed member beyond its last message that counts.
+    VoidKept = "void-kept",
+    /// `Engine::regroup` does not merge again what void messages had said of rows.
+    VoidRowsStay = "void-rows-stay",
+    /// `Engine::recreate` makes no row anew whose creation is void.
+    NotRecreated = "not-recreated",
 
     // The log: what is held, of whom, and whether it may be believed.
 

@@ -16,6 +16,7 @@ use super::root::Root;
 use super::{Engine, Phase, keys};
 use crate::api::{Action, Command, LinkId, Notice, NoticeCode, ReplicaId, Seed};
 use crate::log::{Act, Entry, MemberKey, Regrouping, message_key};
+use crate::planted::{Planted, planted};
 
 /// Why links are closed meanwhile.
 const REGROUPS: &str = "who is a member has changed: begins again";
@@ -79,17 +80,19 @@ impl Engine {
                 self.shared.introduce();
             }
         }
-        if voided.is_empty() && revived.is_empty() {
+        if planted(Planted::VoidKept) || voided.is_empty() && revived.is_empty() {
             return;
         }
         self.tell_voided(&voided);
         for (author, counter) in voided {
             self.shared.saver.remove(message_key(author, counter));
             self.shared.saver.remove(keys::acts(author, counter));
-            self.shared.saver.remove(keys::unmerged(author, counter));
             // Whatever of it was merged: all of its author's is merged again.
-            self.records.merge_again(&mut self.shared, author);
+            if !planted(Planted::VoidRowsStay) {
+                self.records.merge_again(&mut self.shared, author);
+            }
         }
+        self.records.forget_void(&mut self.shared);
         for link in self.peers.keys().copied().collect::<Vec<LinkId>>() {
             self.close(link, REGROUPS.into());
         }

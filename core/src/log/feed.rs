@@ -145,6 +145,11 @@ impl Feed {
         self.messages.numbers(first, last).filter(|counter| !self.voided.contains(*counter))
     }
 
+    /// The numbers of the messages held from this one on, those that a checkpoint made void among them.
+    pub fn all_from(&self, first: u64) -> impl Iterator<Item = u64> + '_ {
+        self.messages.numbers(first, u64::MAX)
+    }
+
     /// The numbers of the messages held that are to become void.
     pub fn held_among(&self, voided: &IntervalSet<u64>) -> Vec<u64> {
         let intervals = voided.intervals();

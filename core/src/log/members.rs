@@ -18,7 +18,7 @@ use crate::engine::limits::REMOVED_NOTED_MAX;
 pub struct Regrouping {
     /// This device is no member any more.
     pub is_expelled: bool,
-    /// Messages that are held and void now.
+    /// Messages that were held and do not count now.
     pub voided: Vec<(ReplicaId, u64)>,
     /// Incarnations of which messages count that were void.
     pub revived: Vec<ReplicaId>,
@@ -130,7 +130,7 @@ impl Log {
             };
             let [before_last, last] = [before, now].map(|decided| decided.last(&key, *replica).unwrap_or(u64::MAX));
             if let Some(first) = last.checked_add(1).filter(|_| last < before_last) {
-                regrouping.voided.extend(feed.numbers(first, u64::MAX).map(|counter| (*replica, counter)));
+                regrouping.voided.extend(feed.all_from(first).map(|counter| (*replica, counter)));
             }
             if last > before_last {
                 regrouping.revived.push(*replica);

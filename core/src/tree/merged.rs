@@ -154,6 +154,11 @@ impl Merged {
         self.nodes.get(id)
     }
 
+    /// Something is held of a node whose birth is not.
+    pub fn has_unplaced(&self) -> bool {
+        self.nodes.values().any(|node| node.placement.is_none())
+    }
+
     /// A version that is held and that no held version replaces.
     pub fn is_live(&self, version: &Dot) -> bool {
         self.living.contains_key(version)

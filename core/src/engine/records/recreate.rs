@@ -10,6 +10,7 @@ use super::{Records, now_ns};
 use crate::api::{Method, Pair};
 use crate::engine::{Engine, keys};
 use crate::log::Entry;
+use crate::planted::{Planted, planted};
 use crate::records::{OperationsBuilder, Row, RowId};
 
 impl Engine {
@@ -25,6 +26,7 @@ impl Engine {
             let is_own = |replica| shared.log.is_by_this_device(replica);
             if name.owner.is_empty()
                 && row.waits_for_creation(is_own)
+                && !planted(Planted::NotRecreated)
                 && let Ok(at) = clock.next_ns(now)
             {
                 builder.push(&name.table, &name.key, Method::SharedCreate, &[], at);

@@ -18,7 +18,7 @@ use crate::tree::path;
 impl Root {
     /// Forgets what this device made where it has no place any more: the scan finds it as new.
     pub(super) fn forget_orphans(&mut self, shared: &mut Shared) {
-        if !shared.log.has_removed() {
+        if !shared.log.has_removed() || !self.merged.has_unplaced() {
             return;
         }
         let is_own = |standing: &Standing| standing.dots.iter().any(|dot| shared.log.is_by_this_device(dot.author));

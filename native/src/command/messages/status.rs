@@ -21,6 +21,7 @@ pub(super) fn run(output: &Output, place: &MessagesPlace) -> Result<u8, Error> {
     ));
     for member in status.iter().flat_map(|status| &status.members) {
         let state = match member {
+            member if member.removed => "removed",
             _ if Some(member.replica) == own => "self",
             member if member.stale => "stale",
             _ => "current",

@@ -16,6 +16,7 @@ pub(super) fn status(output: &Output, path: &Path) -> Result<u8, Error> {
     output.text(&format!("{}: tables {}, this device {own}", path.display(), report.tables.join(", ")));
     for member in &report.members {
         let state = match member {
+            member if member.removed => "removed",
             _ if Some(member.replica) == report.replica => "self",
             member if member.stale => "stale",
             _ => "current",

@@ -1,6 +1,7 @@
 //! Devices that are removed from the group, and who decides that.
 
-use syncline_core::api::{Command, DeliveryConfig, DeliveryOrder, NoticeCode, RootConfig};
+use syncline_core::api::{Command, DeliveryConfig, DeliveryOrder, FolderIndexing, NoticeCode, RootConfig};
+use syncline_core::folder::message_path;
 use syncline_sim::{ROOT, SiteId, World, row};
 
 use super::records::{database, get, library, link, unlink};
@@ -146,6 +147,55 @@ fn h14_whatever_of_a_removed_member_came_first_all_end_alike() {
         assert!(world[sites[1]].take_notices().iter().any(|notice| notice.code == NoticeCode::MemberRemoved));
         assert_eq!(said(&mut world, removed, "late"), [true; 3], "it keeps what it has");
     }
+}
+
+/// Nobody waits for what a removed member might still have written, neither to give messages in their order nor to clear them.
+#[test]
+fn h10_in_a_message_folder_a_removed_member_is_ignored_and_holds_nobody_back() {
+    let mut world = World::new(1);
+    let sites: Vec<SiteId> = (0..3).map(|_| world.add_to_folder(false, FolderIndexing::Listing)).collect();
+    for site in &sites {
+        let config = world[*site].config();
+        config.delivery = Some(DeliveryConfig { order: DeliveryOrder::Total, delivered: 0 });
+        (config.compaction.clear_applied, config.compaction.checkpoint_items_min) = (true, 2);
+        world.start(*site);
+    }
+    world.settle();
+    world.carry();
+    let removed = sites[2];
+    world.post(removed, "before");
+    world.settle();
+    world.carry();
+    world[removed].host().folder.is_offline = true;
+    world.remove_member(sites[0], removed);
+    world.settle();
+    world.post(removed, "after");
+    for number in 0..4 {
+        for site in &sites[..2] {
+            world.post(*site, &format!("{number}"));
+            world.settle();
+            world.carry();
+        }
+    }
+    for site in &sites[..2] {
+        let texts = world[*site].host().application.texts();
+        assert!(texts.len() >= 1 + 7, "given in order though the removed one says nothing: {texts:?}");
+    }
+    world[removed].host().folder.is_offline = false;
+    for _ in 0..3 {
+        world.carry();
+        world.pass(120_000);
+    }
+    for site in &sites[..2] {
+        let texts = world[*site].host().application.texts();
+        assert!(texts.contains(&"before".to_string()) && !texts.contains(&"after".to_string()), "{texts:?}");
+        assert!(world[*site].status().quiet);
+        let own = world.replica(*site);
+        let held = (2..20).filter(|counter| world[*site].message_folder().at(&message_path(own, *counter)).is_some());
+        assert!(held.count() < 8, "what both others have is cleared");
+    }
+    assert_eq!(world[sites[0]].status().digest, world[sites[1]].status().digest);
+    assert!(world[removed].take_notices().iter().any(|notice| notice.code == NoticeCode::Expelled));
 }
 
 /// What another member made of what is void is its own, and stays.

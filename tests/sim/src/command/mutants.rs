@@ -50,7 +50,7 @@ const CARRIED_FAULTS: [Planted; 6] = [
 ];
 
 /// The faults of rows.
-const RECORD_FAULTS: [Planted; 22] = [
+const RECORD_FAULTS: [Planted; 26] = [
     Planted::LastArrivalWins,
     Planted::StampReplicaIgnored,
     Planted::PropertiesMixed,
@@ -73,6 +73,10 @@ const RECORD_FAULTS: [Planted; 22] = [
     Planted::StaleRowsStay,
     Planted::ForeignRowAccepted,
     Planted::RefusedNotUndone,
+    Planted::VoidTaken,
+    Planted::VoidKept,
+    Planted::VoidRowsStay,
+    Planted::NotRecreated,
 ];
 
 /// How a fault was found, or was not.
