@@ -83,7 +83,8 @@ pub enum NoticeCode {
     MessageUnverifiable,
     /// A change of a row was refused: the row is another device's, its table is not known or takes no such change.
     RowRefused,
-    /// A member's clock is wrong: what it stamped lies in the future and is held until then.
+    /// A clock is wrong: a member's, of which something stamped in the future is held until then, or this device's own, by
+    /// those of the devices that it is linked to. The replica is the one whose clock it is.
     ClockSkew,
     /// A device is no member any more, and what had come of it beyond its last message that counts is taken back.
     MemberRemoved,

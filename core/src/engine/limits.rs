@@ -81,6 +81,16 @@ pub const LINK_SILENT_MS: u64 = 75_000;
 /// The same before the peer's hello, in milliseconds: it may be reading a large store first.
 pub const HELLO_SILENT_MS: u64 = 600_000;
 
+/// How many comparisons with a peer's clock are remembered.
+pub const OFFSET_SAMPLES_MAX: usize = 8;
+
+/// How long a comparison with a peer's clock counts, in milliseconds: within it the worst quartz drifts by 60 ms.
+pub const OFFSET_AGE_MS: u64 = 600_000;
+
+/// A wall clock that moved by so much more or less than the monotonic one was set, or the device slept, in milliseconds:
+/// comparisons from before do not count.
+pub const OFFSET_STEP_MS: u64 = 1_000;
+
 /// How much of one lane may wait in a link before the engine stops producing more for it.
 pub const LANE_QUEUE_BYTES: u64 = 8 << 20;
 

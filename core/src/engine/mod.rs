@@ -75,6 +75,8 @@ pub struct Engine {
     /// Nothing is put off once all else is done.
     settles: bool,
     peers: BTreeMap<LinkId, Peer>,
+    /// By how much people were told that this device's clock is ahead; 0 where it is right.
+    clock_told_ms: i64,
     /// Links that came up before this replica knew its own id.
     early_links: BTreeMap<LinkId, EarlyLink>,
     phase: Phase,
@@ -160,6 +162,7 @@ impl Engine {
             says_less_than_applied: false,
             settles: false,
             peers: BTreeMap::new(),
+            clock_told_ms: 0,
             early_links: BTreeMap::new(),
             phase: Phase::New,
             applied: Heads::default(),

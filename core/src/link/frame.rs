@@ -9,7 +9,7 @@ use serde_bytes::ByteBuf;
 
 use super::credit::{message_credit, messages_credit};
 use super::{Lane, LinkError};
-use crate::api::{GroupId, Hash, ReplicaId};
+use crate::api::{GroupId, Hash, ReplicaId, UnixMs};
 use crate::engine::limits::{
     CHUNK_BYTES_MAX, MANIFEST_BYTES_MAX, MESSAGE_BYTES_MAX, MESSAGES_CREDIT_MAX, WANTED_CHUNKS_MAX,
     WANTED_MANIFESTS_MAX,
@@ -88,6 +88,10 @@ pub enum Frame {
     Heartbeat {
         /// The digest of what the sender holds.
         digest: Hash,
+        /// What the sender's wall clock shows.
+        unix_ms: UnixMs,
+        /// The last heartbeat of the receiver that the sender heard.
+        echo: Option<Echo>,
     },
     /// The sender has by now what it said to be [`Absent`](Frame::Absent): it may be asked again.
     Present {
@@ -113,6 +117,15 @@ pub struct Hello {
     pub credit: u32,
     /// The digest of what the sender has saved: where both are equal no heads need be sent.
     pub digest: Hash,
+}
+
+/// A heartbeat that comes back: both ends learn by it how far apart their clocks are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Echo {
+    /// What it said that its sender's clock showed.
+    pub unix_ms: UnixMs,
+    /// How long ago it came, in milliseconds.
+    pub held_ms: u64,
 }
 
 /// Whether what stood on a disk at the start is in the log.
@@ -378,7 +391,11 @@ pub(super) mod tests {
                 bytes
             }),
             (hash(), any::<Option<u64>>()).prop_map(|(content, offset)| Frame::Absent { content, offset }),
-            hash().prop_map(|digest| Frame::Heartbeat { digest }),
+            (hash(), any::<u64>(), any::<Option<(u64, u64)>>()).prop_map(|(digest, unix_ms, echo)| Frame::Heartbeat {
+                digest,
+                unix_ms: UnixMs(unix_ms),
+                echo: echo.map(|(unix_ms, held_ms)| Echo { unix_ms: UnixMs(unix_ms), held_ms }),
+            }),
             prop::collection::vec(hash(), 1..20).prop_map(|contents| Frame::Present { contents }),
         ]
     }
@@ -435,7 +452,7 @@ pub(super) mod tests {
             (7, Lane::Bulk, Frame::Chunk { content: hash, offset: 0, bytes: vec![1] }),
             (8, Lane::Small, Frame::Absent { content: hash, offset: None }),
             (9, Lane::Control, Frame::Credit { bytes: 1 }),
-            (10, Lane::Control, Frame::Heartbeat { digest: hash }),
+            (10, Lane::Control, Frame::Heartbeat { digest: hash, unix_ms: UnixMs(1), echo: None }),
             (11, Lane::Small, Frame::Present { contents: vec![hash] }),
         ] {
             let bytes = encoded(&frame);

@@ -15,7 +15,7 @@ mod state;
 
 pub use credit::{message_credit, messages_credit};
 pub use error::LinkError;
-pub use frame::{Acknowledgement, Frame, Hello, Indexing, Want};
+pub use frame::{Acknowledgement, Echo, Frame, Hello, Indexing, Want};
 pub use packet::Lane;
 pub use session::{CAPABILITIES, Peer, Session, SessionConfig, VERSION_MAX, VERSION_MIN};
 pub use state::State;

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use serde_bytes::ByteBuf;
 
 use super::*;
+use crate::api::UnixMs;
 use crate::engine::limits::{
     CREDIT_BYTES_MIN, LANE_QUEUE_BYTES_MAX, MESSAGES_CREDIT_MAX, PIPE_MESSAGE_BYTES_MAX, PIPE_MESSAGE_BYTES_MIN,
 };
@@ -19,7 +20,7 @@ fn greeting(hello: Hello) -> Vec<u8> {
 }
 
 fn heartbeat(byte: u8) -> Frame {
-    Frame::Heartbeat { digest: Hash::from_bytes([byte; 32]) }
+    Frame::Heartbeat { digest: Hash::from_bytes([byte; 32]), unix_ms: UnixMs(u64::from(byte)), echo: None }
 }
 
 fn chunk(length: usize) -> Frame {

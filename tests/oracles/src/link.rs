@@ -225,7 +225,8 @@ fn cut(parcel: &Parcel) -> Vec<Vec<u8>> {
 
 /// Frames of each kind, for seeds.
 pub(crate) fn frames(messages: &[Vec<u8>]) -> Vec<Frame> {
-    use syncline_core::link::{Acknowledgement, Hello, Want};
+    use syncline_core::api::UnixMs;
+    use syncline_core::link::{Acknowledgement, Echo, Hello, Want};
     let hash = Hash::from_bytes([4; 32]);
     let mut heads = syncline_core::log::Heads::new();
     heads.insert_range(ReplicaId::from_bytes([2; 16]), 1, 300);
@@ -249,7 +250,12 @@ pub(crate) fn frames(messages: &[Vec<u8>]) -> Vec<Frame> {
         Frame::Absent { content: hash, offset: Some(50_000) },
         Frame::Absent { content: hash, offset: None },
         Frame::Credit { bytes: 1_000 },
-        Frame::Heartbeat { digest: hash },
+        Frame::Heartbeat { digest: hash, unix_ms: UnixMs(300), echo: None },
+        Frame::Heartbeat {
+            digest: hash,
+            unix_ms: UnixMs(1 << 40),
+            echo: Some(Echo { unix_ms: UnixMs(u64::MAX), held_ms: 20_000 }),
+        },
         Frame::Present { contents: vec![hash, Hash::from_bytes([5; 32])] },
     ]
 }

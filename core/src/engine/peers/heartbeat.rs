@@ -88,10 +88,11 @@ impl Engine {
 
     /// Says on links that nothing was said on that this side lives.
     pub(super) fn beat(&mut self) {
-        let now = self.shared.now.monotonic;
+        let now = self.shared.now;
         let Some(digest) = self.shared.saver.saved_digest() else { return };
-        for peer in self.peers.values_mut().filter(|peer| peer.can_beat() && peer.pulse.is_due(now)) {
-            peer.push(Frame::Heartbeat { digest });
+        for peer in self.peers.values_mut().filter(|peer| peer.can_beat() && peer.pulse.is_due(now.monotonic)) {
+            let echo = peer.echo(now);
+            peer.push(Frame::Heartbeat { digest, unix_ms: now.unix, echo });
         }
     }
 

@@ -4,6 +4,7 @@
 //! (`nothing_is_sent_before_it_is_saved`).
 
 mod agreement;
+mod clocks;
 mod expel;
 mod feed;
 mod heartbeat;
@@ -16,6 +17,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use self::agreement::Agreement;
+use self::clocks::Clocks;
 use self::expel::Farewell;
 use self::feed::say_heads;
 use self::heartbeat::Pulse;
@@ -71,6 +73,7 @@ pub struct Peer {
     failed: Option<LinkError>,
     pulse: Pulse,
     agreement: Agreement,
+    clocks: Clocks,
 }
 
 impl Peer {
@@ -97,6 +100,7 @@ impl Peer {
             failed: None,
             pulse: Pulse::new(now),
             agreement: Agreement::default(),
+            clocks: Clocks::default(),
         }
     }
 
@@ -265,7 +269,8 @@ impl Engine {
             return;
         }
         match frame {
-            Frame::Hello(_) | Frame::Credit { .. } | Frame::Heartbeat { .. } => {}
+            Frame::Hello(_) | Frame::Credit { .. } => {}
+            Frame::Heartbeat { unix_ms, echo, .. } => self.compare_clocks(link, unix_ms, echo),
             Frame::Heads { heads, indexing, .. } => self.heads(link, heads, indexing),
             Frame::Messages { messages } => self.messages(link, messages),
             Frame::Acknowledge { kind, heads } => {

@@ -59,8 +59,12 @@ impl Records {
 
     /// The latest stamp that counts now.
     pub fn limit_ns(&self, now: Now) -> u64 {
-        let drift = self.config.as_ref().map_or(0, |config| u64::from(config.max_drift_ms));
-        now_ns(now).saturating_add(drift.saturating_mul(1_000_000))
+        now_ns(now).saturating_add(self.max_drift_ms().unwrap_or_default().saturating_mul(1_000_000))
+    }
+
+    /// How far ahead of this device's time a stamp counts, in milliseconds; none where there are no records.
+    pub fn max_drift_ms(&self) -> Option<u64> {
+        self.config.as_ref().map(|config| u64::from(config.max_drift_ms))
     }
 
     /// Reads the next messages whose operations are to be merged, as far as they are saved.

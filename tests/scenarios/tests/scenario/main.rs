@@ -15,6 +15,7 @@ mod heartbeats;
 mod hostile;
 mod joining;
 mod kinds;
+mod linked_clocks;
 mod members;
 mod names;
 mod record_stories;

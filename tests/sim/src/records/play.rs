@@ -322,7 +322,9 @@ impl Scene {
             let author = author.and_then(|member| member.name.strip_prefix("device ")?.parse::<usize>().ok());
             // What was applied just inside the drift may be written over just outside it.
             let is_clear = !notice.message.contains("stamped 0 s");
-            let is_wrong = author.is_none_or(|author| self.model.has_erred(author));
+            // Of its own clock a device believes most of the others: it is misled only where more than one of them erred.
+            let is_misled = || (0..self.sites.len()).filter(|device| self.model.has_erred(*device)).count() > 1;
+            let is_wrong = author.is_none_or(|author| self.model.has_erred(author) || author == device && is_misled());
             self.judge.must(Invariant::Convergence, is_wrong || !is_clear, || {
                 format!("device {device} takes a clock for wrong that was always right: {}", notice.message)
             });
