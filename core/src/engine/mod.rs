@@ -17,6 +17,7 @@ mod root;
 mod saver;
 mod shared;
 mod startup;
+mod status;
 mod tasks;
 
 use alloc::collections::BTreeMap;
@@ -28,7 +29,7 @@ use self::deliveries::{DeliverPurpose, Deliveries};
 use self::folder::Folder;
 #[doc(hidden)]
 pub use self::keys::{intended_path, is_presence};
-use self::limits::{DEVICE_NAME_BYTES_MAX, GAPS_SHOWN_MAX};
+use self::limits::DEVICE_NAME_BYTES_MAX;
 use self::peers::{EarlyLink, Peer};
 use self::random::Random;
 use self::records::{Records, RecordsPurpose};
@@ -37,8 +38,8 @@ use self::saver::{After, SavedLog, Saver};
 use self::shared::{Purpose, Shared};
 use self::tasks::Tasks;
 use crate::api::{
-    Action, Command, Config, ConfigError, Event, Failure, Gap, GroupId, LinkId, LinkStatus, MessagePlace, Monotonic,
-    NoticeCode, Now, Outcome, ReplicaId, RootId, Seed, Status, TaskId,
+    Action, Command, Config, ConfigError, Event, Failure, GroupId, LinkId, Monotonic, NoticeCode, Now, Outcome,
+    ReplicaId, RootId, Seed, TaskId,
 };
 use crate::crypto::Identity;
 use crate::log::{Heads, Log};
@@ -293,38 +294,6 @@ impl Engine {
         self.shared.log.own()
     }
 
-    /// A snapshot.
-    pub fn status(&self) -> Status {
-        let shared = &self.shared;
-        let saved = shared.saver.saved_heads();
-        let all_saved = saved == shared.log.heads();
-        let links = self.peers.iter().map(|(link, peer)| LinkStatus {
-            link: *link,
-            replica: peer.replica(),
-            received: peer.has_received(saved),
-            applied: peer.has_applied(saved),
-        });
-        Status {
-            replica: shared.log.own(),
-            digest: shared.digest(),
-            quiet: self.is_quiet(),
-            failed: shared.saver.has_failed(),
-            members: self.members().collect(),
-            links: links.collect(),
-            roots: self.roots.iter().map(Root::status).collect(),
-            folders: self.folders.iter().map(|folder| folder.status(&shared.log, all_saved)).collect(),
-            gaps: self.gaps().take(GAPS_SHOWN_MAX).collect(),
-            undelivered: self.deliveries.undelivered(),
-            records: self.records.status().filter(|_| self.phase != Phase::Loading && self.phase != Phase::New),
-            stable: self.deliveries.stable_until(shared).map(|order| MessagePlace {
-                lamport: order.lamport,
-                unix_ms: order.unix_ms,
-                author: order.author,
-                counter: order.counter,
-            }),
-        }
-    }
-
     fn is_quiet(&self) -> bool {
         self.shared.acknowledge.is_none() && self.is_quiet_but_for_acknowledging()
     }
@@ -344,16 +313,6 @@ impl Engine {
             && self.folders.iter().all(|folder| folder.is_idle(&shared.log))
             && self.deliveries.is_idle()
             && self.records.is_idle()
-    }
-
-    /// What is missing below messages that are held, feed by feed.
-    fn gaps(&self) -> impl Iterator<Item = Gap> + '_ {
-        self.shared.log.heads().authors().flat_map(|(author, held)| {
-            let behind = held.intervals().map(|(_, last)| last);
-            let below = core::iter::once(0).chain(behind).zip(held.intervals());
-            let gaps = below.filter_map(|(below, (first, _))| Some((below.checked_add(1)?, first.checked_sub(1)?)));
-            gaps.filter(|(from, to)| from <= to).map(move |(from, to)| Gap { author, from, to })
-        })
     }
 
     /// It runs, and what happens can be saved.
