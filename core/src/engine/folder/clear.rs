@@ -8,7 +8,7 @@ use crate::api::{Failure, FolderResult, FolderState, Outcome, ReplicaId, Work};
 use crate::engine::limits::FOLDER_WRITE_ITEMS_MAX;
 use crate::engine::shared::Shared;
 use crate::folder::message_path;
-use crate::log::{IntervalSet, Log};
+use crate::log::Log;
 use crate::planted::{Planted, planted};
 
 impl Folder {
@@ -52,17 +52,10 @@ impl Folder {
             let (voided, checkpoint) = log.voided(author)?;
             let written = self.own.written(author)?;
             let is_said = written.contains(checkpoint) || planted(Planted::ClearedBeforeCheckpoint);
-            let counters = first_of_both(voided, written).filter(|_| is_said)?;
-            Some((author, counters))
+            let there = is_said.then(|| self.own.among(author, voided))?;
+            let numbers = there.intervals().flat_map(|(first, last)| first..=last);
+            let counters: Vec<u64> = numbers.take(FOLDER_WRITE_ITEMS_MAX).collect();
+            (!counters.is_empty()).then_some((author, counters))
         })
     }
-}
-
-/// The first numbers that are in both; none if no number is.
-fn first_of_both(a: &IntervalSet<u64>, b: &IntervalSet<u64>) -> Option<Vec<u64>> {
-    let alone = a.difference(b);
-    let both = a.difference(&alone);
-    let numbers: Vec<u64> =
-        both.intervals().flat_map(|(first, last)| first..=last).take(FOLDER_WRITE_ITEMS_MAX).collect();
-    (!numbers.is_empty()).then_some(numbers)
 }

@@ -247,7 +247,7 @@ impl Folder {
     fn own_listed(&mut self, shared: &mut Shared, author: ReplicaId) {
         let found = core::mem::take(&mut self.look.own);
         let elsewhere = core::mem::take(&mut self.look.own_elsewhere);
-        if self.own.listed(&shared.log, author, &found, &elsewhere) {
+        if self.own.listed(author, &found, &elsewhere) {
             self.uploads.forget_done();
             self.save_written(shared, author);
         }

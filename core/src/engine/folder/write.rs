@@ -28,6 +28,9 @@ pub struct OwnFeeds {
     written: BTreeMap<ReplicaId, IntervalSet<u64>>,
     /// Those of them that were put there since the listing that is under way began, and need not be in it.
     fresh: IntervalSet<u64>,
+    /// Files under own numbers that were found there, whoever wrote what is in them: they go when their messages become void,
+    /// also if they were not compared by then.
+    found: BTreeMap<ReplicaId, IntervalSet<u64>>,
     /// Of what was saved so, something is gone. Until that is saved, too, nothing is written: a crash might leave a part of
     /// a file, which would count as written.
     has_lost: bool,
@@ -52,11 +55,10 @@ impl OwnFeeds {
         self.fresh = IntervalSet::new();
     }
 
-    /// A directory of this device was listed whole: what is not there any more is written again, what is void and there
-    /// again is removed again, and what is no placeholder any more is compared. Tells whether anything is gone.
+    /// A directory of this device was listed whole: what is not there any more is written again, and what is no placeholder
+    /// any more is compared. Tells whether anything is gone.
     pub fn listed(
         &mut self,
-        log: &Log,
         author: ReplicaId,
         counters: &IntervalSet<u64>,
         placeholders: &IntervalSet<u64>,
@@ -65,15 +67,12 @@ impl OwnFeeds {
             let here = elsewhere.difference(placeholders);
             elsewhere.subtract(&here);
         }
+        self.found.insert(author, counters.clone());
         let Some(written) = self.written.get_mut(&author) else { return false };
         let mut gone = written.difference(counters);
         gone.subtract(&self.fresh);
         written.subtract(&gone);
         self.has_lost |= !gone.is_empty();
-        if let Some((voided, _)) = log.voided(author) {
-            let alone = counters.difference(voided);
-            written.union(&counters.difference(&alone));
-        }
         !gone.is_empty()
     }
 
@@ -84,8 +83,8 @@ impl OwnFeeds {
 
     /// An own file is not there any more.
     pub fn note_cleared(&mut self, author: ReplicaId, counter: u64) {
-        if let Some(written) = self.written.get_mut(&author) {
-            written.remove(counter);
+        for there in [self.written.get_mut(&author), self.found.get_mut(&author)].into_iter().flatten() {
+            there.remove(counter);
         }
     }
 
@@ -97,6 +96,14 @@ impl OwnFeeds {
     /// Which messages of a feed are there.
     pub fn written(&self, author: ReplicaId) -> Option<&IntervalSet<u64>> {
         self.written.get(&author)
+    }
+
+    /// Which of these numbers of a feed have files there, written or found.
+    pub fn among(&self, author: ReplicaId, numbers: &IntervalSet<u64>) -> IntervalSet<u64> {
+        let mut missing = numbers.clone();
+        let there = [self.written.get(&author), self.found.get(&author)];
+        there.into_iter().flatten().for_each(|there| missing.subtract(there));
+        numbers.difference(&missing)
     }
 
     /// Whose messages it has put there.
@@ -252,6 +259,9 @@ impl Folder {
                 }
                 // What stands behind it does so all the same, and would be forgotten if it became void now.
                 FolderResult::Failed { failure } => {
+                    if failure == Failure::Changed {
+                        self.own.found.entry(author).or_default().insert(counter);
+                    }
                     first_failed.get_or_insert(((author, counter), message, failure));
                 }
             }
