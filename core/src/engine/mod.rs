@@ -192,6 +192,8 @@ impl Engine {
             (Phase::New | Phase::Stopped, _) | (_, Event::Wake) => {}
             (_, Event::Stop) => self.stop(),
             (_, Event::LinkUp { link, message_bytes_max }) => self.link_up(link, message_bytes_max),
+            // What would come of a message, such as a decision about members, is not carried out any more.
+            (Phase::Stopping, Event::LinkData { .. }) => {}
             (_, Event::LinkData { link, bytes }) => self.link_data(link, &bytes),
             (_, Event::LinkReady { link }) => self.link_ready(link),
             (_, Event::LinkDown { link }) => self.link_down(link),
@@ -301,8 +303,10 @@ impl Engine {
     fn is_quiet_but_for_acknowledging(&self) -> bool {
         let shared = &self.shared;
         let is_waiting = |root: &Root| root.is_at_rest() || root.is_joining();
-        let is_up =
-            matches!(self.phase, Phase::Stopped | Phase::Expelled) || self.phase == Phase::Running && self.has_begun;
+        if self.phase == Phase::Expelled {
+            return shared.tasks.is_empty() && shared.saver.is_idle();
+        }
+        let is_up = self.phase == Phase::Stopped || self.phase == Phase::Running && self.has_begun;
         is_up
             && shared.tasks.is_empty()
             && shared.draft.is_none()

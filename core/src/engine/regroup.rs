@@ -138,12 +138,15 @@ impl Engine {
         self.shared.actions.push(Action::Close { link, reason: EXPELLED.into() });
     }
 
-    /// Begins again once nothing is under way that rests on what was.
+    /// Begins again once nothing is under way that rests on what was. A device that was removed saves that, and no more.
     pub(super) fn finish_renewing(&mut self) {
-        if self.phase != Phase::Renewing {
+        if !matches!(self.phase, Phase::Renewing | Phase::Expelled) {
             return;
         }
         self.shared.flush();
+        if self.phase == Phase::Expelled {
+            return;
+        }
         let is_done = self.shared.saver.is_idle() && self.shared.tasks.is_empty();
         if is_done && !self.roots.iter().any(Root::has_commits) {
             self.renew();

@@ -49,8 +49,9 @@ pub enum Act {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Group {
     founder: Option<MemberKey>,
-    /// Each with its author's key, in message order.
-    acts: BTreeMap<MessageOrder, (MemberKey, Vec<Act>)>,
+    /// By their authors' keys, in message order. Those of who is not ranked are kept, for it may have been appointed, and
+    /// cost nothing else.
+    acts: BTreeMap<MemberKey, BTreeMap<MessageOrder, Vec<Act>>>,
     decided: Decided,
 }
 
@@ -75,7 +76,8 @@ impl Group {
 
     /// Takes the acts of a message by a member with this key.
     pub fn note(&mut self, order: MessageOrder, by: MemberKey, acts: Vec<Act>) {
-        if self.acts.insert(order, (by, acts)).is_none() {
+        let is_new = self.acts.entry(by).or_default().insert(order, acts).is_none();
+        if is_new && self.decided.rank(&by).is_some() {
             self.decide();
         }
     }
@@ -94,17 +96,17 @@ impl Group {
             Act::Remove { member: removed, .. } => *removed == member,
             Act::Discard { .. } => false,
         };
-        let of = move |(order, (_, acts)): (&MessageOrder, &(MemberKey, Vec<Act>))| {
+        let of = move |(order, acts): (&MessageOrder, &Vec<Act>)| {
             acts.iter().any(is_of).then_some((order.author, order.counter))
         };
-        self.acts.iter().filter_map(of)
+        self.decided.ranked.iter().filter_map(|by| self.acts.get(by)).flatten().filter_map(of)
     }
 
     fn decide(&mut self) {
         let mut decided = Decided { ranked: Vec::from_iter(self.founder), ..Decided::default() };
         let mut rank = 0;
         while let Some(by) = decided.ranked.get(rank).copied() {
-            for (order, (_, acts)) in self.acts.iter().filter(|(_, (author, _))| *author == by) {
+            for (order, acts) in self.acts.get(&by).into_iter().flatten() {
                 if decided.counts(&by, order.author, order.counter) {
                     acts.iter().for_each(|act| decided.take(rank, act));
                 }

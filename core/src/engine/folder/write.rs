@@ -57,12 +57,7 @@ impl OwnFeeds {
 
     /// A directory of this device was listed whole: what is not there any more is written again, and what is no placeholder
     /// any more is compared. Tells whether anything is gone.
-    pub fn listed(
-        &mut self,
-        author: ReplicaId,
-        counters: &IntervalSet<u64>,
-        placeholders: &IntervalSet<u64>,
-    ) -> bool {
+    pub fn listed(&mut self, author: ReplicaId, counters: &IntervalSet<u64>, placeholders: &IntervalSet<u64>) -> bool {
         if let Some(elsewhere) = self.elsewhere.get_mut(&author) {
             let here = elsewhere.difference(placeholders);
             elsewhere.subtract(&here);
