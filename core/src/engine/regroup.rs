@@ -87,12 +87,12 @@ impl Engine {
         for (author, counter) in voided {
             self.shared.saver.remove(message_key(author, counter));
             self.shared.saver.remove(keys::acts(author, counter));
+            self.shared.saver.remove(keys::unmerged(author, counter));
             // Whatever of it was merged: all of its author's is merged again.
             if !planted(Planted::VoidRowsStay) {
                 self.records.merge_again(&mut self.shared, author);
             }
         }
-        self.records.forget_void(&mut self.shared);
         for link in self.peers.keys().copied().collect::<Vec<LinkId>>() {
             self.close(link, REGROUPS.into());
         }
@@ -147,7 +147,9 @@ impl Engine {
         if self.phase == Phase::Expelled {
             return;
         }
-        let is_done = self.shared.saver.is_idle() && self.shared.tasks.is_empty();
+        // What could not be saved stays as it was on disk: a next start sees to it.
+        let is_saved = self.shared.saver.is_idle() && !self.shared.saver.has_failed();
+        let is_done = is_saved && self.shared.tasks.is_empty();
         if is_done && !self.roots.iter().any(Root::has_commits) {
             self.renew();
         }

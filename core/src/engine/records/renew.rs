@@ -1,7 +1,6 @@
 //! The engine begins again, as other messages count than before (§5.3): what of it the host must not notice.
 
 use super::{Job, Records, now_ns};
-use crate::engine::keys;
 use crate::engine::shared::Shared;
 
 impl Records {
@@ -13,15 +12,6 @@ impl Records {
     /// How far the application's database is; none where there is none.
     pub fn applied_until(&self) -> Option<u64> {
         self.apply.applied_until()
-    }
-
-    /// Messages that are void are not to be merged any more.
-    pub fn forget_void(&self, shared: &mut Shared) {
-        for (author, counter) in self.unmerged.iter().chain(self.held.keys()) {
-            if shared.log.is_void(*author, *counter) {
-                shared.saver.remove(keys::unmerged(*author, *counter));
-            }
-        }
     }
 
     /// Goes on with what an engine was asked for that began again.

@@ -48,6 +48,27 @@ pub(super) struct Deed {
     pub is_lapsed: bool,
 }
 
+/// What needs to be said once only: who says it again says nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Word {
+    /// A default row is there.
+    Default,
+    /// A row of a set is there.
+    Added,
+    /// A row is gone.
+    Deleted,
+}
+
+impl Word {
+    fn of(row: &RowName, is_default: bool, is_deletion: bool) -> Option<Word> {
+        match (is_deletion, is_default) {
+            (true, _) => Some(Word::Deleted),
+            (_, true) => Some(Word::Default),
+            _ => (row.table == Table::Genres.name()).then_some(Word::Added),
+        }
+    }
+}
+
 impl Deed {
     /// An engine took it, and nothing can have undone that.
     pub fn is_sure(&self) -> bool {
@@ -86,9 +107,9 @@ pub(super) struct Model {
     forgetful: BTreeSet<usize>,
     /// Devices whose clocks were wrong once.
     erred: BTreeSet<usize>,
-    /// Devices that were removed, and the default rows that they made.
+    /// Devices that were removed, and on which rows they said what others may not have said again.
     removed: BTreeSet<usize>,
-    removed_defaults: BTreeSet<RowName>,
+    said_before: BTreeSet<(RowName, Word)>,
     /// Tables of which devices that took stamps back among wrong clocks still show what they showed before.
     stale: BTreeSet<(usize, Table)>,
 }
@@ -118,8 +139,9 @@ impl Model {
         let values = values.map(|values| {
             values.iter().map(|(property, value)| ((*property).to_owned(), value.clone())).collect::<BTreeMap<_, _>>()
         });
-        let is_of_removed = is_default && self.removed_defaults.contains(&row);
-        let is_doubtful = self.removed.contains(&device) || is_of_removed;
+        let word = Word::of(&row, is_default, values.is_none());
+        let is_said = word.is_some_and(|word| self.said_before.contains(&(row.clone(), word)));
+        let is_doubtful = self.removed.contains(&device) || is_said;
         self.deeds.push(Deed {
             device,
             row,
@@ -235,8 +257,8 @@ impl Model {
         }
     }
 
-    /// A device was removed: of what it did only what is shown to who removed it surely counts. Of default rows that it made
-    /// others may have taken note without making them again.
+    /// A device was removed: of what it did only what is shown to who removed it surely counts. What needs to be said once
+    /// only others did not say again whose engines had it from that device.
     pub fn removed(&mut self, device: usize, shown: &BTreeMap<RowName, Values>) {
         self.removed.insert(device);
         for deed in self.deeds.iter_mut().filter(|deed| deed.device == device) {
@@ -245,13 +267,14 @@ impl Model {
                 values.and_then(|values| values.get(property)).is_some_and(|shown| *shown == value.as_bytes())
             });
             deed.is_doubtful |= !is_shown;
-            if deed.is_default {
-                self.removed_defaults.insert(deed.row.clone());
-            }
+            let word = Word::of(&deed.row, deed.is_default, deed.is_deletion());
+            self.said_before.extend(word.map(|word| (deed.row.clone(), word)));
         }
-        let of_defaults =
-            self.deeds.iter_mut().filter(|deed| deed.is_default && self.removed_defaults.contains(&deed.row));
-        of_defaults.for_each(|deed| deed.is_doubtful = true);
+        for deed in &mut self.deeds {
+            let word = Word::of(&deed.row, deed.is_default, deed.is_deletion());
+            let is_said = word.is_some_and(|word| self.said_before.contains(&(deed.row.clone(), word)));
+            deed.is_doubtful |= is_said;
+        }
     }
 
     /// A store was put back: what it had of removed devices may be nowhere else.
