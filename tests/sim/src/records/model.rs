@@ -140,6 +140,10 @@ impl Model {
             values.iter().map(|(property, value)| ((*property).to_owned(), value.clone())).collect::<BTreeMap<_, _>>()
         });
         let word = Word::of(&row, is_default, values.is_none());
+        if self.removed.contains(&device) {
+            self.said_before.extend(word.map(|word| (row.clone(), word)));
+            self.doubt_said_again();
+        }
         let is_said = word.is_some_and(|word| self.said_before.contains(&(row.clone(), word)));
         let is_doubtful = self.removed.contains(&device) || is_said;
         self.deeds.push(Deed {
@@ -270,6 +274,11 @@ impl Model {
             let word = Word::of(&deed.row, deed.is_default, deed.is_deletion());
             self.said_before.extend(word.map(|word| (deed.row.clone(), word)));
         }
+        self.doubt_said_again();
+    }
+
+    /// What a removed device said others may not have said again, though they meant to.
+    fn doubt_said_again(&mut self) {
         for deed in &mut self.deeds {
             let word = Word::of(&deed.row, deed.is_default, deed.is_deletion());
             let is_said = word.is_some_and(|word| self.said_before.contains(&(deed.row.clone(), word)));
