@@ -75,9 +75,14 @@ impl Records {
         right.len() > wrong.len() || shared.log.others().is_empty() && self.is_stirred
     }
 
-    /// Searches own messages for stamps that are ahead of this device's time.
+    /// Searches own messages for stamps that are ahead of this device's time, once all of them are saved: the store is
+    /// searched.
     pub(super) fn begin_search(&mut self, shared: &mut Shared) {
         let Some(own) = shared.log.own() else { return };
+        let (saved, held) = (shared.saver.saved_heads(), shared.log.heads());
+        if saved.highest(own) < held.highest(own) {
+            return;
+        }
         // Nothing that is stamped later than what is stamped anew may stand: others may hold what is covered here by then.
         let limit_ns = now_ns(shared.now);
         self.job = Job::Search(Search { limit_ns, ahead: IntervalSet::new(), vain: Vain::default(), latest_ns: 0 });

@@ -295,12 +295,13 @@ impl Records {
         }
         self.has_heard = has_heard;
         self.release(shared.now);
+        let heals = may_write && matches!(self.job, Job::Idle) && !self.is_mending() && self.is_to_heal(shared);
         if matches!(self.job, Job::Idle) && self.is_mending() {
             if may_write {
                 self.mend_next(shared);
             }
         } else if matches!(self.job, Job::Idle) {
-            if may_write && self.is_to_heal(shared) {
+            if heals {
                 self.begin_search(shared);
             } else if self.note_walked(shared) {
                 self.job = Job::Saving(Done::default());
@@ -310,7 +311,7 @@ impl Records {
                 self.load_messages(shared);
             }
         }
-        if matches!(self.job, Job::Idle) && may_write && !self.is_mending() {
+        if matches!(self.job, Job::Idle) && may_write && !heals && !self.is_mending() {
             self.begin_compact(shared);
         }
         self.read_next(shared);
