@@ -179,7 +179,7 @@ fn h10_in_a_message_folder_a_removed_member_is_ignored_and_holds_nobody_back() {
     }
     for site in &sites[..2] {
         let texts = world[*site].host().application.texts();
-        assert!(texts.len() >= 1 + 7, "given in order though the removed one says nothing: {texts:?}");
+        assert!(texts.len() > 7, "given in order though the removed one says nothing: {texts:?}");
     }
     world[removed].host().folder.is_offline = false;
     for _ in 0..3 {
