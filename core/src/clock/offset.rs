@@ -35,15 +35,20 @@ impl Sample {
     fn new(said: Now, now: Now, theirs: UnixMs, held_ms: u64) -> Option<Sample> {
         let passed_ms = now.monotonic.0.checked_sub(said.monotonic.0)?;
         let underway_ms = passed_ms.checked_sub(held_ms)?;
-        if stepped_ms(said, now).unsigned_abs() > OFFSET_STEP_MS {
+        let stepped_ms = stepped_ms(said, now).unsigned_abs();
+        if stepped_ms > OFFSET_STEP_MS {
             return None;
         }
         let half_ms = underway_ms / 2;
         let ahead_ms = difference(theirs.plus(half_ms), now.unix);
-        // A reading is a whole millisecond, at either end.
+        // A reading is a whole millisecond, at either end. Where the clocks did not pass alike for a moment the device may have
+        // slept, and what it hears may be older by so much.
         Some(Sample {
             at: now,
-            offset: Offset { ahead_ms, error_ms: underway_ms.saturating_sub(half_ms).saturating_add(1) },
+            offset: Offset {
+                ahead_ms,
+                error_ms: underway_ms.saturating_sub(half_ms).saturating_add(stepped_ms).saturating_add(1),
+            },
         })
     }
 
