@@ -57,7 +57,9 @@ impl Sample {
         let passed_ms = now.monotonic.0.saturating_sub(self.at.monotonic.0);
         let stepped_ms = stepped_ms(self.at, now);
         let counts = passed_ms <= OFFSET_AGE_MS && stepped_ms.unsigned_abs() <= OFFSET_STEP_MS;
-        counts.then(|| Offset { ahead_ms: self.offset.ahead_ms.saturating_sub(stepped_ms), ..self.offset })
+        // The own clock was set, or the device slept for a moment and the other clock went on alike.
+        let error_ms = self.offset.error_ms.saturating_add(stepped_ms.unsigned_abs());
+        counts.then(|| Offset { ahead_ms: self.offset.ahead_ms.saturating_sub(stepped_ms), error_ms })
     }
 }
 
