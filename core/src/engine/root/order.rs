@@ -24,9 +24,10 @@ impl Root {
         let mut waiting = next.split_off(next.len().min(COMMIT_ITEMS_MAX));
         let (mut go, mut stay): (Vec<_>, Vec<_>) = next.into_iter().partition(|change| self.can_be_made(change));
         let nothing_else_goes = go.is_empty() && self.projection.commits == 0 && self.fetches_rest();
-        if nothing_else_goes && let Some(index) = stay.iter().position(|change| self.can_step_aside(change)) {
-            let change = stay.swap_remove(index);
-            go.extend(self.aside(change));
+        let mut asides = stay.iter().enumerate().filter_map(|(at, change)| Some((at, self.name_aside(change)?)));
+        if nothing_else_goes && let Some((at, name)) = asides.next() {
+            let change = stay.swap_remove(at);
+            go.push(self.aside(change, name));
         }
         waiting.append(&mut stay);
         (go, waiting)
@@ -45,19 +46,17 @@ impl Root {
         is_certain && !self.is_needed(directory, name) && !self.holds_the_last(&full, entry, change.wish.as_ref())
     }
 
-    /// It brings a version that another change waits for, as where two files change places: each waits for the other.
-    fn can_step_aside(&self, change: &ReadyChange) -> bool {
+    /// Where a change can step aside to. It brings a version that another change waits for, as where two files change
+    /// places: each waits for the other.
+    fn name_aside(&self, change: &ReadyChange) -> Option<Name> {
         let full = path::join(&change.directory, &change.name);
         let brings = |shown: &Shown| shown.dots.iter().any(|dot| !self.stands_elsewhere(&full, &shown.content, dot));
         let is_brought = matches!(change.put, Put::File { .. } | Put::Symlink { .. });
-        let is_new = is_brought && !change.is_aside && !self.has_stepped_aside(change);
-        is_new && change.wish.as_ref().is_some_and(brings)
-    }
-
-    /// What it brings waits beside its path already, maybe being looked at: once is enough.
-    fn has_stepped_aside(&self, change: &ReadyChange) -> bool {
+        let wish = change.wish.as_ref().filter(|wish| is_brought && !change.is_aside && brings(wish))?;
         let plain = change.conflict_of.as_ref().unwrap_or(&change.name);
-        change.wish.as_ref().is_some_and(|wish| self.is_aside(&change.directory, plain, &wish.content))
+        // What it brings waits beside its path already, maybe being looked at: once is enough.
+        let has_stepped_aside = self.is_aside(&change.directory, plain, &wish.content);
+        if has_stepped_aside { None } else { self.free_aside(&change.directory, plain, &wish.content) }
     }
 
     /// A content stands beside a path, or is about to.
@@ -122,16 +121,11 @@ impl Root {
 
     /// Puts what a change brings beside its path first, under a name of its own as a conflict copy has it: then what
     /// waits for it can go, its path becomes free, and the copy goes when it stands there.
-    fn aside(&mut self, change: ReadyChange) -> Option<ReadyChange> {
+    fn aside(&mut self, change: ReadyChange, name: Name) -> ReadyChange {
         let plain = change.conflict_of.clone().unwrap_or_else(|| change.name.clone());
-        let content = change.wish.as_ref().map(|wish| wish.content.clone())?;
-        let Some(name) = self.free_aside(&change.directory, &plain, &content) else {
-            self.projection.ready.push(change);
-            return None;
-        };
         self.busy.insert(path::join(&change.directory, &name));
         let also_busy = Some(path::join(&change.directory, &change.name));
-        Some(ReadyChange { name, conflict_of: Some(plain), is_aside: true, also_busy, ..change })
+        ReadyChange { name, conflict_of: Some(plain), is_aside: true, also_busy, ..change }
     }
 
     /// A change that cannot be made yet. If its path was found in another state meanwhile, it is given up: the bytes that

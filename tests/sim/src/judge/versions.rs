@@ -208,9 +208,11 @@ impl Versions {
             let stays =
                 |old: &Text| after.items().any(|(other, item)| is_text(item, old) && family(other) == family(path));
             if let Some(old) = old.filter(|old| new.as_ref() != Some(old)) {
-                let is_edit = after.at(path).is_some();
+                // To an engine that saw no move since, it ended where it stood before, by what stands there now.
+                let was_at = self.unseen_places(site, path, &old);
+                let is_edit = after.at(path).is_some() || was_at.iter().any(|place| after.at(place).is_some());
                 // Of two equal files of one name, the one that stays may be meant to stay.
-                let in_grace = self.may_be_in_grace(site, path, now);
+                let in_grace = !was_at.is_empty() || self.may_be_in_grace(site, path, now);
                 let in_doubt = self.forgetful.contains(&site) || self.doubts.holds(site, path);
                 let is_certain = !(stays(&old) || in_doubt || is_edit && in_grace);
                 ended.push((old, Act { at: act, site, path: path.to_string(), is_certain, in_grace, over: None }));
@@ -401,15 +403,34 @@ impl Versions {
         gone.any(|(_, past)| past.endings.iter().any(|ending| !ending.is_certain && is_its_place(ending)))
     }
 
-    /// Removed and made anew before anyone looked is an edit, of whatever kind it is now.
+    /// Removed and made anew before anyone looked is an edit, of whatever kind it is now; and so is what was moved away
+    /// before, and removed there.
     fn made_anew(&mut self, site: usize, path: &str) {
-        for past in self.pasts.range_mut((family(path), (Kind::File, Vec::new()))..) {
+        let Versions { pasts, seen, .. } = self;
+        for past in pasts.range_mut((family(path), (Kind::File, Vec::new()))..) {
             if past.0.0 != family(path) {
                 break;
             }
-            let removals = past.1.endings.iter_mut().filter(|ending| ending.in_grace && ending.site == site);
-            removals.filter(|ending| ending.path == path).for_each(|ending| ending.is_certain = false);
+            let here = || past.1.endings.iter().filter(|ending| ending.in_grace && ending.site == site);
+            let Some(first) = here().find(|ending| ending.path == path).map(|ending| ending.at) else { continue };
+            let is_unseen = |ending: &Act| seen.get(&(site, ending.path.clone())).is_none_or(|seen| *seen < ending.at);
+            let endings = past.1.endings.iter_mut().filter(|ending| ending.in_grace && ending.site == site);
+            let removals = endings.filter(|ending| ending.path == path || ending.at > first && is_unseen(ending));
+            removals.for_each(|ending| ending.is_certain = false);
         }
+    }
+
+    /// Where this text was taken from in grace to come to a path, and nobody looked since: the paths at which the device's
+    /// engine has it.
+    fn unseen_places(&self, site: usize, path: &str, text: &Text) -> Vec<String> {
+        let is_unseen = |ending: &&Act| {
+            let place = (site, ending.path.clone());
+            self.seen.get(&place).is_none_or(|seen| *seen < ending.at)
+        };
+        let past = self.pasts.get(&(family(path), text.clone()));
+        let endings = past.into_iter().flat_map(|past| &past.endings);
+        let moved = endings.filter(|ending| ending.site == site && ending.in_grace && ending.path != path);
+        moved.filter(is_unseen).map(|ending| ending.path.clone()).collect()
     }
 
     /// These ended at one time. Of equal files of one name none is surely meant to go if not all are.
@@ -534,6 +555,25 @@ mod tests {
         versions.changed(1, NOW, &both, &tree([("a", "two")]));
         assert_eq!(verdict(&versions, &tree([("a", "two")])), None);
         assert_eq!(verdict(&versions, &tree([("a", "two"), ("a (conflict 00000000)", "one")])), None);
+    }
+
+    #[test]
+    fn what_changed_places_in_grace_and_was_removed_where_nobody_saw_it_may_stay() {
+        let copy = "a (conflict 00000000)";
+        let exchanged = |in_grace: bool| {
+            let stood = tree([("a", "one"), (copy, "two")]);
+            let mut versions = after(&[(0, Tree::default(), stood.clone())]);
+            if in_grace {
+                versions.synced(0, "a", NOW, None, Some(&digest::content(b"one").0));
+            }
+            let swapped = tree([("a", "two"), (copy, "one")]);
+            versions.changed(0, NOW, &stood, &swapped);
+            versions.changed(0, NOW, &swapped, &tree([("a", "two")]));
+            versions
+        };
+        let both = tree([("a", "two"), (copy, "one")]);
+        assert_eq!(verdict(&exchanged(true), &both), None);
+        assert_eq!(verdict(&exchanged(false), &both), Some(Invariant::NoFalseConflict));
     }
 
     #[test]
