@@ -303,14 +303,15 @@ impl Engine {
     fn is_quiet_but_for_acknowledging(&self) -> bool {
         let shared = &self.shared;
         let is_waiting = |root: &Root| root.is_at_rest() || root.is_joining();
+        let is_saved = shared.saver.is_idle() || shared.saver.has_failed();
         if self.phase == Phase::Expelled {
-            return shared.tasks.is_empty() && shared.saver.is_idle();
+            return shared.tasks.is_empty() && is_saved;
         }
         let is_up = self.phase == Phase::Stopped || self.phase == Phase::Running && self.has_begun;
         is_up
             && shared.tasks.is_empty()
             && shared.draft.is_none()
-            && (shared.saver.is_idle() || shared.saver.has_failed())
+            && is_saved
             && !self.wants_turn()
             && self.roots.iter().all(is_waiting)
             && self.peers.values().all(Peer::is_idle)

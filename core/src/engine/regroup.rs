@@ -127,6 +127,7 @@ impl Engine {
         for link in core::mem::take(&mut self.early_links).into_keys() {
             self.refuse_link(link);
         }
+        self.shared.acknowledge = None;
         self.shared.flush();
         self.phase = Phase::Expelled;
         let message =

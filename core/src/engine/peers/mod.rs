@@ -158,10 +158,10 @@ impl Engine {
         if self.peers.contains_key(&link) || self.early_links.contains_key(&link) {
             return self.shared.notify(NoticeCode::HostError, "a link came up twice");
         }
-        // A peer with an equal digest takes what it holds to be saved here.
         if self.phase == Phase::Expelled {
             return self.refuse_link(link);
         }
+        // A peer with an equal digest takes what it holds to be saved here.
         let own = self.shared.log.own().zip(self.shared.saver.saved_digest());
         let (Phase::Running, Some((replica, digest))) = (self.phase, own) else {
             self.early_links.insert(link, EarlyLink { message_bytes_max, hello: None });

@@ -195,6 +195,7 @@ fn h10_in_a_message_folder_a_removed_member_is_ignored_and_holds_nobody_back() {
         assert!(held.count() < 8, "what both others have is cleared");
     }
     assert_eq!(world[sites[0]].status().digest, world[sites[1]].status().digest);
+    assert!(world[removed].status().quiet, "it owes nobody an answer");
     assert!(world[removed].take_notices().iter().any(|notice| notice.code == NoticeCode::Expelled));
 }
 
