@@ -11,7 +11,7 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use super::mend::{Mend, Vain};
+use super::mend::{Mend, Reason, Vain};
 use super::{Done, Job, Records, RecordsPurpose, now_ns};
 use crate::api::{LoadQuery, Notice, NoticeCode, Now, Pair, ReplicaId, Work};
 use crate::engine::Engine;
@@ -164,7 +164,7 @@ impl Engine {
         }
         self.records.evidence = Evidence::default();
         self.records.set_clock(&self.shared, floor);
-        self.records.progress.mend = Some(Mend::new(limit_ns, None, reissued));
+        self.records.progress.mend = Some(Mend::new(Reason::OwnClock { after_ns: limit_ns }, reissued));
         self.records.put_progress(&mut self.shared);
         self.shared.saver.then(After::Records);
         self.records.job = Job::Saving(Done::default());

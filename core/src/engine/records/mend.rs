@@ -23,10 +23,7 @@ use crate::records::{OperationsBuilder, Row, RowId, all_rows};
 /// What is to be done, and how far it is, as it is saved.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Mend {
-    /// Stamps beyond this time do not count.
-    limit_ns: u64,
-    /// Whose; everybody's where this device's clock was ahead.
-    of: Option<ReplicaId>,
+    reason: Reason,
     /// Own messages, under an earlier id, whose operations are to be issued anew.
     vain: Option<(ReplicaId, Vain)>,
     step: Step,
@@ -35,6 +32,35 @@ pub struct Mend {
     /// It was begun by this engine, and not found in its store.
     #[serde(skip)]
     is_new: bool,
+}
+
+/// Which stamps leave the rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reason {
+    /// This device's clock was ahead: everybody's beyond this time.
+    OwnClock { after_ns: u64 },
+    /// An author took back what it stamped beyond this time. It makes anew itself what it had made.
+    Retraction { author: ReplicaId, after_ns: u64 },
+    /// Other messages of an author count than before: all of it is merged again.
+    Regrouping { author: ReplicaId },
+}
+
+impl Reason {
+    /// The latest time that still counts, in nanoseconds since 1970.
+    fn after_ns(&self) -> u64 {
+        match self {
+            Reason::OwnClock { after_ns } | Reason::Retraction { after_ns, .. } => *after_ns,
+            Reason::Regrouping { .. } => 0,
+        }
+    }
+
+    /// Whose stamps; everybody's without one.
+    fn author(&self) -> Option<ReplicaId> {
+        match self {
+            Reason::OwnClock { .. } => None,
+            Reason::Retraction { author, .. } | Reason::Regrouping { author } => Some(*author),
+        }
+    }
 }
 
 /// Own messages whose operations were taken back and still count, in the order of their stamps.
@@ -81,22 +107,17 @@ pub(super) enum Step {
 
 impl Mend {
     /// All is still to be done.
-    pub fn new(limit_ns: u64, of: Option<ReplicaId>, vain: Option<(ReplicaId, Vain)>) -> Mend {
+    pub fn new(reason: Reason, vain: Option<(ReplicaId, Vain)>) -> Mend {
         let step = Step::Strip(ByteBuf::from(all_rows().0));
-        Mend { limit_ns, of, vain, step, has_stripped: false, is_new: true }
+        Mend { reason, vain, step, has_stripped: false, is_new: true }
     }
 
     /// What comes once all messages are merged again.
     fn after_merge(&self) -> Step {
-        match self.is_of_void() {
-            true => Step::Recreate(ByteBuf::from(all_rows().0)),
-            false => Step::Reissue,
+        match self.reason {
+            Reason::Regrouping { .. } => Step::Recreate(ByteBuf::from(all_rows().0)),
+            Reason::OwnClock { .. } | Reason::Retraction { .. } => Step::Reissue,
         }
-    }
-
-    /// It is not for stamps that an author took back: that author makes anew what it had made.
-    fn is_of_void(&self) -> bool {
-        self.limit_ns == 0 && self.of.is_some()
     }
 
     /// The next step writes messages, and others may know of some that this store forgot.
@@ -120,7 +141,7 @@ impl Records {
 
     /// Rows are being put right.
     pub(super) fn is_mending(&self) -> bool {
-        self.progress.mend.is_some() || !self.progress.retracted.is_empty()
+        self.progress.mend.is_some() || !self.progress.to_mend.is_empty()
     }
 
     /// What is to be issued anew waits until everything that linked members had is here.
@@ -134,7 +155,7 @@ impl Records {
         // Nothing that was merged is later than the clock.
         let last = self.clock.as_ref().map_or(self.progress.clock_ns, |clock| clock.last_ns());
         if last > after_ns {
-            self.progress.retracted.push((author, after_ns));
+            self.progress.to_mend.push(Reason::Retraction { author, after_ns });
             self.put_progress(shared);
         }
     }
@@ -150,8 +171,9 @@ impl Records {
     /// Messages of an author do not count any more, or count again: all that rows have of it is merged again.
     pub fn merge_again(&mut self, shared: &mut Shared, author: ReplicaId) {
         self.look_at_held_again(author);
-        if !self.progress.retracted.contains(&(author, 0)) {
-            self.progress.retracted.push((author, 0));
+        let reason = Reason::Regrouping { author };
+        if !self.progress.to_mend.contains(&reason) {
+            self.progress.to_mend.push(reason);
             self.put_progress(shared);
         }
     }
@@ -159,9 +181,9 @@ impl Records {
     /// Takes the next step.
     pub(super) fn mend_next(&mut self, shared: &mut Shared) {
         if self.progress.mend.is_none()
-            && let Some((author, after_ns)) = self.progress.retracted.pop()
+            && let Some(reason) = self.progress.to_mend.pop()
         {
-            self.progress.mend = Some(Mend::new(after_ns, Some(author), None));
+            self.progress.mend = Some(Mend::new(reason, None));
         }
         let Some(mend) = self.progress.mend.as_ref().filter(|_| !self.waits_to_reissue()) else { return };
         let (purpose, query) = match &mend.step {
@@ -202,7 +224,7 @@ impl Records {
         for pair in pairs {
             let (id, row) = (RowId::from_key(&pair.key), Row::from_stored(&pair.value));
             let (Some(id), Some(mut row)) = (id, row) else { return Self::lost(shared) };
-            if row.strip(mend.limit_ns, mend.of) {
+            if row.strip(mend.reason.after_ns(), mend.reason.author()) {
                 Self::put_row(shared, &id, &row);
                 changed.push(id);
             }
@@ -213,7 +235,7 @@ impl Records {
         mend.has_stripped |= !changed.is_empty();
         mend.step = match pairs.last() {
             Some(last) if more => Step::Strip(ByteBuf::from([last.key.as_slice(), &[0]].concat())),
-            _ if mend.has_stripped || mend.of.is_none() => Step::Merge(ByteBuf::from(all_message_keys().0)),
+            _ if mend.has_stripped || mend.reason.author().is_none() => Step::Merge(ByteBuf::from(all_message_keys().0)),
             _ => Step::Reissue,
         };
         self.progress.mend = Some(mend);
@@ -290,15 +312,21 @@ impl Engine {
         if vain.take_first().is_none() {
             return;
         }
-        let limit_ns = mend.limit_ns;
+        let after_ns = mend.reason.after_ns();
         let message = pairs.first().and_then(|pair| Message::decode(&pair.value).ok());
         self.records.progress.mend = Some(mend);
-        let vain = message.map(|(message, _)| in_order(&message, limit_ns)).unwrap_or_default();
+        let vain = message.map(|(message, _)| in_order(&message, after_ns)).unwrap_or_default();
         let (mut builder, now) = (OperationsBuilder::new(), now_ns(self.shared.now));
         for Reissued { table, key, method, values } in vain.into_values().flatten() {
             let Some(Ok(at)) = self.records.clock.as_mut().map(|clock| clock.next_ns(now)) else { continue };
             builder.push(&table, &key, method, &values, at);
         }
+        self.write_unasked(builder);
+        self.records.save_step(&mut self.shared, Vec::new());
+    }
+
+    /// Says operations that rest on nothing that the application gave, to be merged as everybody's are.
+    pub(super) fn write_unasked(&mut self, builder: OperationsBuilder) {
         if !builder.is_empty()
             && let Some((author, counter)) = self.write(Entry::Records(builder.finish()))
         {
@@ -306,7 +334,6 @@ impl Engine {
             self.records.unmerged.push_back((author, counter));
             self.shared.saver.put(keys::unmerged(author, counter), Vec::new());
         }
-        self.records.save_step(&mut self.shared, Vec::new());
     }
 }
 

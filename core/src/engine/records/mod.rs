@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use self::apply::Apply;
 use self::compact::{Compact, Compacting, Live};
 use self::heal::{Evidence, Search};
-use self::mend::Mend;
+use self::mend::{Mend, Reason};
 use self::merge::Merge;
 use self::read::Reads;
 use self::write::{Write, WriteCommand};
@@ -98,8 +98,8 @@ struct Progress {
     compacting: Compacting,
     /// Rows are being put right.
     mend: Option<Mend>,
-    /// Who took stamps back, and from when on, for which rows are still to be put right.
-    retracted: Vec<(ReplicaId, u64)>,
+    /// For what they are still to be put right then.
+    to_mend: Vec<Reason>,
 }
 
 /// The rows of a group on this device.

@@ -1,15 +1,13 @@
 //! Rows whose creation is void (§5.3), though this device wrote to them: they are made anew with what was written, for it was
 //! seen by whoever wrote it, and nobody may take it back but who wrote it.
 
-use alloc::vec::Vec;
 
 use serde_bytes::ByteBuf;
 
 use super::mend::Step;
 use super::{Records, now_ns};
 use crate::api::{Method, Pair};
-use crate::engine::{Engine, keys};
-use crate::log::Entry;
+use crate::engine::Engine;
 use crate::planted::{Planted, planted};
 use crate::records::{OperationsBuilder, Row, RowId};
 
@@ -33,13 +31,7 @@ impl Engine {
             }
         }
         let next = pairs.last().filter(|_| more).map(|last| [last.key.as_slice(), &[0]].concat());
-        if !builder.is_empty()
-            && let Some((author, counter)) = self.write(Entry::Records(builder.finish()))
-        {
-            self.records.look_for_own();
-            self.records.unmerged.push_back((author, counter));
-            self.shared.saver.put(keys::unmerged(author, counter), Vec::new());
-        }
+        self.write_unasked(builder);
         let step = next.map_or(Step::Reissue, |next| Step::Recreate(ByteBuf::from(next)));
         self.records.end_step(&mut self.shared, step);
     }
