@@ -72,6 +72,9 @@ impl Loads {
 
     /// Somebody else changed a path, or nobody knows.
     pub fn touched(&mut self, site: usize, path: &str) {
+        // What is told from now on may be something else that came there.
+        let is_untold = |spared: &Spared| spared.site == site && spared.path == path && spared.stage == Stage::Untold;
+        self.spared.retain(|spared| !is_untold(spared));
         // Most people have no editor open.
         if let Some(load) = self.loads.get_mut(&(site, path.to_string())) {
             load.fate = Fate::Unknown;
