@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FolderId, ReplicaId, RootId, RowChange, RowQuery};
+use super::{FolderId, MemberMode, ReplicaId, RootId, RowChange, RowQuery};
 
 /// A request to the engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +69,23 @@ pub enum Command {
         #[serde(with = "serde_bytes")]
         #[cfg_attr(feature = "wasm", tsify(type = "Uint8Array"))]
         member: Vec<u8>,
+    },
+    /// Set which way data goes between a member and the others. Who ranks below this one is set so for good, until that is
+    /// changed; of this device itself only what it wishes, of which what both allow holds. What it wrote and is held here
+    /// counts; anything else of it that it writes in a mode that does not send counts for nobody.
+    SetMode {
+        /// Its public key, 32 bytes.
+        #[serde(with = "serde_bytes")]
+        #[cfg_attr(feature = "wasm", tsify(type = "Uint8Array"))]
+        member: Vec<u8>,
+        /// The mode.
+        mode: MemberMode,
+    },
+    /// Undo in a folder what was done there while this device only receives: what was changed or deleted comes back as the
+    /// group has it, what was added goes, and is kept in the host's history.
+    Revert {
+        /// Which root.
+        root: RootId,
     },
     /// Discard on all members what an incarnation stamped beyond this device's time, what is held of it and what it still
     /// stamps so: only who decides may. Where its clock is right and this one's is behind that is all it writes from now on,

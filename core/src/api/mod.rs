@@ -15,6 +15,7 @@ mod event;
 mod folder;
 mod id;
 pub mod listing;
+mod mode;
 mod notice;
 mod outcome;
 mod records;
@@ -32,6 +33,7 @@ pub use disk::{Content, EntryKind, Stat};
 pub use event::{Event, Hint};
 pub use folder::{Delivery, FolderEntryKind, FolderFile, FolderProbeResult, FolderResult};
 pub use id::{FolderId, GroupId, Hash, LinkId, ReplicaId, RootId, StageId, TaskId};
+pub use mode::MemberMode;
 pub use notice::{Notice, NoticeCode};
 pub use outcome::{CommitResult, Failure, HashResult, Outcome, Pair, ProbeResult, ReadResult, StageResult};
 pub use records::{

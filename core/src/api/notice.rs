@@ -90,8 +90,10 @@ pub enum NoticeCode {
     MemberRemoved,
     /// This device is no member any more: nothing is sent or taken any more.
     Expelled,
-    /// This device may not decide what it was asked to decide.
+    /// This device may not decide what it was asked to decide, or write what it was asked to write.
     NotPermitted,
+    /// Something was changed in a folder while this device only receives: it stays, and nobody is told.
+    NotSent,
     /// A directory that is deleted elsewhere stays, for it holds entries that are not kept.
     DirectoryRetained,
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FolderId, Hash, LinkId, RecordsStatus, ReplicaId, RootId, UnixMs};
+use super::{FolderId, Hash, LinkId, MemberMode, RecordsStatus, ReplicaId, RootId, UnixMs};
 
 /// How an engine stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,6 +143,8 @@ pub struct MemberStatus {
     pub removed: bool,
     /// It may remove members that rank below it, and appoint others who may.
     pub decides: bool,
+    /// Which way data goes between it and the others.
+    pub mode: MemberMode,
 }
 
 /// One open link.
@@ -196,6 +198,9 @@ pub struct RootStatus {
     /// Deletions held for a person.
     #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
     pub held: u64,
+    /// Paths that were changed here while this device only receives: nobody is told of them.
+    #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
+    pub unsent: u64,
     /// Special files that were skipped.
     #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
     pub skipped: u64,

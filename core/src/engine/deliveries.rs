@@ -55,6 +55,8 @@ pub struct Deliveries {
     saved: u64,
     delivered: u64,
     busy: bool,
+    /// This device takes nothing.
+    paused: bool,
     again: Option<Monotonic>,
 }
 
@@ -70,6 +72,7 @@ impl Deliveries {
             saved: 0,
             delivered,
             busy: false,
+            paused: false,
             again: None,
         }
     }
@@ -140,7 +143,11 @@ impl Deliveries {
     /// Gives the next messages to the application, if it has room for them.
     pub fn turn(&mut self, shared: &mut Shared) {
         let Some(config) = &self.config else { return };
-        if self.busy || self.delivered >= self.saved || self.again.is_some_and(|again| shared.now.monotonic < again) {
+        if self.busy
+            || self.paused
+            || self.delivered >= self.saved
+            || self.again.is_some_and(|again| shared.now.monotonic < again)
+        {
             return;
         }
         self.busy = true;
@@ -150,6 +157,11 @@ impl Deliveries {
         let end = delivery_key(config.order, self.saved.saturating_add(1));
         let query = LoadQuery::Range { start, end, bytes_max: DELIVER_INDEX_BYTES_MAX };
         shared.perform(Purpose::Deliver { purpose: DeliverPurpose::Index }, Work::Load { query });
+    }
+
+    /// Nothing is given to the application, or again.
+    pub fn pause(&mut self, paused: bool) {
+        self.paused = paused;
     }
 
     /// A step towards the application ended.
@@ -200,7 +212,7 @@ impl Deliveries {
 
     /// All that can be with the application is.
     pub fn is_done(&self) -> bool {
-        self.config.is_none() || self.delivered >= self.numbers()
+        self.config.is_none() || self.paused || self.delivered >= self.numbers()
     }
 
     /// Nothing that is held will be given to the application any more.
@@ -210,7 +222,7 @@ impl Deliveries {
 
     /// Nothing is under way, and nothing could be.
     pub fn is_idle(&self) -> bool {
-        !self.busy && (self.config.is_none() || self.delivered >= self.saved)
+        !self.busy && (self.config.is_none() || self.paused || self.delivered >= self.saved)
     }
 
     /// How many messages could be with the application and are not.
@@ -225,7 +237,7 @@ impl Deliveries {
 
     /// When a delivery that failed is tried again.
     pub fn deadline(&self) -> Option<Monotonic> {
-        self.again.filter(|_| !self.busy && self.delivered < self.saved)
+        self.again.filter(|_| !self.busy && !self.paused && self.delivered < self.saved)
     }
 
     fn is_total(&self) -> bool {
@@ -277,22 +289,22 @@ impl Deliveries {
     }
 
     /// Gives out those of these messages that are there. One that was cleared is not: this application had it once, or
-    /// nobody would have cleared it, and was put back since. Nor is one whose author was removed before it.
+    /// nobody would have cleared it, and was put back since. Nor is one whose author was removed before it, or wrote it in a
+    /// mode that does not send.
     fn give(&mut self, shared: &mut Shared, named: &[(u64, ReplicaId, u64)], pairs: Vec<Pair>) {
         let mut pairs = pairs.into_iter().peekable();
         let mut bytes = 0usize;
         let mut messages: Vec<Delivery> = Vec::with_capacity(named.len());
         for (sequence, author, counter) in named.iter().copied() {
-            let Some(pair) = pairs.next_if(|pair| pair.key == message_key(author, counter)) else {
-                let is_cleared = shared.log.cleared(author).is_some_and(|cleared| cleared.contains(counter));
-                if is_cleared || shared.log.is_void(author, counter) {
-                    if messages.is_empty() {
-                        self.delivered = sequence;
-                    }
-                    continue;
+            let pair = pairs.next_if(|pair| pair.key == message_key(author, counter));
+            let is_cleared = || shared.log.cleared(author).is_some_and(|cleared| cleared.contains(counter));
+            if shared.log.is_uncounted(author, counter) || pair.is_none() && is_cleared() {
+                if messages.is_empty() {
+                    self.delivered = sequence;
                 }
-                break;
-            };
+                continue;
+            }
+            let Some(pair) = pair else { break };
             let message = Message::decode(&pair.value).ok();
             let Some((message, payload)) =
                 message.as_ref().and_then(|(message, _)| Some((message, message.payload()?)))

@@ -38,8 +38,8 @@ use self::saver::{After, SavedLog, Saver};
 use self::shared::{Purpose, Shared};
 use self::tasks::Tasks;
 use crate::api::{
-    Action, Command, Config, ConfigError, Event, Failure, GroupId, LinkId, Monotonic, NoticeCode, Now, Outcome,
-    ReplicaId, RootId, Seed, TaskId,
+    Action, Command, Config, ConfigError, Event, Failure, GroupId, LinkId, MemberMode, Monotonic, NoticeCode, Now,
+    Outcome, ReplicaId, RootId, Seed, TaskId,
 };
 use crate::crypto::Identity;
 use crate::log::{Heads, Log};
@@ -135,6 +135,7 @@ impl Engine {
             debounce_ms: u64::from(config.debounce_ms),
             dry_run: config.dry_run,
             numbers: 0,
+            mode: MemberMode::Full,
             acknowledge: None,
         };
         let group = config.group.id;
@@ -414,7 +415,10 @@ impl Engine {
             Command::Publish { payload } if self.has_begun => self.publish(&payload),
             Command::Publish { payload } => self.unpublished.push(payload),
             Command::WriteRows { .. } | Command::ReadRows { .. } => self.records_command(command),
-            Command::Appoint { .. } | Command::Remove { .. } | Command::DiscardHeld { .. } => self.decide(command),
+            Command::Appoint { .. }
+            | Command::Remove { .. }
+            | Command::SetMode { .. }
+            | Command::DiscardHeld { .. } => self.decide(command),
             Command::Settle => self.settles = true,
             Command::Poll { folder } => {
                 self.folders.iter_mut().filter(|known| known.id() == folder).for_each(Folder::poll);
@@ -422,6 +426,7 @@ impl Engine {
             Command::Rescan { root }
             | Command::AllowDeletions { root }
             | Command::RestoreDeletions { root }
+            | Command::Revert { root }
             | Command::Retry { root } => {
                 let shared = &mut self.shared;
                 let known = self.roots.iter_mut().find(|known| known.id() == root);

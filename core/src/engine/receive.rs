@@ -94,6 +94,10 @@ impl Engine {
 
     /// Writes an application message, in a message of its own.
     pub(super) fn publish(&mut self, payload: &[u8]) {
+        if !self.shared.mode.sends() {
+            let message = "this device only receives: an application message was not sent";
+            return self.shared.notify(NoticeCode::NotPermitted, message);
+        }
         if payload.len() > PAYLOAD_BYTES_MAX {
             let message = alloc::format!(
                 "expected an application message of at most {PAYLOAD_BYTES_MAX} bytes, found {}",

@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 
 use super::root::Root;
 use super::{Engine, Phase, keys};
-use crate::api::{Action, Command, LinkId, Notice, NoticeCode, ReplicaId, Seed};
+use crate::api::{Action, Command, LinkId, MemberMode, Notice, NoticeCode, ReplicaId, Seed};
 use crate::log::{Act, Entry, MemberKey, Regrouping, message_key};
 use crate::planted::{Planted, planted};
 
@@ -31,6 +31,7 @@ impl Engine {
         let said = match command {
             Command::Appoint { member } => self.appointment(&member),
             Command::Remove { member } => self.removal(&member),
+            Command::SetMode { member, mode } => self.mode(&member, mode),
             Command::DiscardHeld { replica } => self.discard(replica),
             _ => return,
         };
@@ -54,6 +55,23 @@ impl Engine {
             .ok_or_else(|| "this device may not remove that member".into())
     }
 
+    /// Of this device itself it is what it wishes, and nobody can forbid that.
+    fn mode(&mut self, member: &[u8], mode: MemberMode) -> Result<Act, String> {
+        let member = member_key(member)?;
+        // What is said already was said before.
+        self.shared.close_draft();
+        let log = &self.shared.log;
+        if !log.is_this_device(&member) && !log.may_decide(&member) {
+            return Err("this device may not set that member's mode".into());
+        }
+        let mut last = log.last_of(&member);
+        if let (true, Some(own), Some(next)) = (log.is_this_device(&member), log.own(), log.next_counter()) {
+            // The message that says so is said before, too.
+            last.insert(own, next);
+        }
+        Ok(Act::Mode { member, mode, last })
+    }
+
     /// What is stamped beyond now does not count, what is held of it as well as what may still come of it.
     fn discard(&self, replica: ReplicaId) -> Result<Act, String> {
         let key = self.shared.log.public_key(replica).map(|key| *key.as_bytes());
@@ -70,7 +88,8 @@ impl Engine {
         if regrouping.is_expelled {
             return self.leave_group();
         }
-        let Regrouping { voided, revived, restamped, .. } = regrouping;
+        let Regrouping { voided, revived, restamped, silenced, .. } = regrouping;
+        self.follow_mode();
         self.compaction.look_again();
         for replica in restamped {
             self.records.merge_again(&mut self.shared, replica);
@@ -80,10 +99,13 @@ impl Engine {
                 self.shared.introduce();
             }
         }
-        if planted(Planted::VoidKept) || voided.is_empty() && revived.is_empty() {
+        if planted(Planted::VoidKept) || voided.is_empty() && revived.is_empty() && silenced.is_empty() {
             return;
         }
         self.tell_voided(&voided);
+        for author in silenced {
+            self.records.merge_again(&mut self.shared, author);
+        }
         for (author, counter) in voided {
             self.shared.saver.remove(message_key(author, counter));
             self.shared.saver.remove(keys::acts(author, counter));
@@ -99,6 +121,18 @@ impl Engine {
         self.phase = Phase::Renewing;
         self.shared.flush();
         self.finish_renewing();
+    }
+
+    /// Which way data goes between this device and the others is followed by all its parts.
+    pub(super) fn follow_mode(&mut self) {
+        let mode = self.shared.log.own_mode();
+        self.deliveries.pause(!mode.takes());
+        self.records.follow_mode(mode);
+        if core::mem::replace(&mut self.shared.mode, mode) != mode {
+            for root in &mut self.roots {
+                root.mode_changed(&mut self.shared);
+            }
+        }
     }
 
     fn tell_voided(&mut self, voided: &[(ReplicaId, u64)]) {

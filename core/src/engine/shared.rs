@@ -13,7 +13,9 @@ use super::records::RecordsPurpose;
 use super::root::RootPurpose;
 use super::saver::{After, SavedLog, Saver};
 use super::tasks::Tasks;
-use crate::api::{Action, Hash, LinkId, Monotonic, Notice, NoticeCode, Now, ReplicaId, RootId, TaskId, Work};
+use crate::api::{
+    Action, Hash, LinkId, MemberMode, Monotonic, Notice, NoticeCode, Now, ReplicaId, RootId, TaskId, Work,
+};
 use crate::log::{ComposeError, Entry, Log, Message, Sealed, message_key};
 use crate::tree::{Change, ChangeOrder};
 
@@ -88,6 +90,8 @@ pub struct Shared {
     pub dry_run: bool,
     /// How many application messages have a number in the order of delivery.
     pub numbers: u64,
+    /// Which way data goes between this device and the others.
+    pub mode: MemberMode,
     /// When an acknowledgement is written for members that are not spoken with, unless another message goes before.
     pub acknowledge: Option<Monotonic>,
 }

@@ -117,6 +117,7 @@ impl Engine {
             }
             Some(_) => {}
         }
+        self.follow_mode();
         self.deliveries.start(&mut self.shared);
         self.records.start(&mut self.shared);
         if self.shared.log.is_expelled() {
@@ -165,6 +166,9 @@ impl Engine {
 
     /// Applies a message's changes to the roots they are of.
     pub(super) fn apply_message(&mut self, message: &crate::log::Message) {
+        if self.shared.log.is_silenced(message.author, message.counter) {
+            return;
+        }
         for (dot, root, change) in message.changes() {
             let order = ChangeOrder::new(message.lamport, message.unix_ms, dot);
             match self.roots.iter_mut().find(|known| known.id() == root) {

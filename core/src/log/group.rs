@@ -13,7 +13,9 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::api::ReplicaId;
+use super::IntervalSet;
+use super::modes::Modes;
+use crate::api::{MemberMode, ReplicaId};
 use crate::clock::MessageOrder;
 
 /// The public key of a device, which is a member.
@@ -43,6 +45,23 @@ pub enum Act {
         /// In nanoseconds since 1970.
         after_ns: u64,
     },
+    /// What a member writes beyond these messages it writes in this mode. Of itself every member may say that: then both it
+    /// and what was decided hold.
+    Mode {
+        /// Its key.
+        member: MemberKey,
+        /// The mode.
+        mode: MemberMode,
+        /// The last message of each of its incarnations that it wrote before.
+        last: BTreeMap<ReplicaId, u64>,
+    },
+}
+
+impl Act {
+    /// A member says it of itself, whether it decides for the group or not.
+    fn is_own(&self, by: &MemberKey) -> bool {
+        matches!(self, Act::Mode { member, .. } if member == by)
+    }
 }
 
 /// All acts that are held, and what follows from them.
@@ -64,6 +83,8 @@ pub struct Decided {
     removed: BTreeMap<MemberKey, BTreeMap<ReplicaId, u64>>,
     /// Beyond which time stamps do not count.
     discarded: BTreeMap<(MemberKey, ReplicaId), u64>,
+    /// In which modes members are, by what was decided and by what they said themselves.
+    modes: BTreeMap<MemberKey, [Modes; 2]>,
 }
 
 impl Group {
@@ -76,8 +97,9 @@ impl Group {
 
     /// Takes the acts of a message by a member with this key.
     pub fn note(&mut self, order: MessageOrder, by: MemberKey, acts: Vec<Act>) {
+        let is_own = acts.iter().any(|act| act.is_own(&by));
         let is_new = self.acts.entry(by).or_default().insert(order, acts).is_none();
-        if is_new && self.decided.rank(&by).is_some() {
+        if is_new && (is_own || self.decided.rank(&by).is_some()) {
             self.decide();
         }
     }
@@ -94,7 +116,7 @@ impl Group {
         let is_of = move |act: &Act| match act {
             Act::Appoint { .. } => true,
             Act::Remove { member: removed, .. } => *removed == member,
-            Act::Discard { .. } => false,
+            Act::Discard { .. } | Act::Mode { .. } => false,
         };
         let of = move |(order, acts): (&MessageOrder, &Vec<Act>)| {
             acts.iter().any(is_of).then_some((order.author, order.counter))
@@ -108,10 +130,17 @@ impl Group {
         while let Some(by) = decided.ranked.get(rank).copied() {
             for (order, acts) in self.acts.get(&by).into_iter().flatten() {
                 if decided.counts(&by, order.author, order.counter) {
-                    acts.iter().for_each(|act| decided.take(rank, act));
+                    acts.iter().for_each(|act| decided.take(rank, order, act));
                 }
             }
             rank = rank.saturating_add(1);
+        }
+        for (by, acts) in &self.acts {
+            for (order, acts) in acts {
+                if decided.counts(by, order.author, order.counter) {
+                    acts.iter().for_each(|act| decided.take_own(by, order, act));
+                }
+            }
         }
         self.decided = decided;
     }
@@ -119,8 +148,14 @@ impl Group {
 
 impl Decided {
     /// Somebody of this rank decides it.
-    fn take(&mut self, rank: usize, act: &Act) {
+    fn take(&mut self, rank: usize, order: &MessageOrder, act: &Act) {
         match act {
+            Act::Mode { member, mode, last }
+                if self.ranked.get(rank) != Some(member) && self.is_below(rank, member) =>
+            {
+                let [decided, _] = self.modes.entry(*member).or_default();
+                decided.take(*order, *mode, last);
+            }
             Act::Appoint { member } if !self.ranked.contains(member) => self.ranked.push(*member),
             Act::Remove { member, last } if self.is_below(rank, member) => match self.removed.get_mut(member) {
                 Some(known) => {
@@ -136,6 +171,16 @@ impl Decided {
                 *known = (*known).min(*after_ns);
             }
             _ => {}
+        }
+    }
+
+    /// A member says it of itself.
+    fn take_own(&mut self, by: &MemberKey, order: &MessageOrder, act: &Act) {
+        if let Act::Mode { mode, last, .. } = act
+            && act.is_own(by)
+        {
+            let [_, own] = self.modes.entry(*by).or_default();
+            own.take(*order, *mode, last);
         }
     }
 
@@ -176,6 +221,27 @@ impl Decided {
     /// A message of a member counts.
     pub fn counts(&self, member: &MemberKey, replica: ReplicaId, counter: u64) -> bool {
         self.last(member, replica).is_none_or(|last| counter <= last)
+    }
+
+    /// The mode in which a member writes a message.
+    pub fn mode(&self, member: &MemberKey, replica: ReplicaId, counter: u64) -> MemberMode {
+        let modes = self.modes.get(member).into_iter().flatten();
+        modes.fold(MemberMode::Full, |mode, modes| mode.and(modes.at(replica, counter)))
+    }
+
+    /// The messages of an incarnation of a member that it wrote in a mode that does not send: what they say of folders,
+    /// rows or to applications counts for nobody.
+    pub fn silenced(&self, member: &MemberKey, replica: ReplicaId) -> IntervalSet<u64> {
+        let mut silenced = IntervalSet::new();
+        for modes in self.modes.get(member).into_iter().flatten() {
+            silenced.union(&modes.silenced(replica));
+        }
+        silenced
+    }
+
+    /// Some member was ever in another mode than [`MemberMode::Full`].
+    pub fn has_modes(&self) -> bool {
+        !self.modes.is_empty()
     }
 
     /// Beyond which time stamps of an incarnation of a member do not count, in nanoseconds since 1970.

@@ -9,7 +9,7 @@ use serde_bytes::ByteBuf;
 
 use super::feed::Introduced;
 use super::{Heads, IntervalSet, Log, MemberKey, Message, MessageError};
-use crate::api::{MemberStatus, ReplicaId, UnixMs};
+use crate::api::{MemberMode, MemberStatus, ReplicaId, UnixMs};
 use crate::crypto::PublicKey;
 use crate::engine::limits::REMOVED_NOTED_MAX;
 
@@ -24,6 +24,9 @@ pub struct Regrouping {
     pub revived: Vec<ReplicaId>,
     /// Incarnations of which other stamps count than before.
     pub restamped: Vec<ReplicaId>,
+    /// Incarnations of which messages are held that were written in a mode that does not send, and were not before, or the
+    /// other way round.
+    pub silenced: Vec<ReplicaId>,
 }
 
 /// Acts as they are saved, beside their message: what is decided is known at a start before any other message.
@@ -50,6 +53,7 @@ impl Log {
                 stale: self.is_stale(*replica),
                 removed: self.is_removed(*replica),
                 decides: self.group.decided().decides(public_key.as_bytes()),
+                mode: self.group.decided().mode(public_key.as_bytes(), *replica, u64::MAX),
             })
         })
     }
@@ -135,6 +139,12 @@ impl Log {
             if last > before_last {
                 regrouping.revived.push(*replica);
             }
+            let [before_silenced, silenced] = [before, now].map(|decided| decided.silenced(&key, *replica));
+            let mut changed = silenced.difference(&before_silenced);
+            changed.union(&before_silenced.difference(&silenced));
+            if changed.first().is_some_and(|first| feed.all_from(first).any(|counter| changed.contains(counter))) {
+                regrouping.silenced.push(*replica);
+            }
             if before.discarded(&key, *replica) != now.discarded(&key, *replica) {
                 regrouping.restamped.push(*replica);
             }
@@ -177,9 +187,38 @@ impl Log {
         self.has_removed() && !self.public_key(author).is_some_and(counts)
     }
 
+    /// A message was written in a mode that does not send: what it says of folders, rows or to applications counts for
+    /// nobody.
+    pub fn is_silenced(&self, author: ReplicaId, counter: u64) -> bool {
+        let decided = self.group.decided();
+        let does_not_send = |key: PublicKey| !decided.mode(key.as_bytes(), author, counter).sends();
+        decided.has_modes() && self.public_key(author).is_some_and(does_not_send)
+    }
+
+    /// Which way data goes between this device and the others.
+    pub fn own_mode(&self) -> MemberMode {
+        let key = self.identity.public_key();
+        self.own.map_or(MemberMode::Full, |own| self.group.decided().mode(key.as_bytes(), own, u64::MAX))
+    }
+
+    /// Something of what is held does not count: its author was removed before, or wrote it in a mode that does not send.
+    pub fn has_uncounted(&self) -> bool {
+        self.has_removed() || self.group.decided().has_modes()
+    }
+
+    /// What a message says of folders, rows or to applications counts for nobody.
+    pub fn is_uncounted(&self, author: ReplicaId, counter: u64) -> bool {
+        self.is_void(author, counter) || self.is_silenced(author, counter)
+    }
+
     /// This device may decide about a member.
     pub fn may_decide(&self, member: &MemberKey) -> bool {
         self.group.decided().may(self.identity.public_key().as_bytes(), member)
+    }
+
+    /// It is this device's key.
+    pub fn is_this_device(&self, member: &MemberKey) -> bool {
+        self.identity.public_key().as_bytes() == member
     }
 
     /// This device decides for the group.

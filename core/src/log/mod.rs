@@ -14,6 +14,7 @@ mod log;
 mod marks;
 mod members;
 mod message;
+mod modes;
 mod receipt;
 mod waiting;
 

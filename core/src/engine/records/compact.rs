@@ -190,7 +190,7 @@ impl Records {
     }
 
     fn wants_to_compact(&self) -> bool {
-        self.is_stirred && self.progress.compacting.looks > 0 && self.live.count > 0
+        self.mode.sends() && self.is_stirred && self.progress.compacting.looks > 0 && self.live.count > 0
     }
 
     /// Reads the next own message that is to be looked at, once it is saved.

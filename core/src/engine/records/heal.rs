@@ -68,7 +68,12 @@ impl Records {
     /// device though it knows of none.
     pub(super) fn wants_to_heal(&self, shared: &Shared) -> bool {
         let is_others = |(author, _): &(ReplicaId, u64)| !shared.log.is_by_this_device(*author);
-        if !self.is_ahead(shared.now) || !self.unmerged.is_empty() || self.held.keys().any(is_others) {
+        // What is issued anew would not count.
+        if !self.mode.sends()
+            || !self.is_ahead(shared.now)
+            || !self.unmerged.is_empty()
+            || self.held.keys().any(is_others)
+        {
             return false;
         }
         let (right, wrong): (Vec<bool>, Vec<bool>) = self.evidence.of.values().partition(|is_right| **is_right);

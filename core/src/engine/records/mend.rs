@@ -235,7 +235,9 @@ impl Records {
         mend.has_stripped |= !changed.is_empty();
         mend.step = match pairs.last() {
             Some(last) if more => Step::Strip(ByteBuf::from([last.key.as_slice(), &[0]].concat())),
-            _ if mend.has_stripped || mend.reason.author().is_none() => Step::Merge(ByteBuf::from(all_message_keys().0)),
+            _ if mend.has_stripped || mend.reason.author().is_none() => {
+                Step::Merge(ByteBuf::from(all_message_keys().0))
+            }
             _ => Step::Reissue,
         };
         self.progress.mend = Some(mend);

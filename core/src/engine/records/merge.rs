@@ -119,6 +119,9 @@ impl Records {
         let owner = shared.log.public_key(message.author).map(|key| *key.as_bytes());
         let is_others = !shared.log.is_by_this_device(message.author);
         let (mut held, mut latest, mut count) = (None::<u64>, 0, 0u64);
+        if shared.log.is_silenced(message.author, message.counter) {
+            return None;
+        }
         let retracted = shared.log.retracted(message.author);
         for operations in message.operations() {
             // What does not fit together was refused with its message.

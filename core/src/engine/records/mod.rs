@@ -33,8 +33,8 @@ use super::limits::{GATHERED_MAX, HELD_LOOK_MS, TABLE_NAME_BYTES_MAX};
 use super::shared::Shared;
 use super::{Engine, keys};
 use crate::api::{
-    Action, Command, CompactionConfig, ConfigError, Key, LoadQuery, Method, Monotonic, NoticeCode, Now, Outcome,
-    RecordsConfig, RecordsStatus, ReplicaId, Work,
+    Action, Command, CompactionConfig, ConfigError, Key, LoadQuery, MemberMode, Method, Monotonic, NoticeCode, Now,
+    Outcome, RecordsConfig, RecordsStatus, ReplicaId, Work,
 };
 use crate::clock::{Clock, LAST_NS, stamp_id};
 use crate::log::Message;
@@ -117,6 +117,8 @@ pub struct Records {
     look_again: Option<Monotonic>,
     /// Who was told to have a wrong clock.
     skewed: Vec<ReplicaId>,
+    /// Which way data goes between this device and the others.
+    mode: MemberMode,
     /// What the application gave is known to be saved up to here.
     taken: u64,
     writes: VecDeque<WriteCommand>,
@@ -201,6 +203,7 @@ impl Records {
             apply,
             received: 0,
             sent: 0,
+            mode: MemberMode::Full,
         })
     }
 
@@ -272,6 +275,11 @@ impl Records {
         self.begin(shared);
     }
 
+    /// Which way data goes has changed, maybe.
+    pub fn follow_mode(&mut self, mode: MemberMode) {
+        self.mode = mode;
+    }
+
     /// Stamps carry the device's id from now on.
     pub fn begin(&mut self, shared: &Shared) {
         let last = self.clock.as_ref().map_or(self.progress.clock_ns, Clock::last_ns);
@@ -315,7 +323,7 @@ impl Records {
             self.begin_compact(shared);
         }
         self.read_next(shared);
-        if !self.is_mending() {
+        if !self.is_mending() && self.mode.takes() {
             self.apply_next(shared);
         }
     }
@@ -358,20 +366,24 @@ impl Records {
     /// Nothing is under way, and nothing could be.
     pub fn is_idle(&self) -> bool {
         let is_done = matches!(self.job, Job::Idle) && self.writes.is_empty() && self.reads.is_idle();
-        let is_idle =
-            is_done && self.unmerged.is_empty() && !self.is_compacting() && !self.is_mending() && self.apply.is_idle();
+        let is_applied = self.apply.is_idle() || self.apply.rests() && !self.mode.takes();
+        let is_idle = is_done && self.unmerged.is_empty() && !self.is_compacting() && !self.is_mending() && is_applied;
         self.config.is_none() || is_idle
     }
 
     /// All that is held here is with the application.
     pub fn is_done(&self) -> bool {
         self.config.is_none()
-            || self.unmerged.is_empty() && self.held.is_empty() && !self.is_mending() && self.apply.is_done()
+            || self.unmerged.is_empty()
+                && self.held.is_empty()
+                && !self.is_mending()
+                && (self.apply.is_done() || !self.mode.takes())
     }
 
     /// When something is due without an event.
     pub fn deadline(&self) -> Option<Monotonic> {
-        let again = self.apply.deadline().filter(|_| !self.is_writing() && !self.is_mending());
+        let gives = !self.is_writing() && !self.is_mending() && self.mode.takes();
+        let again = self.apply.deadline().filter(|_| gives);
         self.look_again.into_iter().chain(again).min()
     }
 

@@ -1,7 +1,6 @@
 //! Rows whose creation is void (§5.3), though this device wrote to them: they are made anew with what was written, for it was
 //! seen by whoever wrote it, and nobody may take it back but who wrote it.
 
-
 use serde_bytes::ByteBuf;
 
 use super::mend::Step;

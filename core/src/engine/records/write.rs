@@ -227,6 +227,11 @@ impl Engine {
             (TableKind::Shared, _) => RowId::new(&change.table, None, &change.key),
         };
         let row = stored.get(&id).cloned().unwrap_or_default();
+        if !self.records.mode.sends() {
+            self.keep_for_undoing(&id, &row, stored);
+            given_back.push(id);
+            return self.refuse(change, "this device only receives");
+        }
         if rule.kind == TableKind::Owned {
             let others = self.rows_of_others(change, stored, owner.as_ref());
             if !others.is_empty() {
@@ -237,10 +242,7 @@ impl Engine {
             let refused = theirs.next().filter(|_| !row.exists(rule)).map(|(other, _)| *other);
             given_back.extend(others.into_iter().map(|(_, id)| id));
             if let Some(other) = refused {
-                if self.records.progress.remembers && !stored.contains_key(&id) {
-                    // A database that is put back to before it was undone gets all rows: this one as one that is not there.
-                    Records::put_row(&mut self.shared, &id, &row);
-                }
+                self.keep_for_undoing(&id, &row, stored);
                 let member = self.shared.log.members().find(|member| member.public_key == other);
                 let name = member.map(|member| member.name).unwrap_or_default();
                 return self.refuse(change, &alloc::format!("the row is `{name}`'s, and only its owner changes it"));
@@ -274,6 +276,13 @@ impl Engine {
                 changed.insert(id);
                 self.records.sent = self.records.sent.saturating_add(1);
             }
+        }
+    }
+
+    /// A database that is put back to before a change was undone gets all rows: this one as one that is not there.
+    fn keep_for_undoing(&mut self, id: &RowId, row: &Row, stored: &BTreeMap<RowId, Row>) {
+        if self.records.progress.remembers && !stored.contains_key(id) {
+            Records::put_row(&mut self.shared, id, row);
         }
     }
 

@@ -33,6 +33,10 @@ impl Root {
             let entry = self.base.entry(directory, name).cloned().unwrap_or_default();
             return self.base.set(directory, name, BaseEntry { stat, intent: None, ..entry });
         }
+        if found.is_some() && self.is_below_unsent(shared, directory) {
+            self.keep_unsent(shared, (directory, name), &Meaning::Born, (found.as_ref(), stat));
+            return;
+        }
         if !directory.is_empty() && found.is_some() && !self.make_known(shared, directory) {
             self.retry_later(shared.now.monotonic, &full, Cause::Surprise);
             return;
@@ -50,6 +54,9 @@ impl Root {
         let view = self.claim_view(directory, name);
         let is_own = |author| shared.log.is_by_this_device(author);
         let meaning = meaning(&self.merged, entry, &view, name, found.as_ref(), is_own, shared.now.unix);
+        if self.keep_unsent(shared, (directory, name), &meaning, (found.as_ref(), stat)) {
+            return;
+        }
         let mut next = self.base.entry(directory, name).cloned().unwrap_or_default();
         let stood = next.standing.as_ref().map(|standing| standing.content == Content::Directory);
         let kept_grace =

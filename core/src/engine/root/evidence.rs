@@ -92,7 +92,7 @@ impl Root {
         }
         // What is held is known to be missing.
         for below in self.base.below(path).into_iter().chain([path.to_string()]) {
-            if !self.is_held(&below) {
+            if !self.is_held(&below) && !self.is_removed_unsent(&below) {
                 self.look(below);
             }
         }
@@ -281,7 +281,7 @@ impl Root {
         let totals = self.base.totals();
         let before = totals.files.saturating_add(totals.symlinks).saturating_add(recent);
         let too_many = deleted > DELETIONS_FREE && deleted.saturating_mul(DELETIONS_SHARE) > before;
-        let must_ask = too_many && !self.allow_deletions && !planted(Planted::DeletionsNotHeld);
+        let must_ask = too_many && shared.mode.sends() && !self.allow_deletions && !planted(Planted::DeletionsNotHeld);
         if must_ask && !core::mem::take(&mut self.evidence.allowed) {
             let message = alloc::format!(
                 "{deleted} of {before} files are gone from this folder: their deletion waits until it is allowed or they are restored"

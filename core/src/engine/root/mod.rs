@@ -17,6 +17,7 @@ mod project;
 mod projection;
 mod retry;
 mod scan;
+mod unsent;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
@@ -33,6 +34,7 @@ use self::path_queue::PathQueue;
 use self::projection::Projection;
 use self::retry::{Cause, Retry};
 use self::scan::{ListJob, Scan};
+use self::unsent::Unsent;
 use super::keys;
 use super::limits::{DEPTH_MAX, PATH_BYTES_MAX};
 use super::shared::Shared;
@@ -113,6 +115,8 @@ pub struct Root {
     /// Busy paths at which something else was seen meanwhile: they are looked at once they are free.
     again: BTreeSet<String>,
     retries: BTreeMap<String, Retry>,
+    /// What was changed here and is not told.
+    unsent: Unsent,
     /// Contents of versions that died, each with the version that it died of.
     dead: Vec<(DeadContent, Dot)>,
 }
@@ -136,6 +140,7 @@ impl Root {
             busy: BTreeSet::new(),
             again: BTreeSet::new(),
             retries: BTreeMap::new(),
+            unsent: Unsent::new(),
             dead: Vec::new(),
         }
     }
@@ -223,11 +228,16 @@ impl Root {
         match command {
             Command::Rescan { .. } => self.changed(Vec::new()),
             Command::AllowDeletions { .. } => self.allow_held(shared),
+            Command::RestoreDeletions { .. } | Command::Revert { .. } if !shared.mode.takes() => {
+                shared.notify(NoticeCode::NotPermitted, "this device takes nothing from the group: nothing comes back");
+            }
             Command::RestoreDeletions { .. } => self.restore_held(shared),
+            Command::Revert { .. } => self.revert(shared),
             Command::Retry { .. } => self.retry_all(),
             Command::Publish { .. }
             | Command::Appoint { .. }
             | Command::Remove { .. }
+            | Command::SetMode { .. }
             | Command::DiscardHeld { .. }
             | Command::WriteRows { .. }
             | Command::ReadRows { .. }
@@ -346,7 +356,8 @@ impl Root {
 
     /// Everything in view stands on disk.
     pub fn is_applied(&self) -> bool {
-        let nothing_waits = self.waiting() == 0 && self.fetches.is_idle() && self.evidence.held() == 0;
+        let nothing_waits =
+            self.waiting() == 0 && self.fetches.is_idle() && self.evidence.held() == 0 && !self.hides_any();
         self.phase == Phase::Following && self.is_at_rest() && nothing_waits
     }
 
@@ -371,6 +382,7 @@ impl Root {
             pending_bytes: self.fetches.pending_bytes(),
             waiting: self.waiting().saturating_add(self.fetches.waiting()) as u64,
             held: self.evidence.held() as u64,
+            unsent: self.unsent.len() as u64,
             skipped: self.scan.skipped(),
             unreadable: self.scan.unreadable(),
         }

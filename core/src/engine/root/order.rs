@@ -132,10 +132,13 @@ impl Root {
     /// it waits for may be gone, and the look at them would wait for it.
     pub(super) fn leave_waiting(&mut self, shared: &mut Shared, change: ReadyChange) {
         let full = path::join(&change.directory, &change.name);
-        if !self.again.contains(&full) {
-            self.projection.ready.push(change);
-            return;
+        match self.again.contains(&full) {
+            true => self.give_up_change(shared, &change),
+            false => self.projection.ready.push(change),
         }
+    }
+
+    fn give_up_change(&mut self, shared: &mut Shared, change: &ReadyChange) {
         if let Put::File { stage, content, .. } = &change.put {
             let discard = Work::Discard { root: self.id, stages: alloc::vec![*stage] };
             shared.perform_for(self.index, RootPurpose::Discard, discard);
@@ -143,7 +146,15 @@ impl Root {
                 self.landed(hash);
             }
         }
-        self.free(&full);
+        self.free(&path::join(&change.directory, &change.name));
+    }
+
+    /// Nothing is to be changed on disk any more: what is being brought together, or waits for its turn, is given up.
+    pub(super) fn give_up_changes(&mut self, shared: &mut Shared) {
+        self.give_up_fetches(shared);
+        for change in core::mem::take(&mut self.projection.ready) {
+            self.give_up_change(shared, &change);
+        }
     }
 }
 

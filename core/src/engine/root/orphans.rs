@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 use super::Root;
 use crate::engine::shared::Shared;
-use crate::log::Log;
+use crate::log::{Dot, Log};
 use crate::tree::base::{BaseEntry, Standing};
 use crate::tree::merged::NodeId;
 use crate::tree::path;
@@ -18,12 +18,20 @@ use crate::tree::path;
 impl Root {
     /// Forgets what this device made where it has no place any more: the scan finds it as new.
     pub(super) fn forget_orphans(&mut self, shared: &mut Shared) {
-        if !shared.log.has_removed() || !self.merged.has_unplaced() {
+        let log = &shared.log;
+        let has_orphans = log.has_removed() && self.merged.has_unplaced();
+        if !has_orphans && !log.has_uncounted() {
             return;
         }
-        let is_own = |standing: &Standing| standing.dots.iter().any(|dot| shared.log.is_by_this_device(dot.author));
-        let orphans = self.base.below("");
-        let orphans = orphans.iter().filter(|path| self.orphan(path).is_some_and(is_own));
+        let is_own = |standing: &Standing| standing.dots.iter().any(|dot| log.is_by_this_device(dot.author));
+        // What this device made when it did not know yet that it only receives.
+        let is_silenced = |standing: &&Standing| {
+            let mut own = standing.dots.iter().filter(|dot| log.is_by_this_device(dot.author));
+            own.any(|dot| log.is_silenced(dot.author, dot.place.counter))
+        };
+        let silenced = |path: &String| self.standing_at(path).filter(is_silenced).is_some();
+        let paths = self.base.below("");
+        let orphans = paths.iter().filter(|path| self.orphan(path).is_some_and(is_own) || silenced(path));
         let mut forgotten: BTreeSet<String> = orphans.cloned().collect();
         for orphan in forgotten.clone() {
             let above = path::split(&orphan).map(|(directory, _)| directory.to_string());
@@ -42,15 +50,20 @@ impl Root {
 
     /// What stands at a path, if that has no place in the tree.
     fn orphan(&self, path: &str) -> Option<&Standing> {
+        self.standing_at(path).filter(|standing| !standing.nodes.iter().any(|node| self.has_place(node)))
+    }
+
+    fn standing_at(&self, path: &str) -> Option<&Standing> {
         let (directory, name) = path::split(path)?;
-        self.base.standing(directory, &name).filter(|standing| !standing.nodes.iter().any(|node| self.has_place(node)))
+        self.base.standing(directory, &name)
     }
 
     /// It is no conflict copy, and its absence from the view means something: the log knows what stands there, or that it
-    /// is void.
+    /// does not count, or it is to come undone.
     pub(super) fn is_removable(&self, log: &Log, entry: &BaseEntry) -> bool {
         let is_void = |standing: &Standing| {
-            log.has_removed() && standing.dots.iter().all(|dot| log.is_void(dot.author, dot.place.counter))
+            let is_uncounted = |dot: &Dot| log.is_uncounted(dot.author, dot.place.counter);
+            standing.dots.is_empty() || log.has_uncounted() && standing.dots.iter().all(is_uncounted)
         };
         let known = |standing: &Standing| standing.nodes.iter().any(|node| self.has_place(node)) || is_void(standing);
         entry.conflict_of.is_none() && entry.standing.as_ref().is_some_and(known)

@@ -223,6 +223,12 @@ impl Root {
         if too_long || is_reserved(&full) {
             return;
         }
+        if self.hides_unsent(&full, wish.as_ref(), step != Step::Rest) {
+            return;
+        }
+        if !shared.mode.takes() && step.changes_what_stands() {
+            return self.note_awaited(&full, name, None);
+        }
         let must_wait = self.must_wait(&full);
         let is_put_off = step == Step::PutFile && (must_wait || is_in_the_way || hides_a_write);
         self.note_awaited(&full, conflict_of.as_ref().unwrap_or(name), wish.as_ref().filter(|_| is_put_off));

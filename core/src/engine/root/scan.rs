@@ -169,6 +169,10 @@ impl Root {
         };
         let mut missing: BTreeSet<Name> =
             self.base.children_between(&job.directory, job.after.as_deref(), last.as_deref()).into_iter().collect();
+        let ends_before = |name: &Name| last.as_deref().is_none_or(|last| name.as_str() <= last);
+        let begins_behind = |name: &Name| job.after.as_deref().is_none_or(|after| name.as_str() > after);
+        let unsent = self.unsent_in(&job.directory).into_iter();
+        missing.extend(unsent.filter(|name| begins_behind(name) && ends_before(name)));
         for entry in entries {
             missing.remove(entry.name.as_str());
             self.seen(shared, &job, entry, &known);
@@ -255,7 +259,8 @@ impl Root {
         let unchanged = entry.is_some_and(|entry| {
             entry.intent.is_none() && entry.standing.is_some() && is_proven_unchanged(entry.stat, stat)
         });
-        if unchanged {
+        let is_unsent = self.is_unsent(&path);
+        if unchanged && !is_unsent || self.is_unsent_as(&path, stat) {
             self.was_read(&path);
             return;
         }
@@ -364,7 +369,7 @@ impl Root {
 }
 
 /// Only metadata read long enough after the last write proves that nothing was written since.
-fn is_proven_unchanged(known: Option<Stat>, stat: Stat) -> bool {
+pub(super) fn is_proven_unchanged(known: Option<Stat>, stat: Stat) -> bool {
     if planted(Planted::UnsettledStatTrusted) {
         return known.is_some_and(|known| Stat { settled: stat.settled, ..known } == stat);
     }

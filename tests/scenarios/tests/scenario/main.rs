@@ -17,6 +17,7 @@ mod joining;
 mod kinds;
 mod linked_clocks;
 mod members;
+mod modes;
 mod names;
 mod record_stories;
 mod records;

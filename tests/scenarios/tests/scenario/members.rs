@@ -7,7 +7,7 @@ use syncline_sim::{ROOT, SiteId, World, row};
 use super::records::{database, get, library, link, unlink};
 
 /// So many devices that keep a folder and the tables of a library and post messages, in a chain; the first is the founder.
-fn group(devices: usize) -> (World, Vec<SiteId>) {
+pub fn group(devices: usize) -> (World, Vec<SiteId>) {
     let mut world = World::new(1);
     let sites: Vec<SiteId> = (0..devices).map(|_| super::records::add(&mut world)).collect();
     for (number, site) in sites.iter().enumerate() {
@@ -23,18 +23,18 @@ fn group(devices: usize) -> (World, Vec<SiteId>) {
     (world, sites)
 }
 
-fn write_file(world: &mut World, site: SiteId, path: &str, bytes: &str) {
+pub fn write_file(world: &mut World, site: SiteId, path: &str, bytes: &str) {
     world[site].disk().write(path, bytes.as_bytes());
     world.rescan(site);
     world.settle();
 }
 
-fn file(world: &mut World, site: SiteId, path: &str) -> Option<String> {
+pub fn file(world: &mut World, site: SiteId, path: &str) -> Option<String> {
     world[site].disk().read(path).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
 }
 
 /// A device says something new in all three ways, and changes what another had said.
-fn say(world: &mut World, site: SiteId, what: &str) {
+pub fn say(world: &mut World, site: SiteId, what: &str) {
     write_file(world, site, &format!("{what}.md"), what);
     write_file(world, site, "shared.md", what);
     world.put_row(site, row("albums", what), &[("name", what)]);
@@ -43,17 +43,17 @@ fn say(world: &mut World, site: SiteId, what: &str) {
     world.settle();
 }
 
-fn said(world: &mut World, site: SiteId, what: &str) -> [bool; 3] {
+pub fn said(world: &mut World, site: SiteId, what: &str) -> [bool; 3] {
     let text = world[site].host().application.texts().iter().any(|text| text == what);
     let album = database(world, site).rows().contains_key(&row("albums", what));
     [file(world, site, &format!("{what}.md")).as_deref() == Some(what), album, text]
 }
 
-fn shared(world: &mut World, site: SiteId) -> [Option<String>; 2] {
+pub fn shared(world: &mut World, site: SiteId) -> [Option<String>; 2] {
     [file(world, site, "shared.md"), get(world, site, &row("albums", "shared"), "name")]
 }
 
-fn assert_alike(world: &mut World, sites: &[SiteId]) {
+pub fn assert_alike(world: &mut World, sites: &[SiteId]) {
     let digest = world[sites[0]].status().digest;
     let rows = database(world, sites[0]).rows().clone();
     let tree = world[sites[0]].disk().tree();

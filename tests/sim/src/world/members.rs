@@ -1,7 +1,7 @@
 //! Who decides for the group, and what.
 
 use syncline_core::{
-    api::{Command, Config, ReplicaId},
+    api::{Command, Config, MemberMode, ReplicaId},
     crypto::Identity,
 };
 
@@ -35,5 +35,11 @@ impl World {
     pub fn appoint(&mut self, by: SiteId, member: SiteId) {
         let member = self.public_key(member);
         self.command(by, Command::Appoint { member });
+    }
+
+    /// Somebody sets which way data goes between a device and the others.
+    pub fn set_mode(&mut self, by: SiteId, member: SiteId, mode: MemberMode) {
+        let member = self.public_key(member);
+        self.command(by, Command::SetMode { member, mode });
     }
 }

@@ -161,6 +161,16 @@ impl Root {
         self.free(&full);
     }
 
+    /// All files that are being brought together are given up.
+    pub(in crate::engine::root) fn give_up_fetches(&mut self, shared: &mut Shared) {
+        let stages: Vec<StageId> = self.fetches.jobs.keys().copied().collect();
+        for stage in stages {
+            if let Some(full) = self.cancel_fetch(shared, stage) {
+                self.free(&full);
+            }
+        }
+    }
+
     pub(super) fn cancel_fetch(&mut self, shared: &mut Shared, stage: StageId) -> Option<String> {
         let job = self.fetches.forget(stage)?;
         self.ended_trying(stage);
