@@ -146,6 +146,8 @@ faults! {
     VoidKept = "void-kept",
     /// `Engine::regroup` does not merge again what void messages had said of rows.
     VoidRowsStay = "void-rows-stay",
+    /// `Records::accept` leaves rows as they are where an author voided messages that did not know yet what does not count.
+    VoidedByUnawareKept = "voided-by-unaware-kept",
     /// `Engine::recreate` makes no row anew whose creation is void.
     NotRecreated = "not-recreated",
 

@@ -133,7 +133,7 @@ def parse_message(data: bytes) -> Message:
 
 def is_sound(checkpoint: Checkpoint, counter: int) -> bool:
     """§10.8.1: what a checkpoint may name."""
-    voided, cleared = checkpoint
+    voided, cleared, _ = checkpoint
     is_within = all(any(a <= first and last <= b for a, b in voided) for first, last in cleared)
     return bool(voided) and voided[0].first > 1 and voided[-1].last < counter and is_within
 

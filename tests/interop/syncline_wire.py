@@ -312,6 +312,7 @@ class Acknowledgement(NamedTuple):
 class Checkpoint(NamedTuple):
     voided: list[Interval]
     cleared: list[Interval]
+    decided: int = 0
 
 
 class StaleMember(NamedTuple):
@@ -379,8 +380,14 @@ class Discard(NamedTuple):
     after_ns: int
 
 
+class SetMode(NamedTuple):
+    member: bytes
+    mode: int
+    last: list[tuple[bytes, int]]
+
+
 class Act(NamedTuple):
-    act: Appoint | Remove | Discard
+    act: Appoint | Remove | Discard | SetMode
 
 
 class Previous(NamedTuple):
@@ -480,13 +487,19 @@ TABLE_OPERATIONS = Struct(
     NUMBERS,
     BYTES,
 )
-ACT = Enum(Struct(Appoint, HASH), Struct(Remove, HASH, STALE_MEMBERS), Struct(Discard, HASH, ID, U64))
+MODE = Checked(U32, lambda mode: mode <= 3, "there is no mode of this number")
+ACT = Enum(
+    Struct(Appoint, HASH),
+    Struct(Remove, HASH, STALE_MEMBERS),
+    Struct(Discard, HASH, ID, U64),
+    Struct(SetMode, HASH, MODE, STALE_MEMBERS),
+)
 ENTRY = Enum(
     Struct(Introduction, HASH, PUBLIC_NAME, CERTIFICATE, HASH),
     Struct(Tree, ID, List(CHANGE)),
     Struct(Application, BYTES),
     Struct(Acknowledgement, HEADS, HEADS),
-    Struct(Checkpoint, COUNTERS, COUNTERS),
+    Struct(Checkpoint, COUNTERS, COUNTERS, U64),
     Struct(Stale, STALE_MEMBERS),
     Struct(Records, List(TABLE_OPERATIONS)),
     Struct(Retraction, U64),

@@ -48,6 +48,7 @@ from syncline_wire import (
     U32,
     U64,
     Acknowledgement,
+    Act,
     Application,
     AuthorSet,
     Birth,
@@ -65,6 +66,7 @@ from syncline_wire import (
     Place,
     Previous,
     Refused,
+    SetMode,
     Stale,
     StaleMember,
     Struct,
@@ -201,7 +203,14 @@ class Encoding(unittest.TestCase):
                 "00" + "01" * 32 + "02" + "6d65" + "40" + "02" * 64 + "03" * 32,
             ),
             (Tree(B, []), "01" + B.hex() + "00"),
-            (Checkpoint([Interval(2, 4), Interval(6, 6)], [Interval(3, 3)]), "04" + "02" + "0204" + "0606" + "01" + "0303"),
+            (
+                Checkpoint([Interval(2, 4), Interval(6, 6)], [Interval(3, 3)], 300),
+                "04" + "02" + "0204" + "0606" + "01" + "0303" + "ac02",
+            ),
+            (
+                Act(SetMode(b"\x01" * 32, 2, [StaleMember(A, 5)])),
+                "08" + "03" + "01" * 32 + "02" + "01" + A.hex() + "05",
+            ),
             (Stale([StaleMember(A, 300), StaleMember(B, 0)]), "05" + "02" + A.hex() + "ac02" + B.hex() + "00"),
             (
                 Tree(B, [Birth(None, "a", [], file, 0o644, -1), Birth(dot, "b", past, Symlink(b"x"), 0o777, 1)]),

@@ -196,7 +196,7 @@ impl Engine {
             && let Some((voided, cleared)) = self.compaction.checkpoint(&self.shared.log, self.records.dead())
         {
             self.records.dead_are_void();
-            self.write(Entry::Checkpoint { voided, cleared });
+            self.write(Entry::Checkpoint { voided, cleared, decided: self.shared.log.decided_mark() });
             self.forget_voided();
         }
     }

@@ -91,29 +91,23 @@ impl Engine {
         let Regrouping { voided, revived, restamped, silenced, .. } = regrouping;
         self.follow_mode();
         self.compaction.look_again();
-        for replica in restamped {
-            self.records.merge_again(&mut self.shared, replica);
-            if self.shared.log.own() == Some(replica) {
-                self.records.set_clock_to_now(&self.shared);
-                self.begin_incarnation();
-                self.shared.introduce();
-            }
+        let is_regrouped = !(voided.is_empty() && revived.is_empty() && silenced.is_empty());
+        if !restamped.is_empty() || is_regrouped && !planted(Planted::VoidRowsStay) {
+            self.records.merge_again(&mut self.shared);
         }
-        if planted(Planted::VoidKept) || voided.is_empty() && revived.is_empty() && silenced.is_empty() {
+        if self.shared.log.own().is_some_and(|own| restamped.contains(&own)) {
+            self.records.set_clock_to_now(&self.shared);
+            self.begin_incarnation();
+            self.shared.introduce();
+        }
+        if planted(Planted::VoidKept) || !is_regrouped {
             return;
         }
         self.tell_voided(&voided);
-        for author in silenced {
-            self.records.merge_again(&mut self.shared, author);
-        }
         for (author, counter) in voided {
             self.shared.saver.remove(message_key(author, counter));
             self.shared.saver.remove(keys::acts(author, counter));
             self.shared.saver.remove(keys::unmerged(author, counter));
-            // Whatever of it was merged: all of its author's is merged again.
-            if !planted(Planted::VoidRowsStay) {
-                self.records.merge_again(&mut self.shared, author);
-            }
         }
         for link in self.peers.keys().copied().collect::<Vec<LinkId>>() {
             self.close(link, REGROUPS.into());

@@ -45,6 +45,8 @@ pub enum Entry {
         voided: IntervalSet<u64>,
         /// Of those the application messages, which every member had.
         cleared: IntervalSet<u64>,
+        /// Tells what the author held to be decided about members from anything else that may be; 0 while that was nothing.
+        decided: u64,
     },
     /// Members that the author has not heard of for long (§5.6): they hold nobody back until they write again. At most one
     /// in a message; of an author's declarations the last one counts.
@@ -80,7 +82,7 @@ impl Entry {
     pub(super) fn check(&self) -> Result<(), InvalidEntry> {
         match self {
             Entry::Introduction(_) | Entry::Application { .. } | Entry::Acknowledgement { .. } => Ok(()),
-            Entry::Checkpoint { voided, cleared } => check_checkpoint(voided, cleared),
+            Entry::Checkpoint { voided, cleared, .. } => check_checkpoint(voided, cleared),
             Entry::Stale { .. } | Entry::Retraction { .. } | Entry::Act(_) => Ok(()),
             Entry::Records(operations) => operations.open().map(drop).map_err(InvalidEntry::Records),
             Entry::Tree { changes, .. } => changes.iter().try_for_each(check_change),

@@ -203,6 +203,16 @@ impl Decided {
         self.decides(by) && self.rank(by).is_some_and(|rank| self.is_below(rank, member))
     }
 
+    /// Tells what is decided about which messages count from anything else that may be; 0 while that is nothing.
+    pub fn mark(&self) -> u64 {
+        if self.removed.is_empty() && self.modes.is_empty() && self.discarded.is_empty() {
+            return 0;
+        }
+        let said = postcard::to_allocvec(&(&self.removed, &self.modes, &self.discarded)).unwrap_or_default();
+        let [a, b, c, d, e, f, g, h, ..] = *blake3::hash(&said).as_bytes();
+        u64::from_le_bytes([a, b, c, d, e, f, g, h]).max(1)
+    }
+
     /// Some member was removed.
     pub fn has_removed(&self) -> bool {
         !self.removed.is_empty()
@@ -345,6 +355,10 @@ mod tests {
             (member(), 0..12u64).prop_map(|(member, last)| remove(member, last)),
             (member(), 0..4u64).prop_map(|(member, after_ns)| {
                 Act::Discard { member: key(member), replica: replica(member), after_ns }
+            }),
+            (member(), 0..12u64, 0..4usize).prop_map(|(member, last, mode)| {
+                let all = [MemberMode::Full, MemberMode::SendOnly, MemberMode::ReceiveOnly, MemberMode::Relay];
+                Act::Mode { member: key(member), mode: all[mode], last: BTreeMap::from([(replica(member), last)]) }
             }),
         ];
         (1..5u8, act)

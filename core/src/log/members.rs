@@ -201,6 +201,11 @@ impl Log {
         self.own.map_or(MemberMode::Full, |own| self.group.decided().mode(key.as_bytes(), own, u64::MAX))
     }
 
+    /// Tells what is decided about which messages count from anything else that may be; 0 while that is nothing.
+    pub fn decided_mark(&self) -> u64 {
+        self.group.decided().mark()
+    }
+
     /// Something of what is held does not count: its author was removed before, or wrote it in a mode that does not send.
     pub fn has_uncounted(&self) -> bool {
         self.has_removed() || self.group.decided().has_modes()

@@ -176,7 +176,15 @@ impl Message {
     /// Which messages of its author it voids, and which of those were application messages, if it is a checkpoint.
     pub fn checkpoint(&self) -> Option<(&IntervalSet<u64>, &IntervalSet<u64>)> {
         self.entries.iter().find_map(|entry| match entry {
-            Entry::Checkpoint { voided, cleared } => Some((voided, cleared)),
+            Entry::Checkpoint { voided, cleared, .. } => Some((voided, cleared)),
+            _ => None,
+        })
+    }
+
+    /// What was decided, as its author knew, when it voided messages of its own, if it did.
+    pub fn voids_by(&self) -> Option<u64> {
+        self.entries.iter().find_map(|entry| match entry {
+            Entry::Checkpoint { decided, .. } => Some(*decided),
             _ => None,
         })
     }

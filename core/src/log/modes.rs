@@ -6,17 +6,19 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
+use serde::Serialize;
+
 use super::IntervalSet;
 use crate::api::{MemberMode, ReplicaId};
 use crate::clock::MessageOrder;
 
 /// The modes that one side set for one member.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Modes {
     set: Vec<Set>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Set {
     order: MessageOrder,
     mode: MemberMode,

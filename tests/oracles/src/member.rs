@@ -88,7 +88,7 @@ enum RawEntry {
     Tree { root: RootId, changes: Vec<RawChange> },
     Application { payload: ByteBuf },
     Acknowledgement { received: Heads, applied: Heads },
-    Checkpoint { voided: IntervalSet<u64>, cleared: IntervalSet<u64> },
+    Checkpoint { voided: IntervalSet<u64>, cleared: IntervalSet<u64>, decided: u64 },
     Stale { members: BTreeMap<ReplicaId, u64> },
     Records(Operations),
     Retraction { after_ns: u64 },
@@ -190,7 +190,7 @@ impl Member {
             Said::Act(act) => entries.push(RawEntry::Act(act)),
             Said::Retraction { after_ns } => entries.push(RawEntry::Retraction { after_ns }),
             Said::Checkpoint { voided } => {
-                entries.push(RawEntry::Checkpoint { voided, cleared: IntervalSet::new() });
+                entries.push(RawEntry::Checkpoint { voided, cleared: IntervalSet::new(), decided: 0 });
             }
             Said::Stale { members } => entries.push(RawEntry::Stale { members }),
         }

@@ -149,6 +149,11 @@ impl Records {
         &self.progress.compacting.dead
     }
 
+    /// What covers them may not count any more.
+    pub(super) fn revive_dead(&mut self) {
+        self.progress.compacting.dead = IntervalSet::new();
+    }
+
     /// They are.
     pub fn dead_are_void(&mut self) {
         self.progress.compacting.dead = IntervalSet::new();

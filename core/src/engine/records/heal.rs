@@ -158,7 +158,7 @@ impl Engine {
             let size = encoded_size(&voided).saturating_add(encoded_size(&cleared));
             // Where they cannot be named they stay: their stamps do not count all the same.
             if !voided.is_empty() && size <= PAYLOAD_BYTES_MAX {
-                self.write(Entry::Checkpoint { voided, cleared });
+                self.write(Entry::Checkpoint { voided, cleared, decided: self.shared.log.decided_mark() });
             }
             self.begin_incarnation();
             self.shared.introduce();

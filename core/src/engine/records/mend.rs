@@ -41,8 +41,10 @@ pub enum Reason {
     OwnClock { after_ns: u64 },
     /// An author took back what it stamped beyond this time. It makes anew itself what it had made.
     Retraction { author: ReplicaId, after_ns: u64 },
-    /// Other messages of an author count than before: all of it is merged again.
-    Regrouping { author: ReplicaId },
+    /// Other messages count than before: all is merged again. What was covered by what does not count now may be gone
+    /// where it was covered, for its author had voided it, and stand where that had not come: so all forget what no
+    /// message says that counts.
+    Regrouping,
 }
 
 impl Reason {
@@ -50,15 +52,15 @@ impl Reason {
     fn after_ns(&self) -> u64 {
         match self {
             Reason::OwnClock { after_ns } | Reason::Retraction { after_ns, .. } => *after_ns,
-            Reason::Regrouping { .. } => 0,
+            Reason::Regrouping => 0,
         }
     }
 
     /// Whose stamps; everybody's without one.
     fn author(&self) -> Option<ReplicaId> {
         match self {
-            Reason::OwnClock { .. } => None,
-            Reason::Retraction { author, .. } | Reason::Regrouping { author } => Some(*author),
+            Reason::OwnClock { .. } | Reason::Regrouping => None,
+            Reason::Retraction { author, .. } => Some(*author),
         }
     }
 }
@@ -115,7 +117,7 @@ impl Mend {
     /// What comes once all messages are merged again.
     fn after_merge(&self) -> Step {
         match self.reason {
-            Reason::Regrouping { .. } => Step::Recreate(ByteBuf::from(all_rows().0)),
+            Reason::Regrouping => Step::Recreate(ByteBuf::from(all_rows().0)),
             Reason::OwnClock { .. } | Reason::Retraction { .. } => Step::Reissue,
         }
     }
@@ -151,7 +153,7 @@ impl Records {
 
     /// An author takes stamps back: none of them counts any more, whether it was merged or not.
     pub(super) fn retract(&mut self, shared: &mut Shared, author: ReplicaId, after_ns: u64) {
-        self.look_at_held_again(author);
+        self.look_at_held_again(Some(author));
         // Nothing that was merged is later than the clock.
         let last = self.clock.as_ref().map_or(self.progress.clock_ns, |clock| clock.last_ns());
         if last > after_ns {
@@ -160,22 +162,26 @@ impl Records {
         }
     }
 
-    fn look_at_held_again(&mut self, author: ReplicaId) {
-        let held: Vec<_> = self.held.keys().filter(|(of, _)| *of == author).copied().collect();
+    fn look_at_held_again(&mut self, author: Option<ReplicaId>) {
+        let held: Vec<_> =
+            self.held.keys().filter(|(of, _)| author.is_none_or(|author| *of == author)).copied().collect();
         for place in held {
             self.held.remove(&place);
             self.unmerged.push_back(place);
         }
     }
 
-    /// Messages of an author do not count any more, or count again: all that rows have of it is merged again.
-    pub fn merge_again(&mut self, shared: &mut Shared, author: ReplicaId) {
-        self.look_at_held_again(author);
-        let reason = Reason::Regrouping { author };
-        if !self.progress.to_mend.contains(&reason) {
-            self.progress.to_mend.push(reason);
-            self.put_progress(shared);
+    /// Messages do not count any more, or count again: all is merged again, own messages too that nobody needed.
+    pub fn merge_again(&mut self, shared: &mut Shared) {
+        if self.config.is_none() {
+            return;
         }
+        self.look_at_held_again(None);
+        self.revive_dead();
+        if !self.progress.to_mend.contains(&Reason::Regrouping) {
+            self.progress.to_mend.push(Reason::Regrouping);
+        }
+        self.put_progress(shared);
     }
 
     /// Takes the next step.

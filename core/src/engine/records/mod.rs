@@ -224,6 +224,13 @@ impl Records {
         if let Some(after_ns) = message.retraction() {
             self.retract(shared, message.author, after_ns);
         }
+        // What covered the messages that it voids may count for nobody.
+        if message.voids_by().is_some_and(|decided| decided != shared.log.decided_mark())
+            && shared.log.has_uncounted()
+            && !planted(Planted::VoidedByUnawareKept)
+        {
+            self.merge_again(shared);
+        }
         if message.operations().next().is_some() {
             self.unmerged.push_back((message.author, message.counter));
             if !planted(Planted::UnmergedNotMarked) {

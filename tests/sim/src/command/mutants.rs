@@ -76,6 +76,7 @@ const RECORD_FAULTS: [Planted; 26] = [
     Planted::VoidTaken,
     Planted::VoidKept,
     Planted::VoidRowsStay,
+    Planted::VoidedByUnawareKept,
     Planted::NotRecreated,
 ];
 
