@@ -148,6 +148,8 @@ faults! {
     VoidRowsStay = "void-rows-stay",
     /// `Records::accept` leaves rows as they are where an author voided messages that did not know yet what does not count.
     VoidedByUnawareKept = "voided-by-unaware-kept",
+    /// `Engine::lasts` lets an operation cost others the values it covers that may still be voided.
+    CoveredByPassing = "covered-by-passing",
     /// `Engine::recreate` makes no row anew whose creation is void.
     NotRecreated = "not-recreated",
 

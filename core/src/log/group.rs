@@ -203,6 +203,11 @@ impl Decided {
         self.decides(by) && self.rank(by).is_some_and(|rank| self.is_below(rank, member))
     }
 
+    /// All who may decide about a member.
+    pub fn who_may(&self, member: &MemberKey) -> Vec<MemberKey> {
+        self.ranked.iter().filter(|by| self.may(by, member)).copied().collect()
+    }
+
     /// Tells what is decided about which messages count from anything else that may be; 0 while that is nothing.
     pub fn mark(&self) -> u64 {
         if self.removed.is_empty() && self.modes.is_empty() && self.discarded.is_empty() {

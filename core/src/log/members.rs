@@ -216,6 +216,14 @@ impl Log {
         self.is_void(author, counter) || self.is_silenced(author, counter)
     }
 
+    /// The keys of the other members who may decide about the author of a feed.
+    pub fn deciders_about(&self, author: ReplicaId) -> Vec<MemberKey> {
+        let Some(member) = self.device_of(author) else { return Vec::new() };
+        let mut deciders = self.group.decided().who_may(member.as_bytes());
+        deciders.retain(|decider| decider != self.identity.public_key().as_bytes());
+        deciders
+    }
+
     /// This device may decide about a member.
     pub fn may_decide(&self, member: &MemberKey) -> bool {
         self.group.decided().may(self.identity.public_key().as_bytes(), member)

@@ -112,10 +112,14 @@ impl Row {
         }
     }
 
-    /// The values of an operation on this row that no later one replaced which is stamped up to this time; none if nothing of
-    /// the operation counts any more.
-    pub fn left_of(&self, operation: &OperationRef<'_>, limit_ns: u64) -> Option<Vec<PropertyValue>> {
-        let is_over = |stamp: Option<RowStamp>| stamp.is_some_and(|at| at > operation.at && at.unix_ns <= limit_ns);
+    /// The values of an operation on this row that no later one replaced whose stamp `covers` what is earlier; none if nothing
+    /// of the operation counts any more.
+    pub fn left_of(
+        &self,
+        operation: &OperationRef<'_>,
+        mut covers: impl FnMut(RowStamp) -> bool,
+    ) -> Option<Vec<PropertyValue>> {
+        let mut is_over = |stamp: Option<RowStamp>| stamp.is_some_and(|at| at > operation.at && covers(at));
         let values = operation.values().filter(|(property, _)| !is_over(self.register(property).map(|own| own.at)));
         let values: Vec<PropertyValue> =
             values.map(|(property, value)| PropertyValue { property: property.into(), value: value.into() }).collect();

@@ -29,7 +29,7 @@ use super::root::{ChunkWant, ManifestWant, Root};
 use super::{Engine, Phase};
 use crate::api::{Action, Hash, LinkId, Monotonic, Notice, NoticeCode, ReplicaId};
 use crate::link::{Acknowledgement, Frame, Indexing, LinkError, Session, SessionConfig, State};
-use crate::log::Heads;
+use crate::log::{Heads, IntervalSet};
 
 /// What a link that came up too early brought; at most a hello.
 pub struct EarlyLink {
@@ -118,6 +118,11 @@ impl Peer {
     /// Who it is; none before it said so.
     pub fn replica(&self) -> Option<ReplicaId> {
         self.session.peer().map(|peer| peer.replica)
+    }
+
+    /// It has acknowledged saving these of an author.
+    pub fn has_received_of(&self, author: ReplicaId, counters: &IntervalSet<u64>) -> bool {
+        self.is_known && self.received.of(author).is_some_and(|theirs| theirs.contains_all(counters))
     }
 
     /// It has acknowledged saving all of these.

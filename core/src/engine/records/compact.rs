@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::{Job, Records, RecordsPurpose, now_ns, row_of};
-use crate::api::{Key, LoadQuery, Pair, PropertyValue, ReplicaId, Work};
+use crate::api::{Key, LoadQuery, Pair, PropertyValue, ReplicaId, RowStamp, Work};
 use crate::engine::limits::CHUNK_LOOKUPS_MAX;
 use crate::engine::shared::{Purpose, Shared};
 use crate::engine::{Engine, keys};
@@ -257,6 +257,9 @@ impl Engine {
         });
         let opened: Vec<(ReplicaId, Opened<'_>)> = opened.collect();
         let (mut left, mut all_bytes, mut left_bytes) = (Vec::new(), 0usize, 0usize);
+        let mut lasting = BTreeMap::<ReplicaId, bool>::new();
+        let mut covers =
+            |at: RowStamp| at.unix_ns <= now && *lasting.entry(at.replica).or_insert_with(|| self.lasts(at.replica));
         for (author, opened) in &opened {
             let owner = self.shared.log.public_key(*author).map(|key| *key.as_bytes());
             opened.walk(*author, |operation| {
@@ -264,7 +267,7 @@ impl Engine {
                 let values = weight(operation.values().map(|(_, value)| value));
                 all_bytes = all_bytes.saturating_add(stamp).saturating_add(values);
                 let row = row_of(&operation, owner.as_ref()).and_then(|id| stored.get(&id));
-                let Some(values) = row.unwrap_or(&Row::default()).left_of(&operation, now) else { return };
+                let Some(values) = row.unwrap_or(&Row::default()).left_of(&operation, &mut covers) else { return };
                 let kept = weight(values.iter().map(|value| value.value.as_slice()));
                 left_bytes = left_bytes.saturating_add(stamp).saturating_add(kept);
                 left.push(Left { operation, values });

@@ -9,6 +9,7 @@
 mod apply;
 mod compact;
 mod heal;
+mod lasting;
 mod mend;
 mod merge;
 mod read;

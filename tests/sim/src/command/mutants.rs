@@ -50,7 +50,7 @@ const CARRIED_FAULTS: [Planted; 6] = [
 ];
 
 /// The faults of rows.
-const RECORD_FAULTS: [Planted; 26] = [
+const RECORD_FAULTS: [Planted; 28] = [
     Planted::LastArrivalWins,
     Planted::StampReplicaIgnored,
     Planted::PropertiesMixed,
@@ -77,6 +77,7 @@ const RECORD_FAULTS: [Planted; 26] = [
     Planted::VoidKept,
     Planted::VoidRowsStay,
     Planted::VoidedByUnawareKept,
+    Planted::CoveredByPassing,
     Planted::NotRecreated,
 ];
 
