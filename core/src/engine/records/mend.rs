@@ -157,6 +157,7 @@ impl Records {
         // Nothing that was merged is later than the clock.
         let last = self.clock.as_ref().map_or(self.progress.clock_ns, |clock| clock.last_ns());
         if last > after_ns {
+            self.revive_dead();
             self.progress.to_mend.push(Reason::Retraction { author, after_ns });
             self.put_progress(shared);
         }
@@ -257,6 +258,10 @@ impl Records {
         let place = |pair: &Pair| parse_message_key(&pair.key).filter(|(author, counter)| !is_void(*author, *counter));
         pairs.retain(|pair| place(pair).is_some());
         let places: Vec<_> = pairs.iter().filter_map(place).collect();
+        // Own ones that nobody needed may be needed again.
+        let own = pairs.iter().zip(&places).filter(|(_, (author, _))| shared.log.own() == Some(*author));
+        let messages: Vec<_> = own.filter_map(|(pair, _)| Message::decode(&pair.value).ok()).collect();
+        messages.iter().for_each(|(message, _)| self.note_own(message));
         let mut merge = self.gathered(shared, &places, &pairs);
         merge.is_repeated = true;
         merge.walked = Some(next);
