@@ -363,6 +363,7 @@ class Records(NamedTuple):
 
 class Retraction(NamedTuple):
     after_ns: int
+    left: list[bytes] = []
 
 
 class Appoint(NamedTuple):
@@ -502,7 +503,7 @@ ENTRY = Enum(
     Struct(Checkpoint, COUNTERS, COUNTERS, U64),
     Struct(Stale, STALE_MEMBERS),
     Struct(Records, List(TABLE_OPERATIONS)),
-    Struct(Retraction, U64),
+    Struct(Retraction, U64, List(ID)),
     Struct(Act, ACT),
 )
 PREVIOUS = Option(Struct(Previous, U64, HASH))

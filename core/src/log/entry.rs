@@ -56,11 +56,14 @@ pub enum Entry {
     },
     /// Operations on records, which the author stamped.
     Records(Operations),
-    /// The author's clock was ahead: no operation of this feed counts that is stamped later than this (§4.4). At most one in
-    /// a message; of an author's retractions the one with the earliest time counts.
+    /// The author's clock was ahead: no operation of this feed counts that is stamped later than this (§4.4), nor of some that
+    /// it has left for the same reason before. At most one in a message; of several retractions of a feed the one with the
+    /// earliest time counts.
     Retraction {
         /// In nanoseconds since 1970.
         after_ns: u64,
+        /// The feeds that it has left, and will never write again; those of other devices do not count.
+        left: Vec<ReplicaId>,
     },
     /// The author decides something for the group; whether it may, its rank says.
     Act(Act),

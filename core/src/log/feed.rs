@@ -26,8 +26,9 @@ pub(super) struct Feed {
     /// Whom its last declaration held calls stale.
     pub stale: BTreeMap<ReplicaId, u64>,
     declaration: u64,
-    /// Of its operations none counts that is stamped later than this, if there is such a time.
-    pub retracted: Option<u64>,
+    /// Of whose operations its author says that none counts which is stamped later: its own, and those of feeds that it has
+    /// left.
+    pub retracted: BTreeMap<ReplicaId, u64>,
     /// The messages held.
     messages: Marks,
     /// The hashes of those that no held one names as its previous: at most one before each gap, and the last. Of others
@@ -70,7 +71,7 @@ impl Feed {
             checkpoint: 0,
             stale: BTreeMap::new(),
             declaration: 0,
-            retracted: None,
+            retracted: BTreeMap::new(),
             messages: Marks::new(key),
             ends: BTreeMap::new(),
             expected: BTreeMap::new(),
@@ -96,8 +97,11 @@ impl Feed {
             self.declaration = message.counter;
             self.stale = members.clone();
         }
-        if let Some(after_ns) = message.retraction() {
-            self.retracted = Some(self.retracted.map_or(after_ns, |known| known.min(after_ns)));
+        if let Some((after_ns, left)) = message.retraction() {
+            for replica in left.iter().chain([&message.author]) {
+                let known = self.retracted.entry(*replica).or_insert(after_ns);
+                *known = after_ns.min(*known);
+            }
         }
         self.messages.insert(message.counter, &hash);
         if self.expected.remove(&message.counter).is_none() {

@@ -344,8 +344,12 @@ impl Log {
     /// From when on an author's stamps do not count, in nanoseconds since 1970, if it has taken any back or it was decided
     /// so.
     pub fn retracted(&self, author: ReplicaId) -> Option<u64> {
-        let discarded = self.public_key(author).and_then(|key| self.group.decided().discarded(key.as_bytes(), author));
-        self.feeds.get(&author)?.retracted.into_iter().chain(discarded).min()
+        let introduced = self.feeds.get(&author)?.introduced.as_ref()?;
+        let discarded = self.group.decided().discarded(introduced.public_key.as_bytes(), author);
+        let is_same =
+            |feed: &&Feed| feed.introduced.as_ref().is_some_and(|other| other.public_key == introduced.public_key);
+        let retracting = self.feeds.values().filter(|feed| !feed.retracted.is_empty()).filter(is_same);
+        retracting.filter_map(|feed| feed.retracted.get(&author).copied()).chain(discarded).min()
     }
 
     /// Application messages that a checkpoint clears and that never came here are missed only by who took part when they

@@ -189,10 +189,10 @@ impl Message {
         })
     }
 
-    /// From when on its author's stamps do not count, if it says so.
-    pub fn retraction(&self) -> Option<u64> {
+    /// From when on its author's stamps do not count, and in which feeds that it has left, if it says so.
+    pub fn retraction(&self) -> Option<(u64, &[ReplicaId])> {
         self.entries.iter().find_map(|entry| match entry {
-            Entry::Retraction { after_ns } => Some(*after_ns),
+            Entry::Retraction { after_ns, left } => Some((*after_ns, left.as_slice())),
             _ => None,
         })
     }

@@ -91,7 +91,7 @@ enum RawEntry {
     Checkpoint { voided: IntervalSet<u64>, cleared: IntervalSet<u64>, decided: u64 },
     Stale { members: BTreeMap<ReplicaId, u64> },
     Records(Operations),
-    Retraction { after_ns: u64 },
+    Retraction { after_ns: u64, left: Vec<ReplicaId> },
     Act(Act),
 }
 
@@ -188,7 +188,9 @@ impl Member {
             }
             Said::Records(operations) => entries.push(RawEntry::Records(operations)),
             Said::Act(act) => entries.push(RawEntry::Act(act)),
-            Said::Retraction { after_ns } => entries.push(RawEntry::Retraction { after_ns }),
+            Said::Retraction { after_ns } => {
+                entries.push(RawEntry::Retraction { after_ns, left: Vec::new() });
+            }
             Said::Checkpoint { voided } => {
                 entries.push(RawEntry::Checkpoint { voided, cleared: IntervalSet::new(), decided: 0 });
             }

@@ -31,7 +31,9 @@ pub struct Evidence {
 pub struct Search {
     /// Beyond this time.
     limit_ns: u64,
-    /// Messages that say nothing else than what is stamped ahead: they become void.
+    /// Under which ids this device wrote that are still to be searched, the last one first.
+    to_search: Vec<ReplicaId>,
+    /// Messages under the present id that say nothing else than what is stamped ahead: they become void.
     ahead: IntervalSet<u64>,
     /// Messages with operations that are stamped ahead and still count.
     vain: Vain,
@@ -90,8 +92,15 @@ impl Records {
         }
         // Nothing that is stamped later than what is stamped anew may stand: others may hold what is covered here by then.
         let limit_ns = now_ns(shared.now);
-        self.job = Job::Search(Search { limit_ns, ahead: IntervalSet::new(), vain: Vain::default(), latest_ns: 0 });
-        // The first message is never void.
+        let to_search = Vec::from_iter([own].into_iter().chain(self.progress.left.iter().copied()));
+        let first = to_search.last().copied().unwrap_or(own);
+        let search = Search { limit_ns, to_search, ahead: IntervalSet::new(), vain: Vain::default(), latest_ns: 0 };
+        self.job = Job::Search(search);
+        Self::search_next(shared, first);
+    }
+
+    /// Searches what this device wrote under an id. The first message is never void.
+    fn search_next(shared: &mut Shared, own: ReplicaId) {
         let (start, end) = message_keys(own, 2, u64::MAX);
         Self::search_from(shared, start, end);
     }
@@ -116,27 +125,40 @@ impl Engine {
     /// A page of own messages is searched.
     pub(super) fn searched(&mut self, pairs: &[Pair], more: bool) {
         let Job::Search(search) = &mut self.records.job else { return };
+        let (Some(id), present) = (search.to_search.last().copied(), self.shared.log.own()) else { return };
+        let voided = self.shared.log.voided(id).map(|(voided, _)| voided.clone()).unwrap_or_default();
+        let until_ns = self.shared.log.retracted(id).unwrap_or(u64::MAX);
         for pair in pairs {
             let Ok((message, _)) = Message::decode(&pair.value) else { continue };
-            let latest = message.operations().map(|operations| operations.latest_ns()).max();
-            search.latest_ns = search.latest_ns.max(latest.unwrap_or(0));
-            if latest.is_none_or(|latest| latest <= search.limit_ns) {
+            if voided.contains(message.counter) {
+                continue;
+            }
+            // What was stamped later was taken back before.
+            let earliest = message.operations().map(|operations| operations.earliest_ns()).min();
+            let Some(earliest) = earliest.filter(|earliest| *earliest <= until_ns) else { continue };
+            let latest = message.operations().map(|operations| operations.latest_ns()).max().unwrap_or(0).min(until_ns);
+            search.latest_ns = search.latest_ns.max(latest);
+            if latest <= search.limit_ns {
                 continue;
             }
             let is_pure = message.entries.iter().all(|entry| matches!(entry, Entry::Records(_)));
-            let earliest = message.operations().map(|operations| operations.earliest_ns()).min();
             // What else a message says stays, and what it stamped in time keeps its stamp: anew it would count for later than
             // what others have done since.
-            if is_pure && earliest.is_some_and(|earliest| earliest > search.limit_ns) {
+            let is_present = present == Some(id);
+            if is_present && is_pure && earliest > search.limit_ns {
                 search.ahead.insert(message.counter);
             }
-            if !is_pure || self.records.live.contains(message.counter) {
-                search.vain.insert(message.counter, earliest.unwrap_or(0));
+            if !is_present || !is_pure || self.records.live.contains(message.counter) {
+                search.vain.insert(id, message.counter, (earliest, until_ns));
             }
         }
-        if let (Some(last), Some(own), true) = (pairs.last(), self.shared.log.own(), more) {
-            let end = message_keys(own, 2, u64::MAX).1;
+        if let (Some(last), true) = (pairs.last(), more) {
+            let end = message_keys(id, 2, u64::MAX).1;
             return Records::search_from(&mut self.shared, [last.key.as_slice(), &[0]].concat(), end);
+        }
+        search.to_search.pop();
+        if let Some(next) = search.to_search.last() {
+            return Records::search_next(&mut self.shared, *next);
         }
         let Job::Search(search) = core::mem::replace(&mut self.records.job, Job::Idle) else { return };
         self.heal(search);
@@ -144,13 +166,15 @@ impl Engine {
 
     /// All of it is saved at once: what is taken back and void, the new id, and that the rows are to be put right.
     fn heal(&mut self, search: Search) {
-        let Search { limit_ns, ahead, vain, latest_ns } = search;
+        let Search { limit_ns, ahead, vain, latest_ns, .. } = search;
         let Some(own) = self.shared.log.own() else { return };
         self.records.tell_ahead(&mut self.shared, own);
         let mut floor = now_ns(self.shared.now);
-        let mut reissued = None;
+        let mut reissued = Vain::default();
         if latest_ns > limit_ns {
-            self.write(Entry::Retraction { after_ns: limit_ns });
+            // What is void of those may stand in rows elsewhere.
+            let left = self.records.progress.left.clone();
+            self.write(Entry::Retraction { after_ns: limit_ns, left });
             let mut voided = self.shared.log.voided(own).map(|(voided, _)| voided.clone()).unwrap_or_default();
             voided.union(&ahead);
             voided.union(self.records.dead());
@@ -160,9 +184,10 @@ impl Engine {
             if !voided.is_empty() && size <= PAYLOAD_BYTES_MAX {
                 self.write(Entry::Checkpoint { voided, cleared, decided: self.shared.log.decided_mark() });
             }
+            self.records.progress.left.push(own);
             self.begin_incarnation();
             self.shared.introduce();
-            reissued = Some((own, vain));
+            reissued = vain;
         } else {
             // No stamp of this id is issued twice.
             floor = floor.max(latest_ns);

@@ -24,8 +24,8 @@ use crate::records::{OperationsBuilder, Row, RowId, all_rows};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Mend {
     reason: Reason,
-    /// Own messages, under an earlier id, whose operations are to be issued anew.
-    vain: Option<(ReplicaId, Vain)>,
+    /// Own messages, under earlier ids, whose operations are to be issued anew.
+    vain: Vain,
     step: Step,
     /// Some row held such a stamp.
     has_stripped: bool,
@@ -68,29 +68,37 @@ impl Reason {
 /// Own messages whose operations were taken back and still count, in the order of their stamps.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Vain {
-    counters: IntervalSet<u64>,
+    counters: BTreeMap<ReplicaId, IntervalSet<u64>>,
     /// Each with its earliest stamp.
-    by_stamp: BTreeSet<(u64, u64)>,
+    by_stamp: BTreeSet<(u64, ReplicaId, u64)>,
+    /// What is stamped later under an id was taken back, and issued anew, before.
+    until_ns: BTreeMap<ReplicaId, u64>,
 }
 
 impl Vain {
-    pub(super) fn insert(&mut self, counter: u64, earliest_ns: u64) {
-        self.counters.insert(counter);
-        self.by_stamp.insert((earliest_ns, counter));
+    pub(super) fn insert(&mut self, own: ReplicaId, counter: u64, (earliest_ns, until_ns): (u64, u64)) {
+        self.until_ns.insert(own, until_ns);
+        self.counters.entry(own).or_default().insert(counter);
+        self.by_stamp.insert((earliest_ns, own, counter));
+    }
+
+    fn contains(&self, author: ReplicaId, counter: u64) -> bool {
+        self.counters.get(&author).is_some_and(|counters| counters.contains(counter))
     }
 
     fn is_empty(&self) -> bool {
         self.by_stamp.is_empty()
     }
 
-    fn first(&self) -> Option<u64> {
-        self.by_stamp.first().map(|(_, counter)| *counter)
+    fn first(&self) -> Option<(ReplicaId, u64)> {
+        self.by_stamp.first().map(|(_, own, counter)| (*own, *counter))
     }
 
+    /// The last stamp that is to be issued anew of the first message, which is no longer one of them.
     fn take_first(&mut self) -> Option<u64> {
-        let (_, counter) = self.by_stamp.pop_first()?;
-        self.counters.remove(counter);
-        Some(counter)
+        let (_, own, counter) = self.by_stamp.pop_first()?;
+        self.counters.get_mut(&own)?.remove(counter);
+        self.until_ns.get(&own).copied()
     }
 }
 
@@ -109,7 +117,7 @@ pub(super) enum Step {
 
 impl Mend {
     /// All is still to be done.
-    pub fn new(reason: Reason, vain: Option<(ReplicaId, Vain)>) -> Mend {
+    pub fn new(reason: Reason, vain: Vain) -> Mend {
         let step = Step::Strip(ByteBuf::from(all_rows().0));
         Mend { reason, vain, step, has_stripped: false, is_new: true }
     }
@@ -124,14 +132,14 @@ impl Mend {
 
     /// The next step writes messages, and others may know of some that this store forgot.
     fn is_to_hear(&self) -> bool {
-        let is_written = self.vain.as_ref().is_none_or(|(_, vain)| vain.is_empty());
-        let writes = matches!(self.step, Step::Reissue) && !is_written || matches!(self.step, Step::Recreate(_));
+        let writes =
+            matches!(self.step, Step::Reissue) && !self.vain.is_empty() || matches!(self.step, Step::Recreate(_));
         writes && !self.is_new
     }
 
     /// The message is void and yet needed.
     fn needs(&self, author: ReplicaId, counter: u64) -> bool {
-        self.vain.as_ref().is_some_and(|(own, vain)| *own == author && vain.counters.contains(counter))
+        self.vain.contains(author, counter)
     }
 }
 
@@ -154,6 +162,10 @@ impl Records {
     /// An author takes stamps back: none of them counts any more, whether it was merged or not.
     pub(super) fn retract(&mut self, shared: &mut Shared, author: ReplicaId, after_ns: u64) {
         self.look_at_held_again(Some(author));
+        // Of others' feeds it may take back nothing.
+        if shared.log.retracted(author).is_none() {
+            return;
+        }
         // Nothing that was merged is later than the clock.
         let last = self.clock.as_ref().map_or(self.progress.clock_ns, |clock| clock.last_ns());
         if last > after_ns {
@@ -190,7 +202,7 @@ impl Records {
         if self.progress.mend.is_none()
             && let Some(reason) = self.progress.to_mend.pop()
         {
-            self.progress.mend = Some(Mend::new(reason, None));
+            self.progress.mend = Some(Mend::new(reason, Vain::default()));
         }
         let Some(mend) = self.progress.mend.as_ref().filter(|_| !self.waits_to_reissue()) else { return };
         let (purpose, query) = match &mend.step {
@@ -208,17 +220,14 @@ impl Records {
                 let bytes_max = ROWS_APPLIED_BYTES_MAX / 2;
                 (RecordsPurpose::Recreate, LoadQuery::Range { start, end, bytes_max })
             }
-            Step::Reissue => {
-                let next = mend.vain.as_ref().and_then(|(own, vain)| Some((*own, vain.first()?)));
-                match next {
-                    Some((own, counter)) => {
-                        let keys = Vec::from([Key { bytes: message_key(own, counter) }]);
-                        (RecordsPurpose::Vain, LoadQuery::Keys { keys })
-                    }
-                    None if self.unmerged.is_empty() => return self.mended(shared),
-                    None => return self.load_messages(shared),
+            Step::Reissue => match mend.vain.first() {
+                Some((own, counter)) => {
+                    let keys = Vec::from([Key { bytes: message_key(own, counter) }]);
+                    (RecordsPurpose::Vain, LoadQuery::Keys { keys })
                 }
-            }
+                None if self.unmerged.is_empty() => return self.mended(shared),
+                None => return self.load_messages(shared),
+            },
         };
         self.job = Job::Loading;
         shared.perform(Purpose::Records { purpose }, Work::Load { query });
@@ -321,14 +330,11 @@ impl Engine {
     pub(super) fn reissue_vain(&mut self, pairs: &[Pair]) {
         self.records.job = Job::Idle;
         let Some(mut mend) = self.records.progress.mend.take() else { return };
-        let Some((_, vain)) = &mut mend.vain else { return };
-        if vain.take_first().is_none() {
-            return;
-        }
+        let Some(until_ns) = mend.vain.take_first() else { return };
         let after_ns = mend.reason.after_ns();
         let message = pairs.first().and_then(|pair| Message::decode(&pair.value).ok());
         self.records.progress.mend = Some(mend);
-        let vain = message.map(|(message, _)| in_order(&message, after_ns)).unwrap_or_default();
+        let vain = message.map(|(message, _)| in_order(&message, after_ns, until_ns)).unwrap_or_default();
         let (mut builder, now) = (OperationsBuilder::new(), now_ns(self.shared.now));
         for Reissued { table, key, method, values } in vain.into_values().flatten() {
             let Some(Ok(at)) = self.records.clock.as_mut().map(|clock| clock.next_ns(now)) else { continue };
@@ -350,12 +356,12 @@ impl Engine {
     }
 }
 
-/// A message's operations that are stamped later than this, by their stamps.
-fn in_order(message: &Message, after_ns: u64) -> BTreeMap<u64, VecDeque<Reissued>> {
+/// A message's operations that are stamped after a time and until another, by their stamps.
+fn in_order(message: &Message, after_ns: u64, until_ns: u64) -> BTreeMap<u64, VecDeque<Reissued>> {
     let mut all = BTreeMap::<u64, VecDeque<Reissued>>::new();
     for opened in message.operations().filter_map(|operations| operations.open().ok()) {
         opened.walk(message.author, |operation| {
-            if operation.at.unix_ns <= after_ns {
+            if operation.at.unix_ns <= after_ns || operation.at.unix_ns > until_ns {
                 return;
             }
             let value =

@@ -15,6 +15,7 @@ mod merge;
 mod read;
 mod recreate;
 mod renew;
+mod standing;
 mod write;
 
 use alloc::collections::{BTreeMap, VecDeque};
@@ -35,7 +36,7 @@ use super::shared::Shared;
 use super::{Engine, keys};
 use crate::api::{
     Action, Command, CompactionConfig, ConfigError, Key, LoadQuery, MemberMode, Method, Monotonic, NoticeCode, Now,
-    Outcome, RecordsConfig, RecordsStatus, ReplicaId, Work,
+    Outcome, RecordsConfig, ReplicaId, Work,
 };
 use crate::clock::{Clock, LAST_NS, stamp_id};
 use crate::log::Message;
@@ -97,6 +98,8 @@ struct Progress {
     tables: Vec<String>,
     /// How far own messages are looked at.
     compacting: Compacting,
+    /// Ids that this device has left because its clock was ahead.
+    left: Vec<ReplicaId>,
     /// Rows are being put right.
     mend: Option<Mend>,
     /// For what they are still to be put right then.
@@ -222,8 +225,10 @@ impl Records {
     /// A message came: its operations, if it has any, are merged once it is saved.
     pub fn accept(&mut self, shared: &mut Shared, message: &Message) {
         self.weigh(shared, message);
-        if let Some(after_ns) = message.retraction() {
-            self.retract(shared, message.author, after_ns);
+        if let Some((after_ns, left)) = message.retraction() {
+            for author in left.iter().chain([&message.author]) {
+                self.retract(shared, *author, after_ns);
+            }
         }
         // What covered the messages that it voids may count for nobody.
         if message.voids_by().is_some_and(|decided| decided != shared.log.decided_mark())
@@ -369,49 +374,6 @@ impl Records {
         shared.saver.fail();
         let message = "records that were saved could not be read; nothing is sent any more";
         shared.notify(NoticeCode::StoreCorrupt, message);
-    }
-
-    /// Nothing is under way, and nothing could be.
-    pub fn is_idle(&self) -> bool {
-        let is_done = matches!(self.job, Job::Idle) && self.writes.is_empty() && self.reads.is_idle();
-        let is_applied = self.apply.is_idle() || self.apply.rests() && !self.mode.takes();
-        let is_idle = is_done && self.unmerged.is_empty() && !self.is_compacting() && !self.is_mending() && is_applied;
-        self.config.is_none() || is_idle
-    }
-
-    /// All that is held here is with the application.
-    pub fn is_done(&self) -> bool {
-        self.config.is_none()
-            || self.unmerged.is_empty()
-                && self.held.is_empty()
-                && !self.is_mending()
-                && (self.apply.is_done() || !self.mode.takes())
-    }
-
-    /// When something is due without an event.
-    pub fn deadline(&self) -> Option<Monotonic> {
-        let gives = !self.is_writing() && !self.is_mending() && self.mode.takes();
-        let again = self.apply.deadline().filter(|_| gives);
-        self.look_again.into_iter().chain(again).min()
-    }
-
-    /// What the application wrote is being saved.
-    fn is_writing(&self) -> bool {
-        matches!(&self.job, Job::Saving(done) if !done.taken.is_empty())
-    }
-
-    /// A snapshot.
-    pub fn status(&self) -> Option<RecordsStatus> {
-        self.config.as_ref()?;
-        let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
-        Some(RecordsStatus {
-            taken: if planted(Planted::TakenBeforeSaved) { self.progress.taken } else { self.taken },
-            unmerged: count(self.unmerged.len()).saturating_add(count(self.held.len())),
-            held: count(self.held.len()),
-            unapplied: self.apply.unapplied(),
-            received: self.received,
-            sent: self.sent,
-        })
     }
 }
 

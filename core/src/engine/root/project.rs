@@ -212,7 +212,6 @@ impl Root {
         late: bool,
     ) {
         let full = path::join(directory, name);
-        let too_long = path::depth(&full) > DEPTH_MAX || full.len() > PATH_BYTES_MAX;
         self.cancel_fetch_of_other(shared, &full, wish.as_ref());
         let entry = self.base.entry(directory, name);
         let step = step(entry, wish.as_ref());
@@ -220,13 +219,7 @@ impl Root {
         let is_in_the_way = entry.is_some_and(BaseEntry::is_only_retained);
         let hides_a_write = entry.is_some_and(may_hide_a_write);
         self.projection.note_copy(&full, conflict_of.as_ref(), step == Step::Rest && !self.busy.contains(&full));
-        if too_long || is_reserved(&full) {
-            return;
-        }
-        if self.hides_unsent(&full, wish.as_ref(), step != Step::Rest) {
-            return;
-        }
-        if !shared.mode.takes() && step.changes_what_stands() {
+        if self.is_left_alone(shared, &full, wish.as_ref(), step) {
             return self.note_awaited(&full, name, None);
         }
         let must_wait = self.must_wait(&full);
@@ -288,6 +281,16 @@ impl Root {
             }
             _ => {}
         }
+    }
+
+    /// Nothing is done at a path, whatever the view has there: it cannot be named here, something stands there that nobody is
+    /// told of, or this device takes nothing.
+    fn is_left_alone(&mut self, shared: &Shared, full: &str, wish: Option<&Shown>, step: Step) -> bool {
+        let too_long = path::depth(full) > DEPTH_MAX || full.len() > PATH_BYTES_MAX;
+        too_long
+            || is_reserved(full)
+            || self.hides_unsent(full, wish, step != Step::Rest)
+            || !shared.mode.takes() && step.changes_what_stands()
     }
 
     /// What stands at a path is the last file of a version that lives, and not taken away now. Where something else is to

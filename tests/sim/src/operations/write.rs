@@ -38,7 +38,7 @@ pub(super) fn feeds(set: &OperationSet, group: &GroupConfig, chance: &mut fastra
         let own = set.retractions.iter().filter(|retraction| retraction.author == author);
         for retraction in own {
             let place = chance.usize(..entries.len());
-            entries[place].push(Entry::Retraction { after_ns: set.since_ns + retraction.after_ns });
+            entries[place].push(Entry::Retraction { after_ns: set.since_ns + retraction.after_ns, left: Vec::new() });
         }
         files.extend(seal(author, entries, group));
     }
