@@ -76,6 +76,8 @@ pub struct Engine {
     /// Nothing is put off once all else is done.
     settles: bool,
     peers: BTreeMap<LinkId, Peer>,
+    /// A link was closed since the last turn began: what waited for its peer may go on.
+    has_closed: bool,
     /// By how much people were told that this device's clock is ahead; 0 where it is right.
     clock_told_ms: i64,
     /// Links that came up before this replica knew its own id.
@@ -164,6 +166,7 @@ impl Engine {
             says_less_than_applied: false,
             settles: false,
             peers: BTreeMap::new(),
+            has_closed: false,
             clock_told_ms: 0,
             early_links: BTreeMap::new(),
             phase: Phase::New,
@@ -225,6 +228,7 @@ impl Engine {
         if !self.is_working() {
             return;
         }
+        self.has_closed = false;
         self.folders_turn();
         if !self.has_begun && self.folders.iter().all(|folder| folder.is_known(&self.shared.log)) {
             self.begin();
@@ -329,7 +333,8 @@ impl Engine {
     fn wants_turn(&self) -> bool {
         let has_heard = || self.has_begun && self.peers.values().all(Peer::is_heard);
         self.is_working()
-            && (self.roots.iter().any(Root::wants_turn)
+            && (self.has_closed
+                || self.roots.iter().any(Root::wants_turn)
                 || self.records.waits_to_hear(&self.shared) && has_heard()
                 || self.is_checkpoint_due())
     }

@@ -259,6 +259,7 @@ impl Engine {
     pub(in crate::engine) fn close(&mut self, link: LinkId, reason: alloc::string::String) {
         self.shared.actions.push(Action::Close { link, reason });
         self.link_down(link);
+        self.has_closed = true;
     }
 
     fn invalid(&mut self, link: LinkId, what: &str) {
