@@ -18,6 +18,10 @@ use super::modes::Modes;
 use crate::api::{MemberMode, ReplicaId};
 use crate::clock::MessageOrder;
 
+/// Of the messages in which a member sets its own mode so many count, the last ones: who is honest knows its own mode, and
+/// wrote nothing against an earlier one.
+const OWN_MODES_MAX: usize = 16;
+
 /// The public key of a device, which is a member.
 pub type MemberKey = [u8; 32];
 
@@ -136,10 +140,11 @@ impl Group {
             rank = rank.saturating_add(1);
         }
         for (by, acts) in &self.acts {
-            for (order, acts) in acts {
-                if decided.counts(by, order.author, order.counter) {
-                    acts.iter().for_each(|act| decided.take_own(by, order, act));
-                }
+            let counts = |order: &MessageOrder| decided.counts(by, order.author, order.counter);
+            let own = acts.iter().rev().filter(|(_, acts)| acts.iter().any(|act| act.is_own(by)));
+            let own: Vec<_> = own.filter(|(order, _)| counts(order)).take(OWN_MODES_MAX).collect();
+            for (order, acts) in own.into_iter().rev() {
+                acts.iter().for_each(|act| decided.take_own(by, order, act));
             }
         }
         self.decided = decided;

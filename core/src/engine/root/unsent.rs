@@ -107,6 +107,9 @@ impl Root {
     /// The view wants this at a path where something stands that nobody is told of; whether that is so. What both have
     /// becomes known.
     pub(super) fn hides_unsent(&mut self, full: &str, wish: Option<&Shown>, is_wanted: bool) -> bool {
+        if self.unsent.is_empty() {
+            return false;
+        }
         let stands = path::split(full).is_some_and(|(parent, name)| self.base.standing(parent, &name).is_some());
         let Some(change) = self.unsent.get_mut(full) else { return false };
         let is_as_wished = change.found.as_ref().zip(wish).is_some_and(|(found, wish)| {
