@@ -94,6 +94,12 @@ pub enum Command {
         /// The incarnation.
         replica: ReplicaId,
     },
+    /// Let what is held here of an incarnation count before its time, as its clock is right, or nobody wants to wait. It then
+    /// counts on this device alone, and so does what it writes from now on until that time comes: its stamps are later.
+    ReleaseHeld {
+        /// The incarnation.
+        replica: ReplicaId,
+    },
     /// Look through a message folder now.
     Poll {
         /// Which folder.

@@ -92,6 +92,8 @@ pub enum NoticeCode {
     Expelled,
     /// This device may not decide what it was asked to decide, or write what it was asked to write.
     NotPermitted,
+    /// Nothing of the incarnation is held that was to be released.
+    NothingHeld,
     /// Something was changed in a folder while this device only receives: it stays, and nobody is told.
     NotSent,
     /// A directory that is deleted elsewhere stays, for it holds entries that are not kept.

@@ -419,7 +419,9 @@ impl Engine {
         match command {
             Command::Publish { payload } if self.has_begun => self.publish(&payload),
             Command::Publish { payload } => self.unpublished.push(payload),
-            Command::WriteRows { .. } | Command::ReadRows { .. } => self.records_command(command),
+            Command::WriteRows { .. } | Command::ReadRows { .. } | Command::ReleaseHeld { .. } => {
+                self.records_command(command);
+            }
             Command::Appoint { .. }
             | Command::Remove { .. }
             | Command::SetMode { .. }

@@ -126,10 +126,8 @@ impl Database {
         if changes.last().is_some_and(|change| change.change == RowChangeKind::Delete) {
             return;
         }
-        if !row.exists {
-            if changes.is_empty() {
-                self.rows.remove(&row.name);
-            }
+        if !row.exists && changes.is_empty() {
+            self.rows.remove(&row.name);
             return;
         }
         let is_changed = |property: &str| {
@@ -142,6 +140,7 @@ impl Database {
         };
         let new = row.values.iter().filter(|value| !is_changed(&value.property));
         let values: Values = new.map(|value| (value.property.clone(), value.value.clone())).collect();
+        // Of a row that is not there what the application changed itself stays.
         let stands = self.rows.entry(row.name.clone()).or_default();
         stands.retain(|property, _| is_changed(property));
         stands.extend(values);

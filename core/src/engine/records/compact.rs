@@ -276,8 +276,12 @@ impl Engine {
         if messages.len() == 1 && left_bytes.saturating_mul(RESTATED_SHARE) >= all_bytes {
             return true;
         }
-        if !left.is_empty() {
-            self.write(Entry::Records(restated(left)));
+        let is_unmerged = |message: &Message| self.records.is_unmerged((message.author, message.counter));
+        let builder = restated(left);
+        if messages.iter().any(is_unmerged) {
+            self.write_unasked(builder);
+        } else if !builder.is_empty() {
+            self.write(Entry::Records(builder.finish()));
         }
         for message in &messages {
             self.records.live.remove(message.counter);
@@ -290,13 +294,13 @@ impl Engine {
 }
 
 /// Operations with the stamps that they have, in the order of these.
-fn restated(mut left: Vec<Left<'_>>) -> Operations {
+fn restated(mut left: Vec<Left<'_>>) -> OperationsBuilder {
     left.sort_by_key(|left| left.operation.at.unix_ns);
     let mut builder = OperationsBuilder::new();
     for Left { operation, values } in left {
         builder.push(operation.table, operation.key, operation.method, &values, operation.at.unix_ns);
     }
-    builder.finish()
+    builder
 }
 
 /// About what values take in a message.

@@ -44,7 +44,8 @@ pub struct Search {
 impl Records {
     /// The latest stamp is so far ahead of this device's time that its clock was ahead, or is behind now.
     fn is_ahead(&self, now: Now) -> bool {
-        let tolerated = self.limit_ns(now).saturating_add(HEAL_AHEAD_MS.saturating_mul(1_000_000));
+        let counts_until = self.limit_ns(now).max(self.released_ns());
+        let tolerated = counts_until.saturating_add(HEAL_AHEAD_MS.saturating_mul(1_000_000));
         self.clock.as_ref().is_some_and(|clock| clock.last_ns() > tolerated)
     }
 

@@ -38,6 +38,7 @@ pub struct Merge {
 impl Records {
     /// Held messages whose time has come are merged again.
     pub(super) fn release(&mut self, now: Now) {
+        self.forget_released(now);
         if self.held.is_empty() {
             // The last one may have become void before its time came.
             self.look_again = None;
@@ -55,6 +56,11 @@ impl Records {
         }
         let drift = limit.saturating_sub(now_ns(now));
         self.look_again = self.held.values().min().map(|due| look_at(now, due.saturating_sub(drift)));
+    }
+
+    /// What a message says is not in the rows, or not all of it.
+    pub(super) fn is_unmerged(&self, place: (ReplicaId, u64)) -> bool {
+        self.held.contains_key(&place) || self.unmerged.contains(&place)
     }
 
     /// The latest stamp that counts now.
@@ -98,6 +104,7 @@ impl Records {
             let key = message_key(place.0, place.1);
             let pair = pairs.next_if(|pair| pair.key == key);
             let message = pair.and_then(|pair| Message::decode(&pair.value).ok());
+            let limit = self.limit_of(shared, *place, limit);
             let held = message.and_then(|(message, _)| self.gather(shared, &message, limit, &mut merge.said));
             if planted(Planted::UnmarkedBeforeMerged) && held.is_none() {
                 shared.saver.remove(keys::unmerged(place.0, place.1));
@@ -119,6 +126,8 @@ impl Records {
         let owner = shared.log.public_key(message.author).map(|key| *key.as_bytes());
         let is_others = !shared.log.is_by_this_device(message.author);
         let (mut held, mut latest, mut count) = (None::<u64>, 0, 0u64);
+        let last = message.operations().map(|operations| operations.latest_ns()).max();
+        self.note_released((message.author, message.counter), last.unwrap_or(0));
         if shared.log.is_silenced(message.author, message.counter) {
             return None;
         }

@@ -14,6 +14,7 @@ mod mend;
 mod merge;
 mod read;
 mod recreate;
+mod released;
 mod renew;
 mod standing;
 mod write;
@@ -30,6 +31,7 @@ use self::heal::{Evidence, Search};
 use self::mend::{Mend, Reason};
 use self::merge::Merge;
 use self::read::Reads;
+use self::released::Released;
 use self::write::{Write, WriteCommand};
 use super::limits::{GATHERED_MAX, HELD_LOOK_MS, TABLE_NAME_BYTES_MAX};
 use super::shared::Shared;
@@ -98,6 +100,8 @@ struct Progress {
     tables: Vec<String>,
     /// How far own messages are looked at.
     compacting: Compacting,
+    /// What counts before its time.
+    released: Released,
     /// Ids that this device has left because its clock was ahead.
     left: Vec<ReplicaId>,
     /// Rows are being put right.
@@ -396,6 +400,7 @@ impl Engine {
     pub(super) fn records_command(&mut self, command: Command) {
         match command {
             Command::WriteRows { taken, changes, more } => self.records.take(&mut self.shared, taken, changes, more),
+            Command::ReleaseHeld { replica } => self.records.release_held(&mut self.shared, replica),
             Command::ReadRows { request, query } => self.records.ask(&mut self.shared, request, query),
             _ => {}
         }

@@ -262,8 +262,10 @@ impl Engine {
                 let Some(Ok(at)) = self.records.clock.as_mut().map(|clock| clock.next_ns(at)) else {
                     return self.refuse(change, "no later stamp can be named: the clock stood at the end of time");
                 };
-                if row != Row::default() && !row.exists(rule) {
-                    // It is there whole, with values that the application has not given.
+                let is_update = matches!(change.change, RowChangeKind::Update { .. });
+                if (is_update || row != Row::default()) && !row.exists(rule) {
+                    // It is there whole, with values that the application has not given; or without some that the application
+                    // has of a row that does not count any more.
                     given_back.push(id.clone());
                 }
                 builder.push(&change.table, &change.key, method, &values, at);

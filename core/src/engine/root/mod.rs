@@ -239,6 +239,7 @@ impl Root {
             | Command::Remove { .. }
             | Command::SetMode { .. }
             | Command::DiscardHeld { .. }
+            | Command::ReleaseHeld { .. }
             | Command::WriteRows { .. }
             | Command::ReadRows { .. }
             | Command::Poll { .. }

@@ -1,6 +1,6 @@
 //! Devices whose clocks are wrong for long, and are set right.
 
-use syncline_core::api::{NoticeCode, ReplicaId, RowName};
+use syncline_core::api::{Command, NoticeCode, ReplicaId, RowName};
 use syncline_sim::{SiteId, World, row};
 
 use super::records_log::{Carrier, add, album, assert_equal, connect, database, exchange, group, messages};
@@ -234,4 +234,70 @@ fn what_is_taken_back_leaves_the_rows_of_those_who_had_applied_it() {
     assert_equal(&mut world, &sites);
     assert_eq!(name(&mut world, away, &album(0)).as_deref(), Some("later"));
     assert_eq!(database(&mut world, away).rows().len(), 3);
+}
+
+/// It counts where somebody said so; where nobody did it waits for its time, and so does what is said on top of it.
+#[test]
+fn r01_what_is_held_counts_at_once_where_it_is_released() {
+    for carrier in [Carrier::Links, Carrier::Folder] {
+        let (mut world, sites) = group(3, carrier);
+        let [releases, ahead, waits] = sites[..] else { panic!("three devices") };
+        set(&mut world, ahead, HOUR_MS);
+        world.put_row(ahead, album(1), &[("name", "of the hour to come")]);
+        exchange(&mut world, carrier);
+        assert!(held(&world, releases) > 0 && held(&world, waits) > 0);
+        let id = replica(&world, ahead);
+        for _ in 0..2 {
+            world.command(releases, Command::ReleaseHeld { replica: id });
+            world.settle();
+        }
+        let nothing =
+            world[releases].take_notices().into_iter().filter(|notice| notice.code == NoticeCode::NothingHeld);
+        assert_eq!(nothing.count(), 1, "the second time nothing was held");
+        assert_eq!(held(&world, releases), 0);
+        assert_eq!(name(&mut world, releases, &album(1)).as_deref(), Some("of the hour to come"));
+        // What is written over it is later, is no reason to heal, and counts here after a restart, too.
+        let before = replica(&world, releases);
+        world.put_row(releases, album(1), &[("name", "written over it")]);
+        exchange(&mut world, carrier);
+        world.restart(releases);
+        connect(&mut world, &sites, carrier);
+        world.put_row(waits, album(2), &[("name", "on time")]);
+        exchange(&mut world, carrier);
+        world.pass(200_000);
+        exchange(&mut world, carrier);
+        assert_eq!(replica(&world, releases), before);
+        assert_eq!(name(&mut world, releases, &album(1)).as_deref(), Some("written over it"));
+        assert_ne!(name(&mut world, waits, &album(1)).as_deref(), Some("written over it"));
+        assert!(held(&world, waits) > 0);
+        world.pass(2 * HOUR_MS as u64);
+        exchange(&mut world, carrier);
+        assert_equal(&mut world, &sites);
+        assert_eq!(name(&mut world, waits, &album(1)).as_deref(), Some("written over it"));
+        assert_eq!(held(&world, waits), 0);
+    }
+}
+
+/// Who stamped it takes it back: then nothing of it counts, released or not.
+#[test]
+fn r01_what_was_released_and_is_taken_back_counts_no_more() {
+    let (mut world, sites) = group(3, Carrier::Links);
+    let [releases, ahead, third] = sites[..] else { panic!("three devices") };
+    set(&mut world, ahead, HOUR_MS);
+    world.put_row(ahead, album(1), &[("name", "of the hour to come")]);
+    exchange(&mut world, Carrier::Links);
+    let id = replica(&world, ahead);
+    world.command(releases, Command::ReleaseHeld { replica: id });
+    world.settle();
+    set(&mut world, ahead, -HOUR_MS);
+    world.put_row(third, album(2), &[("name", "on time")]);
+    for _ in 0..3 {
+        exchange(&mut world, Carrier::Links);
+        world.pass(200_000);
+    }
+    assert_ne!(replica(&world, ahead), id, "it was healed");
+    world.pass(2 * HOUR_MS as u64);
+    exchange(&mut world, Carrier::Links);
+    assert_equal(&mut world, &sites);
+    assert_eq!(name(&mut world, releases, &album(1)).as_deref(), Some("of the hour to come"));
 }
