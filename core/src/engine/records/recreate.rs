@@ -21,7 +21,8 @@ impl Engine {
             let (id, row) = (RowId::parse(&pair.key), Row::from_stored(&pair.value));
             let (Some(name), Some(row)) = (id, row) else { return Records::lost(shared) };
             let is_own = |replica| shared.log.is_by_this_device(replica);
-            if name.owner.is_empty()
+            if records.mode.sends()
+                && name.owner.is_empty()
                 && row.waits_for_creation(is_own)
                 && !planted(Planted::NotRecreated)
                 && let Ok(at) = clock.next_ns(now)

@@ -302,3 +302,89 @@ fn r01_what_is_held_is_discarded_everywhere_by_who_decides() {
     super::records::assert_equal(&mut world, &sites);
     assert!(database(&mut world, sites[2]).rows().contains_key(&row("albums", "2")));
 }
+
+/// Its author had seen the other value, and needed the message no more that says its own.
+#[test]
+fn h14_what_a_removed_member_had_written_over_stands_again_everywhere() {
+    let (mut world, sites) = library(1, 3);
+    let [founder, second, removed] = sites[..] else { panic!("three devices") };
+    for site in &sites {
+        world[*site].config().compaction.checkpoint_items_min = 2;
+        world.restart(*site);
+    }
+    link(&mut world, &sites);
+    for key in ["1", "2", "3"] {
+        world.put_row(second, row("albums", key), &[("name", "of the second")]);
+        world.settle();
+    }
+    world.unlink(founder, second);
+    world.settle();
+    for key in ["1", "2", "3"] {
+        world.put_row(removed, row("albums", key), &[("name", "written over")]);
+        world.settle();
+    }
+    for number in 0..20 {
+        world.put_row(second, row("albums", "own"), &[("name", &number.to_string())]);
+        world.settle();
+    }
+    assert_eq!(get(&mut world, second, &row("albums", "1"), "name").as_deref(), Some("written over"));
+    world.unlink(second, removed);
+    world.remove_member(founder, removed);
+    world.settle();
+    for _ in 0..3 {
+        link(&mut world, &sites[..2]);
+    }
+    super::records::assert_equal(&mut world, &sites[..2]);
+    for key in ["1", "2", "3"] {
+        assert_eq!(get(&mut world, second, &row("albums", key), "name").as_deref(), Some("of the second"));
+    }
+}
+
+/// The founder is put back to before it held what it then makes void. By then that cost another value its message, where
+/// nobody knew better; so no device may keep that value either.
+#[test]
+fn h14_what_a_founder_that_was_put_back_makes_void_leaves_all_alike() {
+    let (mut world, sites) = library(1, 4);
+    let [founder, second, removed, fourth] = sites[..] else { panic!("four devices") };
+    for site in &sites {
+        world[*site].config().compaction.checkpoint_items_min = 2;
+        world.restart(*site);
+    }
+    link(&mut world, &sites);
+    for key in ["1", "2", "3"] {
+        world.put_row(second, row("albums", key), &[("name", "of the second")]);
+        world.settle();
+    }
+    let image = world.image(founder);
+    world.unlink(removed, fourth);
+    world.settle();
+    for key in ["1", "2", "3"] {
+        world.put_row(removed, row("albums", key), &[("name", "written over")]);
+        world.settle();
+    }
+    world.unlink(second, removed);
+    for number in 0..20 {
+        world.put_row(second, row("albums", "own"), &[("name", &number.to_string())]);
+        world.settle();
+    }
+    world.unlink(founder, second);
+    world.settle();
+    world.crash(founder);
+    world.restore_device(founder, &image);
+    world.start(founder);
+    world.settle();
+    world.remove_member(founder, removed);
+    world.settle();
+    // The fourth hears of the removal first, and then of what the second had made void before.
+    world.link(founder, fourth);
+    world.settle();
+    world.unlink(founder, fourth);
+    let members = [founder, second, fourth];
+    for _ in 0..3 {
+        world.link(second, fourth);
+        world.link(founder, second);
+        world.settle();
+        world.pass(60_000);
+    }
+    super::records::assert_equal(&mut world, &members);
+}
