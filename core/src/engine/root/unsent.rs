@@ -77,8 +77,8 @@ impl Root {
     fn forget_unsent(&mut self, path: &str, is_gone: bool) {
         self.unsent.remove(path);
         if is_gone && !self.unsent.is_empty() {
-            let below = alloc::format!("{path}/");
-            self.unsent.retain(|other, _| !other.starts_with(&below));
+            let below: Vec<String> = self.unsent_below(path).map(|(other, _)| other.clone()).collect();
+            below.iter().for_each(|other| drop(self.unsent.remove(other)));
         }
     }
 
@@ -100,8 +100,14 @@ impl Root {
     /// The names in a directory at which something stood that nobody is told of.
     pub(super) fn unsent_in(&self, directory: &str) -> Vec<Name> {
         let in_it = |path: &String| path::split(path).filter(|(parent, _)| *parent == directory).map(|(_, name)| name);
-        let standing = self.unsent.iter().filter(|(_, change)| change.found.is_some());
+        let standing = self.unsent_below(directory).filter(|(_, change)| change.found.is_some());
         standing.filter_map(|(path, _)| in_it(path)).collect()
+    }
+
+    fn unsent_below(&self, directory: &str) -> impl Iterator<Item = (&String, &Change)> + use<'_> {
+        let start = if directory.is_empty() { String::new() } else { alloc::format!("{directory}/") };
+        let from = self.unsent.range(start.clone()..);
+        from.take_while(move |(path, _)| path.starts_with(&start))
     }
 
     /// The view wants this at a path where something stands that nobody is told of; whether that is so. What both have
