@@ -276,11 +276,17 @@ impl Root {
             (Step::PutLink, Some(Shown { content: Content::Symlink { target }, .. })) => {
                 self.begin_change(full, change(Put::Symlink { target: target.clone() }));
             }
-            (Step::PutFile, Some(shown)) => {
-                self.fetch(shared, directory, name, conflict_of.clone(), shown.clone(), false)
-            }
+            (Step::PutFile, Some(shown)) => self.bring(shared, directory, name, conflict_of, shown),
             _ => {}
         }
+    }
+
+    /// Begins to bring a file to its path. Where there is no room for it, it waits as what cannot be begun.
+    fn bring(&mut self, shared: &mut Shared, directory: &str, name: &Name, conflict_of: Option<Name>, shown: &Shown) {
+        let full = path::join(directory, name);
+        self.fetch(shared, directory, name, conflict_of.clone(), shown.clone(), false);
+        let wish = Some(shown).filter(|_| self.is_blocked(&full));
+        self.note_awaited(&full, conflict_of.as_ref().unwrap_or(name), wish);
     }
 
     /// Nothing is done at a path, whatever the view has there: it cannot be named here, something stands there that nobody is
