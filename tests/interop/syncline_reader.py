@@ -282,17 +282,19 @@ def operations_in(reading: Reading) -> list[Operation]:
 
 def rows_in(reading: Reading, until_ns: int) -> dict[RowName, Row]:
     """The rows that they come to. What is stamped later than this is held (§11.1)."""
-    keys, retractions = {}, []
+    keys, retractions = {}, {}
     for message in (held.message for held in reading.messages):
         for entry in message.entries:
             if isinstance(entry, Introduction):
                 keys[message.author] = entry.public_key
             if isinstance(entry, Retraction):
-                retractions += [(message.author, feed, entry.after_ns) for feed in [message.author, *entry.left]]
+                this = (entry.after_ns, message.counter, entry.left)
+                retractions[message.author] = min(this, retractions.get(message.author, this))
     retracted = {}
-    for author, feed, after_ns in retractions:
-        if keys.get(author) == keys.get(feed):
-            retracted[feed] = min(after_ns, retracted.get(feed, after_ns))
+    for author, (after_ns, _, left) in retractions.items():
+        for feed in [author, *left]:
+            if keys.get(author) == keys.get(feed):
+                retracted[feed] = min(after_ns, retracted.get(feed, after_ns))
     counted = [operation for operation in operations_in(reading) if operation.at.unix_ns <= until_ns]
     return merged([(operation, keys[operation.at.replica]) for operation in counted], retracted)
 

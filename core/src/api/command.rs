@@ -70,9 +70,9 @@ pub enum Command {
         #[cfg_attr(feature = "wasm", tsify(type = "Uint8Array"))]
         member: Vec<u8>,
     },
-    /// Set which way data goes between a member and the others. Who ranks below this one is set so for good, until that is
-    /// changed; of this device itself only what it wishes, of which what both allow holds. What it wrote and is held here
-    /// counts; anything else of it that it writes in a mode that does not send counts for nobody.
+    /// Set which way data goes between a member and the others: of one that ranks below this one by decision, or of this
+    /// device itself, by its own wish. Where both were set, only what both allow goes. What the member wrote and is held here
+    /// still counts; what it writes beyond that in a mode that does not send counts for nobody.
     SetMode {
         /// Its public key, 32 bytes.
         #[serde(with = "serde_bytes")]

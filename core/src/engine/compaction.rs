@@ -195,7 +195,7 @@ impl Engine {
             && core::mem::take(&mut self.compaction.is_due)
             && let Some((voided, cleared)) = self.compaction.checkpoint(&self.shared.log, self.records.dead())
         {
-            self.records.dead_are_void();
+            self.records.forget_dead();
             self.write(Entry::Checkpoint { voided, cleared, decided: self.shared.log.decided_mark() });
             self.forget_voided();
         }

@@ -145,6 +145,8 @@ pub const SERVE_MANIFESTS_MAX: usize = 16;
 pub const SERVE_WANTS_MAX: usize = 65_536;
 /// Of how many incarnations of removed devices that nothing is held of it is noted whose they are.
 pub const REMOVED_NOTED_MAX: usize = 1024;
+/// Feeds that a retraction may name beside its own.
+pub const LEFT_FEEDS_MAX: usize = 64;
 /// How long a removed member may take to hear that it is removed before its link is closed, in milliseconds.
 pub const FAREWELL_MS: u64 = 10_000;
 /// Bytes of messages read from the store for one peer at a time.

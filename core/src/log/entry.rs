@@ -9,7 +9,7 @@ use serde_bytes::ByteBuf;
 use super::{Act, Heads, IntervalSet};
 use crate::api::{Content, ReplicaId, RootId};
 use crate::crypto::Introduction;
-use crate::engine::limits::SYMLINK_TARGET_BYTES_MAX;
+use crate::engine::limits::{LEFT_FEEDS_MAX, SYMLINK_TARGET_BYTES_MAX};
 use crate::planted::{Planted, planted};
 use crate::records::{InvalidOperations, Operations};
 use crate::tree::{Body, Change};
@@ -62,7 +62,8 @@ pub enum Entry {
     Retraction {
         /// In nanoseconds since 1970.
         after_ns: u64,
-        /// The feeds that it has left, and will never write again; those of other devices do not count.
+        /// The feeds that it has left, and will never write again, at most
+        /// [`LEFT_FEEDS_MAX`](crate::engine::limits::LEFT_FEEDS_MAX); those of other devices do not count.
         left: Vec<ReplicaId>,
     },
     /// The author decides something for the group; whether it may, its rank says.
@@ -86,6 +87,7 @@ impl Entry {
         match self {
             Entry::Introduction(_) | Entry::Application { .. } | Entry::Acknowledgement { .. } => Ok(()),
             Entry::Checkpoint { voided, cleared, .. } => check_checkpoint(voided, cleared),
+            Entry::Retraction { left, .. } if left.len() > LEFT_FEEDS_MAX => Err(InvalidEntry::Retraction),
             Entry::Stale { .. } | Entry::Retraction { .. } | Entry::Act(_) => Ok(()),
             Entry::Records(operations) => operations.open().map(drop).map_err(InvalidEntry::Records),
             Entry::Tree { changes, .. } => changes.iter().try_for_each(check_change),
@@ -136,6 +138,9 @@ pub enum InvalidEntry {
     /// A checkpoint that voids nothing, its author's first message or one that is not before it.
     #[error("expected a checkpoint of messages from the second one to the one before it")]
     Checkpoint,
+    /// More feeds than a retraction may name.
+    #[error("expected a retraction of at most {LEFT_FEEDS_MAX} feeds that were left")]
+    Retraction,
     /// Operations that do not fit together.
     #[error(transparent)]
     Records(InvalidOperations),

@@ -26,9 +26,8 @@ pub(super) struct Feed {
     /// Whom its last declaration held calls stale.
     pub stale: BTreeMap<ReplicaId, u64>,
     declaration: u64,
-    /// Of whose operations its author says that none counts which is stamped later: its own, and those of feeds that it has
-    /// left.
-    pub retracted: BTreeMap<ReplicaId, u64>,
+    /// What its author takes back, if it does.
+    pub retracted: Option<Retracted>,
     /// The messages held.
     messages: Marks,
     /// The hashes of those that no held one names as its previous: at most one before each gap, and the last. Of others
@@ -45,6 +44,16 @@ pub(super) struct Introduced {
     pub name: String,
     /// That message's lamport: of a device's incarnations the latest has the highest.
     pub lamport: u64,
+}
+
+/// Of several retractions of one feed the least one counts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Retracted {
+    /// No operation counts that is stamped later, in nanoseconds since 1970.
+    pub after_ns: u64,
+    counter: u64,
+    /// Nor any of these feeds, which the author has left.
+    pub left: Vec<ReplicaId>,
 }
 
 /// How a message stands to those held.
@@ -71,7 +80,7 @@ impl Feed {
             checkpoint: 0,
             stale: BTreeMap::new(),
             declaration: 0,
-            retracted: BTreeMap::new(),
+            retracted: None,
             messages: Marks::new(key),
             ends: BTreeMap::new(),
             expected: BTreeMap::new(),
@@ -98,10 +107,8 @@ impl Feed {
             self.stale = members.clone();
         }
         if let Some((after_ns, left)) = message.retraction() {
-            for replica in left.iter().chain([&message.author]) {
-                let known = self.retracted.entry(*replica).or_insert(after_ns);
-                *known = after_ns.min(*known);
-            }
+            let this = Retracted { after_ns, counter: message.counter, left: left.to_vec() };
+            self.retracted = self.retracted.take().into_iter().chain([this]).min();
         }
         self.messages.insert(message.counter, &hash);
         if self.expected.remove(&message.counter).is_none() {

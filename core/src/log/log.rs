@@ -348,8 +348,10 @@ impl Log {
         let discarded = self.group.decided().discarded(introduced.public_key.as_bytes(), author);
         let is_same =
             |feed: &&Feed| feed.introduced.as_ref().is_some_and(|other| other.public_key == introduced.public_key);
-        let retracting = self.feeds.values().filter(|feed| !feed.retracted.is_empty()).filter(is_same);
-        retracting.filter_map(|feed| feed.retracted.get(&author).copied()).chain(discarded).min()
+        let own = self.feeds.get(&author)?.retracted.iter();
+        let later = self.feeds.values().filter(|feed| feed.retracted.is_some()).filter(is_same);
+        let later = later.filter_map(|feed| feed.retracted.as_ref()).filter(|later| later.left.contains(&author));
+        own.chain(later).map(|retracted| retracted.after_ns).chain(discarded).min()
     }
 
     /// Application messages that a checkpoint clears and that never came here are missed only by who took part when they

@@ -75,11 +75,6 @@ impl Apply {
         !self.busy && (self.is_done() || self.again.is_some())
     }
 
-    /// Nothing is under way.
-    pub fn rests(&self) -> bool {
-        !self.busy
-    }
-
     /// The database has all that is saved.
     pub fn is_done(&self) -> bool {
         !self.has_walked && !self.has_more()

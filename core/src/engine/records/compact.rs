@@ -149,13 +149,8 @@ impl Records {
         &self.progress.compacting.dead
     }
 
-    /// What covers them may not count any more.
-    pub(super) fn revive_dead(&mut self) {
-        self.progress.compacting.dead = IntervalSet::new();
-    }
-
-    /// They are.
-    pub fn dead_are_void(&mut self) {
+    /// They are void by now, or what covers them may not count any more.
+    pub fn forget_dead(&mut self) {
         self.progress.compacting.dead = IntervalSet::new();
     }
 
@@ -176,6 +171,7 @@ impl Records {
 
     /// A message is void: what is held of it never counts.
     pub fn forget(&mut self, shared: &mut Shared, author: ReplicaId, counter: u64) {
+        self.progress.released.remove(&(author, counter));
         if self.held.remove(&(author, counter)).is_some() {
             shared.saver.remove(keys::unmerged(author, counter));
         }

@@ -15,7 +15,7 @@ use super::mend::{Mend, Reason, Vain};
 use super::{Done, Job, Records, RecordsPurpose, now_ns};
 use crate::api::{LoadQuery, Notice, NoticeCode, Now, Pair, ReplicaId, Work};
 use crate::engine::Engine;
-use crate::engine::limits::{FEED_BYTES_MAX, HEAL_AHEAD_MS, PAYLOAD_BYTES_MAX};
+use crate::engine::limits::{FEED_BYTES_MAX, HEAL_AHEAD_MS, LEFT_FEEDS_MAX, PAYLOAD_BYTES_MAX};
 use crate::engine::saver::After;
 use crate::engine::shared::{Purpose, Shared};
 use crate::log::{Entry, IntervalSet, Message, encoded_size, message_keys};
@@ -98,6 +98,13 @@ impl Records {
         let search = Search { limit_ns, to_search, ahead: IntervalSet::new(), vain: Vain::default(), latest_ns: 0 };
         self.job = Job::Search(search);
         Self::search_next(shared, first);
+    }
+
+    /// An id is left. Of very many the oldest are forgotten: nobody sets a clock right in so many steps.
+    fn leave(&mut self, own: ReplicaId) {
+        self.progress.left.push(own);
+        let surplus = self.progress.left.len().saturating_sub(LEFT_FEEDS_MAX);
+        self.progress.left.drain(..surplus);
     }
 
     /// Searches what this device wrote under an id. The first message is never void.
@@ -185,7 +192,7 @@ impl Engine {
             if !voided.is_empty() && size <= PAYLOAD_BYTES_MAX {
                 self.write(Entry::Checkpoint { voided, cleared, decided: self.shared.log.decided_mark() });
             }
-            self.records.progress.left.push(own);
+            self.records.leave(own);
             self.begin_incarnation();
             self.shared.introduce();
             reissued = vain;

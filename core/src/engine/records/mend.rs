@@ -169,7 +169,7 @@ impl Records {
         // Nothing that was merged is later than the clock.
         let last = self.clock.as_ref().map_or(self.progress.clock_ns, |clock| clock.last_ns());
         if last > after_ns {
-            self.revive_dead();
+            self.forget_dead();
             self.progress.to_mend.push(Reason::Retraction { author, after_ns });
             self.put_progress(shared);
         }
@@ -190,7 +190,7 @@ impl Records {
             return;
         }
         self.look_at_held_again(None);
-        self.revive_dead();
+        self.forget_dead();
         if !self.progress.to_mend.contains(&Reason::Regrouping) {
             self.progress.to_mend.push(Reason::Regrouping);
         }

@@ -8,7 +8,7 @@ impl Records {
     /// Nothing is under way, and nothing could be.
     pub fn is_idle(&self) -> bool {
         let is_done = matches!(self.job, Job::Idle) && self.writes.is_empty() && self.reads.is_idle();
-        let is_applied = self.apply.is_idle() || self.apply.rests() && !self.mode.takes();
+        let is_applied = self.apply.is_idle() || !self.apply.is_under_way() && !self.mode.takes();
         let is_idle = is_done && self.unmerged.is_empty() && !self.is_compacting() && !self.is_mending() && is_applied;
         self.config.is_none() || is_idle
     }

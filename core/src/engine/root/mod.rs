@@ -17,6 +17,7 @@ mod project;
 mod projection;
 mod retry;
 mod scan;
+mod standing;
 mod unsent;
 
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -39,8 +40,7 @@ use super::keys;
 use super::limits::{DEPTH_MAX, PATH_BYTES_MAX};
 use super::shared::Shared;
 use crate::api::{
-    Command, Content, Failure, Hint, Membership, Monotonic, NoticeCode, Outcome, RootConfig, RootId, RootState,
-    RootStatus, StageId, Work,
+    Command, Content, Failure, Hint, Membership, Monotonic, NoticeCode, Outcome, RootConfig, RootId, StageId, Work,
 };
 use crate::log::Dot;
 use crate::planted::{Planted, planted};
@@ -140,7 +140,7 @@ impl Root {
             busy: BTreeSet::new(),
             again: BTreeSet::new(),
             retries: BTreeMap::new(),
-            unsent: Unsent::new(),
+            unsent: Unsent::default(),
             dead: Vec::new(),
         }
     }
@@ -331,61 +331,6 @@ impl Root {
         match self.phase {
             Phase::Scanning | Phase::Following => retries.chain(self.evidence.deadline()).min(),
             _ => None,
-        }
-    }
-
-    /// It compares or keeps up: what stood on disk at the start is in the log.
-    pub fn is_indexed(&self) -> bool {
-        self.phase == Phase::Following && self.evidence.is_idle()
-    }
-
-    /// It waits for a first peer.
-    pub fn is_joining(&self) -> bool {
-        matches!(self.phase, Phase::Joining { .. })
-    }
-
-    /// Everything in view stands on disk, but for what is held or failed.
-    pub fn is_at_rest(&self) -> bool {
-        self.phase == Phase::Halted
-            || (self.is_indexed()
-                && self.scan.is_idle()
-                && self.projection.is_idle()
-                && self.momentary() == 0
-                && (self.fetches.is_idle() || self.fetches.only_wait())
-                && self.busy.len() == self.evidence.held().saturating_add(self.fetches.waiting()))
-    }
-
-    /// Everything in view stands on disk.
-    pub fn is_applied(&self) -> bool {
-        let nothing_waits =
-            self.waiting() == 0 && self.fetches.is_idle() && self.evidence.held() == 0 && !self.hides_any();
-        self.phase == Phase::Following && self.is_at_rest() && nothing_waits
-    }
-
-    /// A snapshot.
-    pub fn status(&self) -> RootStatus {
-        let totals = self.base.totals();
-        RootStatus {
-            root: self.id,
-            state: match self.phase {
-                Phase::Loading => RootState::Loading,
-                Phase::Joining { .. } => RootState::Joining,
-                Phase::Assuming | Phase::Scanning => RootState::Scanning,
-                Phase::Following => RootState::Following,
-                Phase::Halted => RootState::Halted,
-            },
-            files: totals.files,
-            directories: totals.directories,
-            symlinks: totals.symlinks,
-            bytes: totals.bytes,
-            conflicts: totals.conflicts,
-            pending: self.busy.len().saturating_sub(self.evidence.held()).saturating_add(self.momentary()) as u64,
-            pending_bytes: self.fetches.pending_bytes(),
-            waiting: self.waiting().saturating_add(self.fetches.waiting()) as u64,
-            held: self.evidence.held() as u64,
-            unsent: self.unsent.len() as u64,
-            skipped: self.scan.skipped(),
-            unreadable: self.scan.unreadable(),
         }
     }
 

@@ -31,7 +31,8 @@ impl Root {
         };
         let silenced = |path: &String| self.standing_at(path).filter(is_silenced).is_some();
         let paths = self.base.below("");
-        let orphans = paths.iter().filter(|path| self.orphan(path).is_some_and(is_own) || silenced(path));
+        let orphans =
+            paths.iter().filter(|path| has_orphans && self.orphan(path).is_some_and(is_own) || silenced(path));
         let mut forgotten: BTreeSet<String> = orphans.cloned().collect();
         for orphan in forgotten.clone() {
             let above = path::split(&orphan).map(|(directory, _)| directory.to_string());

@@ -6,7 +6,7 @@
 //! Invariant: what is changed while a device only receives is never sent and never overwritten
 //! (`t27_what_is_changed_on_a_device_that_only_receives_is_never_sent_and_comes_undone_on_request`).
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -20,16 +20,43 @@ use crate::tree::base::{BaseEntry, Standing};
 use crate::tree::view::Shown;
 use crate::tree::{Name, path};
 
-/// By path.
-pub type Unsent = BTreeMap<String, Change>;
+/// What stands at paths that nobody is told of.
+#[derive(Default)]
+pub struct Unsent {
+    by_path: BTreeMap<String, Change>,
+    /// Those at which the view has something else than base.
+    hiding: BTreeSet<String>,
+}
 
-/// What stands at a path that nobody is told of.
-pub struct Change {
+/// What stands at a path.
+struct Change {
     /// None if what stood there was removed.
     found: Option<Found>,
     stat: Option<Stat>,
-    /// The view has something else there than base.
-    hides: bool,
+}
+
+impl Unsent {
+    /// At how many paths.
+    pub fn len(&self) -> usize {
+        self.by_path.len()
+    }
+
+    /// The view has something at a path that cannot come there.
+    pub fn hides_any(&self) -> bool {
+        !self.hiding.is_empty()
+    }
+
+    fn remove(&mut self, path: &str) {
+        self.by_path.remove(path);
+        self.hiding.remove(path);
+    }
+
+    /// What lies in a directory, however deep.
+    fn below(&self, directory: &str) -> impl Iterator<Item = (&String, &Change)> + use<'_> {
+        let start = if directory.is_empty() { String::new() } else { alloc::format!("{directory}/") };
+        let from = self.by_path.range(start.clone()..);
+        from.take_while(move |(path, _)| path.starts_with(&start))
+    }
 }
 
 impl Root {
@@ -54,12 +81,13 @@ impl Root {
             self.forget_unsent(&full, found.is_none());
             return false;
         }
-        let change = Change { found: found.cloned(), stat, hides: false };
-        if self.unsent.insert(full.clone(), change).is_none() {
+        let change = Change { found: found.cloned(), stat };
+        if self.unsent.by_path.insert(full.clone(), change).is_none() {
             let message = "it was changed here, and this device only receives: nobody is told of it until it is undone";
             shared.notify_about(NoticeCode::NotSent, message, Some(self.id), Some(&full));
         }
         self.base.set_intent(directory, name, None);
+        self.projection.mark(directory, name);
         true
     }
 
@@ -76,68 +104,56 @@ impl Root {
     /// What stands at a path is known to all, or nothing is there any more.
     fn forget_unsent(&mut self, path: &str, is_gone: bool) {
         self.unsent.remove(path);
-        if is_gone && !self.unsent.is_empty() {
-            let below: Vec<String> = self.unsent_below(path).map(|(other, _)| other.clone()).collect();
-            below.iter().for_each(|other| drop(self.unsent.remove(other)));
+        if is_gone && self.unsent.len() > 0 {
+            let below: Vec<String> = self.unsent.below(path).map(|(other, _)| other.clone()).collect();
+            below.iter().for_each(|other| self.unsent.remove(other));
         }
     }
 
     /// A change here of which nobody is told.
     pub(super) fn is_unsent(&self, path: &str) -> bool {
-        self.unsent.contains_key(path)
+        self.unsent.by_path.contains_key(path)
     }
 
     /// Nothing was done at a path since it was found as it is not told.
     pub(super) fn is_unsent_as(&self, path: &str, stat: Stat) -> bool {
-        self.unsent.get(path).is_some_and(|change| is_proven_unchanged(change.stat, stat))
+        self.unsent.by_path.get(path).is_some_and(|change| is_proven_unchanged(change.stat, stat))
     }
 
     /// It was removed here, of which nobody is told.
     pub(super) fn is_removed_unsent(&self, path: &str) -> bool {
-        self.unsent.get(path).is_some_and(|change| change.found.is_none())
+        self.unsent.by_path.get(path).is_some_and(|change| change.found.is_none())
     }
 
     /// The names in a directory at which something stood that nobody is told of.
     pub(super) fn unsent_in(&self, directory: &str) -> Vec<Name> {
         let in_it = |path: &String| path::split(path).filter(|(parent, _)| *parent == directory).map(|(_, name)| name);
-        let standing = self.unsent_below(directory).filter(|(_, change)| change.found.is_some());
+        let standing = self.unsent.below(directory).filter(|(_, change)| change.found.is_some());
         standing.filter_map(|(path, _)| in_it(path)).collect()
-    }
-
-    fn unsent_below(&self, directory: &str) -> impl Iterator<Item = (&String, &Change)> + use<'_> {
-        let start = if directory.is_empty() { String::new() } else { alloc::format!("{directory}/") };
-        let from = self.unsent.range(start.clone()..);
-        from.take_while(move |(path, _)| path.starts_with(&start))
     }
 
     /// The view wants this at a path where something stands that nobody is told of; whether that is so. What both have
     /// becomes known.
     pub(super) fn hides_unsent(&mut self, full: &str, wish: Option<&Shown>, is_wanted: bool) -> bool {
-        if self.unsent.is_empty() {
-            return false;
-        }
+        let Some(Change { found, .. }) = self.unsent.by_path.get(full) else { return false };
         let stands = path::split(full).is_some_and(|(parent, name)| self.base.standing(parent, &name).is_some());
-        let Some(change) = self.unsent.get_mut(full) else { return false };
-        let is_as_wished = change.found.as_ref().zip(wish).is_some_and(|(found, wish)| {
+        let is_as_wished = found.as_ref().zip(wish).is_some_and(|(found, wish)| {
             found.content == wish.content && (!stands || is_link(&found.content) || found.mode == wish.mode)
         });
         if is_as_wished {
             self.unsent.remove(full);
             self.look(full.to_string());
+        } else if is_wanted {
+            self.unsent.hiding.insert(full.to_string());
         } else {
-            change.hides = is_wanted;
+            self.unsent.hiding.remove(full);
         }
         true
     }
 
-    /// The view has something at a path that cannot come there, for what stands there is not told.
-    pub(super) fn hides_any(&self) -> bool {
-        self.unsent.values().any(|change| change.hides)
-    }
-
     /// What was changed here comes back as the group has it.
     pub(super) fn revert(&mut self, shared: &mut Shared) {
-        for (full, change) in core::mem::take(&mut self.unsent) {
+        for (full, change) in core::mem::take(&mut self.unsent).by_path {
             let Some((directory, name)) = path::split(&full) else { continue };
             let old = self.base.entry(directory, &name).cloned().unwrap_or_default();
             // It stands for no version, so the view puts its own in its place, or nothing.
@@ -164,7 +180,7 @@ impl Root {
         if !matches!(self.phase, Phase::Scanning | Phase::Following) {
             return;
         }
-        if shared.mode.sends() && !core::mem::take(&mut self.unsent).is_empty() {
+        if shared.mode.sends() && core::mem::take(&mut self.unsent).len() > 0 {
             self.scan.add(ListJob::below(String::new()));
         }
         self.projection.sweep(String::new());

@@ -169,6 +169,11 @@ fn h10_in_a_message_folder_a_removed_member_is_ignored_and_holds_nobody_back() {
     world[removed].host().folder.is_offline = true;
     world.remove_member(sites[0], removed);
     world.settle();
+    let counter = |world: &World, site: SiteId| {
+        let members = world[site].status().members.into_iter();
+        members.filter(|member| member.removed).map(|member| member.counter).collect::<Vec<u64>>()
+    };
+    let counted = counter(&world, sites[0]);
     world.post(removed, "after");
     for number in 0..4 {
         for site in &sites[..2] {
@@ -189,6 +194,7 @@ fn h10_in_a_message_folder_a_removed_member_is_ignored_and_holds_nobody_back() {
     for site in &sites[..2] {
         let texts = world[*site].host().application.texts();
         assert!(texts.contains(&"before".to_string()) && !texts.contains(&"after".to_string()), "{texts:?}");
+        assert_eq!(counter(&world, *site), counted, "nothing of it that is void is held");
         assert!(world[*site].status().quiet);
         let own = world.replica(*site);
         let held = (2..20).filter(|counter| world[*site].message_folder().at(&message_path(own, *counter)).is_some());
@@ -233,6 +239,40 @@ fn h14_what_others_made_of_void_files_and_directories_lives_on() {
     let rows = database(&mut world, founder).rows();
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[&row("albums", "2")], [("name".to_string(), b"and of the second".to_vec())].into());
+}
+
+/// Who sent it did not know better.
+#[test]
+fn h14_what_is_void_is_not_taken_though_it_was_on_its_way_already() {
+    let (mut world, sites) = group(4);
+    let [founder, second, third, removed] = sites[..] else { panic!("four devices") };
+    say(&mut world, removed, "before");
+    world.stall(second, third, true);
+    world.stall(third, second, true);
+    say(&mut world, removed, "after");
+    assert_eq!(said(&mut world, third, "after")[1..], [true; 2], "only its file waits for who does not answer");
+    world.remove_member(founder, removed);
+    world.settle();
+    world.stall(third, second, false);
+    world.settle();
+    assert_eq!(said(&mut world, third, "after")[1..], [true; 2], "it does not know it yet");
+    assert_eq!(said(&mut world, second, "before"), [true; 3]);
+    assert_eq!(said(&mut world, second, "after"), [false; 3]);
+    assert_eq!(world[founder].status().digest, world[second].status().digest);
+    world.stall(second, third, false);
+    world.settle();
+    for _ in 0..3 {
+        link(&mut world, &sites[..3]);
+    }
+    for site in &sites[..3] {
+        assert_eq!(said(&mut world, *site, "before"), [true; 3]);
+        assert_eq!(
+            said(&mut world, *site, "after")[..2],
+            [false; 2],
+            "of what an application has nothing is taken back"
+        );
+    }
+    assert_alike(&mut world, &sites[..3]);
 }
 
 #[test]
@@ -303,20 +343,26 @@ fn r01_what_is_held_is_discarded_everywhere_by_who_decides() {
     assert!(database(&mut world, sites[2]).rows().contains_key(&row("albums", "2")));
 }
 
-/// Its author had seen the other value, and needed the message no more that says its own.
-#[test]
-fn h14_what_a_removed_member_had_written_over_stands_again_everywhere() {
-    let (mut world, sites) = library(1, 3);
-    let [founder, second, removed] = sites[..] else { panic!("three devices") };
+/// So many devices in a chain, which void what they need no more as soon as it is two messages. The second wrote three rows.
+fn written_by_the_second(devices: usize) -> (World, Vec<SiteId>) {
+    let (mut world, sites) = library(1, devices);
     for site in &sites {
         world[*site].config().compaction.checkpoint_items_min = 2;
         world.restart(*site);
     }
     link(&mut world, &sites);
     for key in ["1", "2", "3"] {
-        world.put_row(second, row("albums", key), &[("name", "of the second")]);
+        world.put_row(sites[1], row("albums", key), &[("name", "of the second")]);
         world.settle();
     }
+    (world, sites)
+}
+
+/// Its author had seen the other value, and needed the message no more that says its own.
+#[test]
+fn h14_what_a_removed_member_had_written_over_stands_again_everywhere() {
+    let (mut world, sites) = written_by_the_second(3);
+    let [founder, second, removed] = sites[..] else { panic!("three devices") };
     world.unlink(founder, second);
     world.settle();
     for key in ["1", "2", "3"] {
@@ -344,17 +390,8 @@ fn h14_what_a_removed_member_had_written_over_stands_again_everywhere() {
 /// nobody knew better; so no device may keep that value either.
 #[test]
 fn h14_what_a_founder_that_was_put_back_makes_void_leaves_all_alike() {
-    let (mut world, sites) = library(1, 4);
+    let (mut world, sites) = written_by_the_second(4);
     let [founder, second, removed, fourth] = sites[..] else { panic!("four devices") };
-    for site in &sites {
-        world[*site].config().compaction.checkpoint_items_min = 2;
-        world.restart(*site);
-    }
-    link(&mut world, &sites);
-    for key in ["1", "2", "3"] {
-        world.put_row(second, row("albums", key), &[("name", "of the second")]);
-        world.settle();
-    }
     let image = world.image(founder);
     world.unlink(removed, fourth);
     world.settle();
