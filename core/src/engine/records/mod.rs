@@ -288,8 +288,22 @@ impl Records {
             self.progress.tables = tables;
         }
         self.apply.saved(self.progress.sequence);
+        self.forget_unheld(shared);
         self.start_compacting(shared);
         self.begin(shared);
+    }
+
+    /// A message that its author had voided before it was merged was there to be merged all the same, as one that says nothing.
+    /// Where what voided it counts no more nothing is held of it: it waits for nobody, and may come again.
+    fn forget_unheld(&mut self, shared: &mut Shared) {
+        let (heads, saver) = (shared.log.heads(), &mut shared.saver);
+        self.unmerged.retain(|(author, counter)| {
+            let is_held = heads.contains(*author, *counter);
+            if !is_held {
+                saver.remove(keys::unmerged(*author, *counter));
+            }
+            is_held
+        });
     }
 
     /// Which way data goes has changed, maybe.

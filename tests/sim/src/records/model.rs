@@ -144,8 +144,8 @@ impl Model {
             self.said_before.extend(word.map(|word| (row.clone(), word)));
             self.doubt_said_again();
         }
-        let is_said = word.is_some_and(|word| self.said_before.contains(&(row.clone(), word)));
-        let is_doubtful = self.removed.contains(&device) || is_said;
+        let is_moot = is_moot(&self.said_before, &row, word);
+        let is_doubtful = self.removed.contains(&device) || is_moot;
         self.deeds.push(Deed {
             device,
             row,
@@ -277,12 +277,12 @@ impl Model {
         self.doubt_said_again();
     }
 
-    /// What a removed device said others may not have said again, though they meant to.
+    /// What a removed device said others may not have said again, though they meant to; what it deleted for good they may have
+    /// found gone.
     fn doubt_said_again(&mut self) {
         for deed in &mut self.deeds {
             let word = Word::of(&deed.row, deed.is_default, deed.is_deletion());
-            let is_said = word.is_some_and(|word| self.said_before.contains(&(deed.row.clone(), word)));
-            deed.is_doubtful |= is_said;
+            deed.is_doubtful |= is_moot(&self.said_before, &deed.row, word);
         }
     }
 
@@ -343,4 +343,11 @@ impl Model {
         let is_earlier = earlier.taken_ms.is_some_and(|taken| later.at_ms > taken + 1);
         later.past.contains(&one) || are_timely && is_earlier
     }
+}
+
+/// Nothing may have come of it where this was said before.
+fn is_moot(said: &BTreeSet<(RowName, Word)>, row: &RowName, word: Option<Word>) -> bool {
+    let is_said = |word: Word| said.contains(&(row.clone(), word));
+    let may_be_refused = row.table == Table::Tags.name() && is_said(Word::Deleted);
+    may_be_refused || word.is_some_and(is_said)
 }
