@@ -341,6 +341,11 @@ impl Log {
         self.feeds.get(&replica)?.acknowledged.as_ref()
     }
 
+    /// Somebody has taken stamps back.
+    pub fn has_retracted(&self) -> bool {
+        self.feeds.values().any(|feed| feed.retracted.is_some())
+    }
+
     /// From when on an author's stamps do not count, in nanoseconds since 1970, if it has taken any back or it was decided
     /// so.
     pub fn retracted(&self, author: ReplicaId) -> Option<u64> {

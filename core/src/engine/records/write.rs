@@ -107,11 +107,12 @@ impl Records {
         self.job = Job::Write(write);
     }
 
-    /// What a change means to a row.
-    fn meaning(rule: Rule, row: &Row, change: &RowChangeKind) -> Meaning {
+    /// What a change means to a row, which may come again without anyone's wish.
+    fn meaning(rule: Rule, row: &Row, change: &RowChangeKind, may_return: bool) -> Meaning {
         let exists = row.exists(rule);
+        let may_return = may_return && rule.kind == TableKind::Shared && rule.merge != MergeType::GSet;
         let values = match change {
-            RowChangeKind::Delete if !exists => return Meaning::Nothing,
+            RowChangeKind::Delete if !exists && !may_return => return Meaning::Nothing,
             RowChangeKind::Delete if rule.merge == MergeType::GSet => {
                 return Meaning::Refused("rows of this table are never deleted".into());
             }
@@ -248,7 +249,10 @@ impl Engine {
                 return self.refuse(change, &alloc::format!("the row is `{name}`'s, and only its owner changes it"));
             }
         }
-        match Records::meaning(rule, &row, &change.change) {
+        // What was taken back, or said by who is no member any more, may be said again later.
+        let is_deletion = matches!(change.change, RowChangeKind::Delete);
+        let may_return = is_deletion && (self.shared.log.has_retracted() || self.shared.log.has_uncounted());
+        match Records::meaning(rule, &row, &change.change, may_return) {
             Meaning::Nothing => {}
             Meaning::Refused(why) => {
                 self.refuse(change, &why);
