@@ -43,11 +43,17 @@ pub enum ActKind {
     DeleteMany,
     /// Makes the rows that every new device makes, each with the same values.
     Defaults,
+    /// Writes a file that was not there before.
+    WriteFile,
+    /// Writes another text into a file that is there.
+    ChangeFile,
+    /// Removes a file that is there.
+    RemoveFile,
 }
 
 impl ActKind {
     /// All of them.
-    pub const ALL: [ActKind; 10] = [
+    pub const ALL: [ActKind; 13] = [
         ActKind::Put,
         ActKind::PutSeveral,
         ActKind::Change,
@@ -58,7 +64,15 @@ impl ActKind {
         ActKind::Burst,
         ActKind::DeleteMany,
         ActKind::Defaults,
+        ActKind::WriteFile,
+        ActKind::ChangeFile,
+        ActKind::RemoveFile,
     ];
+
+    /// It is done to files, not to rows.
+    fn is_about_files(self) -> bool {
+        matches!(self, ActKind::WriteFile | ActKind::ChangeFile | ActKind::RemoveFile)
+    }
 }
 
 /// What default rows hold.
@@ -70,14 +84,21 @@ const KEYS: u8 = 4;
 impl Act {
     /// Does it; returns it in a sentence, or none if there is nothing that it could be done to.
     pub(super) fn perform(&self, scene: &mut Scene, device: usize) -> Option<String> {
+        if scene.world[scene.sites[device]].is_asleep() {
+            return None;
+        }
+        if self.kind.is_about_files() {
+            return scene.change_files(device, *self);
+        }
         let table = match self.kind {
             ActKind::PutForeign | ActKind::DeleteForeign => Table::Paths,
             ActKind::Defaults => [Table::Lists, Table::Tags][usize::from(self.table % 2)],
             _ => Table::of(self.table),
         };
-        if !scene.knows(device, table) || scene.world[scene.sites[device]].is_asleep() {
-            return None;
-        }
+        scene.knows(device, table).then(|| self.change_rows(scene, device, table)).flatten()
+    }
+
+    fn change_rows(&self, scene: &mut Scene, device: usize, table: Table) -> Option<String> {
         let own = scene.keys[device].clone();
         let key = format!("k{}", self.amount % KEYS);
         let name = table.row(&key, &own);
@@ -136,6 +157,7 @@ impl Act {
                 }
                 Some(format!("makes the default rows of {}", table.name()))
             }
+            ActKind::WriteFile | ActKind::ChangeFile | ActKind::RemoveFile => None,
         }
     }
 

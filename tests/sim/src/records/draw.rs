@@ -19,10 +19,12 @@ pub fn draw_from(swarm: Swarm, workload: u64, schedule: u64, acts: u16) -> Story
     let habits = Habits::draw(&mut people);
     let climate = Climate::draw(&mut fate);
     let (databases, folders) = ([0.5, 0.8, 1.0][fate.pick(3)], [0.0, 0.0, 0.5, 1.0][fate.pick(4)]);
+    let has_files = fate.u8(..4) == 0;
     let keepers = (0..devices).map(|_| Keeper {
         has_database: fate.f32() < databases,
         in_folder: fate.f32() < folders,
         late: (fate.u8(..5) == 0).then(|| fate.u8(..5)),
+        has_files,
     });
     let keepers: Vec<Keeper> = keepers.collect();
     let shape = [Shape::Chain, Shape::Star, Shape::Mesh][fate.pick(3)];

@@ -38,6 +38,7 @@ impl Scene {
         self.check_silence();
         self.check_restart();
         self.check_rows();
+        self.check_files();
         self.check_sent();
     }
 
@@ -142,6 +143,11 @@ impl Scene {
                 (records.unapplied > 0, "has not given its database all"),
                 (records.unmerged > records.held, "has not merged all"),
                 (!is_written, "has not written all"),
+                // What a removed device had may be nowhere else.
+                (
+                    self.removed.is_empty() && status.roots.iter().any(|root| root.pending + root.waiting > 0),
+                    "lacks files",
+                ),
                 (self.world[site].database().pending().next().is_some(), "has not taken all"),
             ];
             let what = what.into_iter().find(|(is, _)| *is).map(|(_, what)| what);
@@ -151,17 +157,26 @@ impl Scene {
 
     /// A world at rest stays so, and says nothing.
     fn check_silence(&mut self) {
+        // Who lacks a file goes on asking for it.
+        let members = self.members();
+        let asks = members.iter().any(|(_, site)| self.world[*site].status().roots.iter().any(|root| root.waiting > 0));
         let counts = |scene: &Scene| -> Vec<_> {
             let counts = scene.members().into_iter().map(|(_, site)| {
                 let created = scene.world[site].coverage().of("work FolderCreate");
                 let counts = scene.world[site].counts();
-                (counts.saves, counts.sends, created, scene.world[site].database().batches())
+                let sends = if asks { 0 } else { counts.sends };
+                (counts.saves, sends, created, scene.world[site].database().batches())
             });
             counts.collect()
         };
         // Heartbeats and last words of links.
         self.world.pass(RETRIES_MS);
         self.carry_all();
+        // What a message folder holds of files goes a while after they do.
+        for _ in 0..if self.has_folder && self.has_files { 3 } else { 0 } {
+            self.world.pass(RELIST_MS);
+            self.carry_all();
+        }
         let before = counts(self);
         for _ in 0..4 {
             self.world.pass(SILENCE_MS / 4);

@@ -1,5 +1,6 @@
 //! Stories of groups whose applications keep rows: what people write, delete and make again on a group of devices, some
-//! linked, some with a message folder, and what befalls stores, databases, clocks and links meanwhile.
+//! linked, some with a message folder, some with files beside, and what befalls stores, databases, clocks and links
+//! meanwhile.
 //!
 //! A story is drawn from two seeds as one of file trees is ([`crate::story`]), and each of its turns is a handful of
 //! numbers whose meaning is looked up when it is played: a story from which anything was taken away is still a story.
@@ -7,6 +8,7 @@
 mod act;
 mod draw;
 mod end;
+mod files;
 mod model;
 mod play;
 mod reading;
@@ -55,6 +57,9 @@ pub struct Keeper {
     pub in_folder: bool,
     /// It knows the table of this number only from its second start on.
     pub late: Option<u8>,
+    /// It keeps a folder of files in agreement, too, as all of its group do or none.
+    #[serde(default)]
+    pub has_files: bool,
 }
 
 /// One turn: a trouble, then something that someone does, then the service moves, then some time.

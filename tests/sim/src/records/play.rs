@@ -3,19 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use syncline_core::{
-    api::{CompactionConfig, FolderIndexing, NoticeCode, RecordsConfig, RowName},
+    api::{CompactionConfig, FolderIndexing, Membership, NoticeCode, RecordsConfig, RootConfig, RowName},
     crypto::Identity,
 };
 
 use super::{
-    Story, Trouble, Turn,
+    Keeper, Story, Trouble, Turn,
+    files::Files,
     model::{Doing, Model},
     reading::Asked,
     roll_back::Image,
     tables::Table,
 };
 use crate::{
-    Invariant, Judge, Order, SiteId, Trace, Violation, World,
+    Invariant, Judge, Order, ROOT, SiteId, Trace, Violation, World,
     messages::{Carriage, Service},
     story::{Coverage, Options, Played, group::judged},
 };
@@ -68,7 +69,11 @@ pub(super) struct Scene {
     pub removed: BTreeSet<usize>,
     pub service: Service,
     pub has_folder: bool,
+    /// Devices keep files, too.
+    pub has_files: bool,
     pub model: Model,
+    /// What people did to files.
+    pub files: Files,
     /// Each device's public key.
     pub keys: Vec<Vec<u8>>,
     /// What people keep of each device.
@@ -101,7 +106,9 @@ impl Scene {
             removed: BTreeSet::new(),
             service: Service::default(),
             has_folder: story.keepers.iter().any(|keeper| keeper.in_folder),
+            has_files: story.keepers.iter().any(|keeper| keeper.has_files),
             model: Model::default(),
+            files: Files::default(),
             keys: Vec::new(),
             images: vec![Vec::new(); count],
             coverage: Coverage::default(),
@@ -113,7 +120,7 @@ impl Scene {
             awaited: None,
         };
         for (number, keeper) in story.keepers.iter().enumerate() {
-            scene.add(story, number, keeper.in_folder, keeper.has_database);
+            scene.add(number, *keeper, story.sealed);
             scene.world[scene.sites[number]].trace(trace.cloned());
         }
         scene.coverage.count_many("member linked", scene.links.len() as u64 * 2);
@@ -128,13 +135,18 @@ impl Scene {
         scene
     }
 
-    fn add(&mut self, story: &Story, number: usize, in_folder: bool, has_database: bool) {
-        let site = self.world.add_to_folder(story.sealed, FolderIndexing::Listing);
+    fn add(&mut self, number: usize, keeper: Keeper, sealed: bool) {
+        let Keeper { has_database, in_folder, has_files, .. } = keeper;
+        let site = self.world.add_to_folder(sealed, FolderIndexing::Listing);
         let tables = Table::ALL.into_iter().filter(|table| self.late[number] != Some(*table));
         let tables = tables.map(Table::config).collect();
         let applied = has_database.then_some(0);
         let config = self.world[site].config();
         config.delivery = None;
+        if has_files {
+            config.roots = vec![RootConfig { id: ROOT, membership: Membership::Founder, allow_deletions: true }];
+            self.coverage.count("member with files");
+        }
         // A device that was put back and writes before it hears of anyone would use a number twice: what was changed is
         // given a little later.
         config.records =

@@ -16,6 +16,7 @@ impl Scene {
         }
         let shown = self.world[founder].database().rows().clone();
         self.model.removed(device, &shown);
+        self.files.doubt(device);
         self.world.remove_member(founder, self.sites[device]);
         self.bridge(u8::try_from(device).unwrap_or(u8::MAX));
         Some("the founder removes it".into())

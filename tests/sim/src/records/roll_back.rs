@@ -6,12 +6,12 @@
 use std::collections::BTreeSet;
 
 use super::{end::ROUNDS_MAX, play::Scene};
-use crate::{Database, Invariant, Order, SiteId, Store, messages::Carriage};
+use crate::{Database, Invariant, Order, SiteId, messages::Carriage};
 
 /// What an image of a device holds.
 #[derive(Clone)]
 pub(super) struct Image {
-    store: Store,
+    disk: crate::Image,
     database: Database,
     /// What the engine had taken by then.
     taken: u64,
@@ -28,12 +28,14 @@ pub(super) enum What {
 impl Scene {
     pub(super) fn take_image(&mut self, device: usize) -> Option<String> {
         let site = self.sites[device];
-        if !self.runs(site) || self.world[site].status().replica.is_none() {
+        let status = self.runs(site).then(|| self.world[site].status()).filter(|status| status.replica.is_some())?;
+        // A device that finds files changed where it is put back says so before it hears of anyone.
+        if self.has_files && (status.failed || !status.quiet) {
             return None;
         }
-        let taken = self.world[site].status().records.map_or(0, |records| records.taken);
-        let host = self.world[site].host();
-        let image = Image { store: host.store.clone(), database: host.database.clone(), taken };
+        let taken = status.records.map_or(0, |records| records.taken);
+        let disk = self.world.image(site);
+        let image = Image { disk, database: self.world[site].host().database.clone(), taken };
         self.images[device].push(image);
         Some("someone takes an image".into())
     }
@@ -58,7 +60,9 @@ impl Scene {
             self.start(site);
             return Some("the database is put back".into());
         }
-        host.store.put_back(&image.store);
+        // The store lies with the files.
+        self.files.doubt(device);
+        self.world.roll_back(site, &image.disk);
         self.forget_store(device, image.taken, &pending);
         Some(if what == What::Both { "store and database are put back" } else { "the store is put back" }.into())
     }

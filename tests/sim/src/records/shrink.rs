@@ -53,6 +53,9 @@ impl<F: FnMut() -> bool> Shrinker<F> {
         }
         self.attempt(Story { links: Vec::new(), ..self.best.clone() });
         self.attempt(Story { sealed: false, ..self.best.clone() });
+        let mut without_files = self.best.clone();
+        without_files.keepers.iter_mut().for_each(|keeper| keeper.has_files = false);
+        self.attempt(without_files);
         for index in 0..self.best.keepers.len() {
             let simpler: [fn(&mut Keeper); 3] =
                 [|keeper| keeper.late = None, |keeper| keeper.in_folder = false, |keeper| keeper.has_database = true];

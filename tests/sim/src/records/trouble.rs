@@ -206,6 +206,8 @@ impl Trouble {
             }
             TroubleKind::PowerLoss => {
                 world.lose_power(site, &mut self.chance());
+                let device = scene.sites.iter().position(|known| *known == site).unwrap_or_default();
+                scene.files.tear(device);
                 Some("the engine ends, for the device goes off".into())
             }
             TroubleKind::Start if must_start => {
