@@ -33,6 +33,10 @@ pub struct RecordsConfig {
     /// is no such database: the engine's own store is all there is.
     #[cfg_attr(feature = "wasm", tsify(type = "bigint | undefined"))]
     pub applied: Option<u64>,
+    /// The last change that the application's database knows to be [taken](super::Action::RowsWritten); 0 if none, or where the
+    /// engine's store is a part of the database. If it is more than the store knows, the store was put back to before that:
+    /// all rows are given again.
+    pub taken: u64,
 }
 
 /// One table.

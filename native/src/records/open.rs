@@ -200,6 +200,8 @@ pub(super) fn records_of(database: &Database, is_copy: bool) -> Result<RecordsCo
         has_changes: true,
         is_copy,
         applied: Some(database.applied()?),
+        // The store is a part of the database.
+        taken: 0,
     })
 }
 

@@ -18,6 +18,8 @@ pub struct Database {
     pending: BTreeMap<u64, RowChange>,
     changes: u64,
     applied: u64,
+    /// The last change that is known to be taken.
+    taken: u64,
     batches: u64,
     failing: u32,
     /// Answers to what was asked of the engine.
@@ -60,6 +62,7 @@ impl Database {
 
     /// The engine has what lies up to this number.
     pub fn forget(&mut self, taken: u64) {
+        self.taken = self.taken.max(taken);
         self.pending.retain(|number, _| *number > taken);
     }
 
@@ -149,6 +152,11 @@ impl Database {
     /// The number to give the next engine.
     pub fn applied(&self) -> u64 {
         self.applied
+    }
+
+    /// The last change that is known to be taken.
+    pub fn taken(&self) -> u64 {
+        self.taken
     }
 
     /// How many batches came in.

@@ -266,7 +266,9 @@ impl Records {
         let tables: Vec<String> = config.tables.iter().map(|table| table.name.clone()).collect();
         if let Some(applied) = config.applied {
             let knows = |table: &String| self.progress.tables.contains(table);
-            let lacks = applied < self.progress.forgotten || applied > self.progress.sequence;
+            let lacks = applied < self.progress.forgotten
+                || applied > self.progress.sequence
+                || config.taken > self.progress.taken;
             if !is_new
                 && (lacks
                     || !self.progress.remembers
@@ -278,6 +280,8 @@ impl Records {
                 self.progress.sequence = self.progress.sequence.max(applied);
             }
         }
+        // What a store that was put back to before that had taken is not given to it again.
+        self.progress.taken = self.progress.taken.max(config.taken);
         let told = core::mem::replace(&mut self.taken, self.progress.taken);
         if self.taken > told {
             // Before any row is given to a database that still has these changes to give, and would keep them.

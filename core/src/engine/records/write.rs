@@ -139,7 +139,7 @@ impl Records {
             (_, DeleteRule::DeletionWins) if row.was_deleted() => {
                 Meaning::Refused("a row of this table that was deleted never comes back".into())
             }
-            // It was deleted, perhaps before this device heard that it was made: a creation would not bring it back.
+            // A creation would not bring back what was deleted.
             _ if row.is_created() || row.was_deleted() => Meaning::Operation(Method::SharedUpdate, values),
             _ => Meaning::Operation(Method::SharedCreate, values),
         }
@@ -261,28 +261,40 @@ impl Engine {
                 }
             }
             Meaning::Operation(method, values) => {
-                let now = now_ns(self.shared.now);
-                let at = change.at.map_or(now, |at| at.0.saturating_mul(1_000_000).min(now));
-                let Some(Ok(at)) = self.records.clock.as_mut().map(|clock| clock.next_ns(at)) else {
-                    return self.refuse(change, "no later stamp can be named: the clock stood at the end of time");
-                };
                 let is_update = matches!(change.change, RowChangeKind::Update { .. });
                 if (is_update || row != Row::default()) && !row.exists(rule) {
                     // It is there whole, with values that the application has not given; or without some that the application
                     // has of a row that does not count any more.
                     given_back.push(id.clone());
                 }
-                builder.push(&change.table, &change.key, method, &values, at);
-                let replica = own.unwrap_or(crate::api::ReplicaId::from_bytes([0; 16]));
-                stored.entry(id.clone()).or_default().write(
-                    method,
-                    &values,
-                    crate::api::RowStamp { unix_ns: at, replica },
-                );
+                let row = stored.entry(id.clone()).or_default();
                 changed.insert(id);
-                self.records.sent = self.records.sent.saturating_add(1);
+                if method == Method::SharedUpdate && !row.is_created() {
+                    // Nobody who counts may ever have said that it was made.
+                    self.say(change, (Method::SharedCreate, &[]), row, builder);
+                }
+                self.say(change, (method, &values), row, builder);
             }
         }
+    }
+
+    /// Stamps an operation, which is told and done.
+    fn say(
+        &mut self,
+        change: &RowChange,
+        (method, values): (Method, &[PropertyValue]),
+        row: &mut Row,
+        builder: &mut OperationsBuilder,
+    ) {
+        let now = now_ns(self.shared.now);
+        let at = change.at.map_or(now, |at| at.0.saturating_mul(1_000_000).min(now));
+        let Some(Ok(at)) = self.records.clock.as_mut().map(|clock| clock.next_ns(at)) else {
+            return self.refuse(change, "no later stamp can be named: the clock stood at the end of time");
+        };
+        builder.push(&change.table, &change.key, method, values, at);
+        let replica = self.shared.log.own().unwrap_or(crate::api::ReplicaId::from_bytes([0; 16]));
+        row.write(method, values, crate::api::RowStamp { unix_ns: at, replica });
+        self.records.sent = self.records.sent.saturating_add(1);
     }
 
     /// A database that is put back to before a change was undone gets all rows: this one as one that is not there.

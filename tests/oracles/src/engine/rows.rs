@@ -40,6 +40,7 @@ impl Kept {
             has_changes: self.has_changes,
             is_copy: false,
             applied: self.applied.map(u64::from),
+            taken: 0,
         }
     }
 }

@@ -58,6 +58,7 @@ impl Delivery {
                 has_changes: has_database,
                 is_copy: false,
                 applied: has_database.then_some(0),
+                taken: 0,
             });
             if number == alone {
                 config.folders.clear();

@@ -149,8 +149,14 @@ impl Scene {
         }
         // A device that was put back and writes before it hears of anyone would use a number twice: what was changed is
         // given a little later.
-        config.records =
-            Some(RecordsConfig { tables, max_drift_ms: MAX_DRIFT_MS, has_changes: false, is_copy: false, applied });
+        config.records = Some(RecordsConfig {
+            tables,
+            max_drift_ms: MAX_DRIFT_MS,
+            has_changes: false,
+            is_copy: false,
+            applied,
+            taken: 0,
+        });
         // A clock may jump by years.
         let stale_after_ms = u64::MAX;
         let checkpoint_items_min = CHECKPOINT_ITEMS_MIN[number % CHECKPOINT_ITEMS_MIN.len()];

@@ -31,8 +31,14 @@ impl World {
     /// The next engine of a device keeps these tables, in a database of its application.
     pub fn keep_tables(&mut self, site: SiteId, tables: Vec<TableConfig>) {
         let config = self[site].config();
-        config.records =
-            Some(RecordsConfig { tables, max_drift_ms: 100, has_changes: true, is_copy: false, applied: Some(0) });
+        config.records = Some(RecordsConfig {
+            tables,
+            max_drift_ms: 100,
+            has_changes: true,
+            is_copy: false,
+            applied: Some(0),
+            taken: 0,
+        });
     }
 
     /// Somebody writes a row.

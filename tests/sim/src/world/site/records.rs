@@ -15,6 +15,7 @@ impl Site {
         }
         if let Some(records) = &mut self.config.records {
             records.applied = records.applied.map(|_| self.host.database.applied());
+            records.taken = self.host.database.taken();
         }
         (self.host.given, self.host.has_given) = (0, false);
     }

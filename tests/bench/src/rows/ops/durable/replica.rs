@@ -81,7 +81,7 @@ fn config() -> Config {
         roots: Vec::new(),
         folders: Vec::new(),
         delivery: None,
-        records: Some(RecordsConfig { tables: vec![table], max_drift_ms: 100, has_changes: false, is_copy: false, applied: None }),
+        records: Some(RecordsConfig { tables: vec![table], max_drift_ms: 100, has_changes: false, is_copy: false, applied: None, taken: 0 }),
         compaction: CompactionConfig::default(),
         debounce_ms: 1000,
         dry_run: false,
