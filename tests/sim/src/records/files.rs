@@ -19,6 +19,8 @@ struct Deed {
     text: Option<Vec<u8>>,
     /// What it held before, where it was there.
     shown: Option<Vec<u8>>,
+    /// The engine rested: what had come here was saved, so that it can tell what was removed.
+    at_rest: bool,
     /// The device was removed, or lost power since.
     is_doubtful: bool,
 }
@@ -68,6 +70,7 @@ impl Scene {
             _ => (*shown.get(usize::from(act.amount) % shown.len().max(1))?).to_owned(),
         };
         let text = (act.kind != ActKind::RemoveFile).then(|| format!("text {}", act.number).into_bytes());
+        let at_rest = self.runs(site) && self.world[site].status().quiet && !self.world[site].status().failed;
         let disk = self.world[site].disk();
         match &text {
             Some(text) => disk.write(&path, text),
@@ -80,7 +83,7 @@ impl Scene {
         let told = if text.is_some() { format!("writes file {path}") } else { format!("removes file {path}") };
         let shown = before.at(&path).and_then(|item| item.bytes()).map(<[u8]>::to_vec);
         let is_doubtful = self.removed.contains(&device);
-        self.files.by_path.entry(path).or_default().push(Deed { device, text, shown, is_doubtful });
+        self.files.by_path.entry(path).or_default().push(Deed { device, text, shown, at_rest, is_doubtful });
         Some(told)
     }
 
@@ -106,7 +109,8 @@ impl Scene {
                 }),
                 None => {
                     let is_seen = deeds.windows(2).all(|two| !two[0].is_doubtful && two[0].text == two[1].shown);
-                    self.judge.must(Invariant::NoResurrection, !is_seen || tree.at(path).is_none(), || {
+                    let must_go = is_seen && last.at_rest;
+                    self.judge.must(Invariant::NoResurrection, !must_go || tree.at(path).is_none(), || {
                         format!("{path} is there, which device {} removed last", last.device)
                     });
                 }
