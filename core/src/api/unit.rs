@@ -44,3 +44,22 @@ pub struct Now {
     /// For stamps and people.
     pub unix: UnixMs,
 }
+
+/// A number of whatever unit is no time, and no clock's time is the other's.
+///
+/// ```compile_fail,E0308
+/// use syncline_core::api::{Monotonic, Now};
+/// Now { monotonic: Monotonic(1_000), unix: 1_767_225_600_000 };
+/// ```
+///
+/// ```compile_fail,E0308
+/// use syncline_core::api::{Monotonic, Now};
+/// Now { monotonic: Monotonic(1_000), unix: Monotonic(1_767_225_600_000) };
+/// ```
+///
+/// ```
+/// use syncline_core::api::{Monotonic, Now, UnixMs};
+/// Now { monotonic: Monotonic(1_000), unix: UnixMs(1_767_225_600_000) };
+/// ```
+#[cfg(doctest)]
+fn r03_a_time_in_another_unit_is_no_program() {}
