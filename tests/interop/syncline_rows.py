@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import NamedTuple
 
-from syncline_wire import Keys, Pace, Records, Refused, Run, Shape, TableOperations
+from syncline_wire import EachLength, Keys, LengthRuns, Pace, Records, Refused, Run, Shape, TableOperations
 
 NAME_MAX_BYTES = 255
 KEY_MAX_BYTES = 1024
 KEYS_MAX_BYTES = 8 << 20
+VALUES_MAX = 1 << 18
 LAST_NS = ((1 << 32) - 1) * 1_000_000_000 + 999_999_999
 
 METHODS = ("OwnedBatchCreate", "OwnedDelete", "SharedCreate", "SharedUpdate", "SharedDelete")
@@ -82,7 +83,7 @@ def zip_columns(table: TableOperations, keys: list[bytes], author: bytes) -> Ite
         raise Refused("an operation's shape or row is none of its table's")
     shapes = expanded([(run.shape, run.count) for run in table.shaped], count)
     steps = expanded([(pace.step, pace.count) for pace in table.paced], count)
-    at_ns, lengths, at = 0, iter(table.lengths), 0
+    at_ns, lengths, at = 0, iter(lengths_of(table.lengths)), 0
     for row, number, step in zip(table.rows, shapes, steps, strict=True):
         at_ns += step
         shape, values = table.shapes[number], []
@@ -97,6 +98,14 @@ def zip_columns(table: TableOperations, keys: list[bytes], author: bytes) -> Ite
         raise Refused("a stamp is later than the last one")
     if next(lengths, None) is not None or at != len(table.values):
         raise Refused("there are more values than the operations need")
+
+
+def lengths_of(lengths: EachLength | LengthRuns) -> list[int]:
+    runs = [(each, 1) for each in lengths.lengths] if isinstance(lengths, EachLength) else lengths.runs
+    count = sum(times for _, times in runs)
+    if count > VALUES_MAX:
+        raise Refused("there are more values than a message has")
+    return expanded(runs, count)
 
 
 def check_names(table: TableOperations) -> None:
@@ -143,7 +152,7 @@ def columns_of(table: str, operations: list[Operation]) -> TableOperations:
         [Run(number, 1) for number in range(len(shapes))],
         list(range(len(keys))),
         [Pace(after - before, 1) for before, after in zip(times, times[1:], strict=False)],
-        [len(value) for value in every],
+        EachLength([len(value) for value in every]),
         b"".join(every),
     )
 

@@ -345,6 +345,19 @@ class Pace(NamedTuple):
     count: int
 
 
+class EachLength(NamedTuple):
+    lengths: list[int]
+
+
+class Length(NamedTuple):
+    bytes: int
+    count: int
+
+
+class LengthRuns(NamedTuple):
+    runs: list[Length]
+
+
 class TableOperations(NamedTuple):
     table: str
     properties: list[str]
@@ -353,7 +366,7 @@ class TableOperations(NamedTuple):
     shaped: list[Run]
     rows: list[int]
     paced: list[Pace]
-    lengths: list[int]
+    lengths: EachLength | LengthRuns
     values: bytes
 
 
@@ -485,7 +498,7 @@ TABLE_OPERATIONS = Struct(
     List(Struct(Run, U32, U32)),
     NUMBERS,
     List(Struct(Pace, U64, U32)),
-    NUMBERS,
+    Enum(Struct(EachLength, NUMBERS), Struct(LengthRuns, List(Struct(Length, U32, U32)))),
     BYTES,
 )
 MODE = Checked(U32, lambda mode: mode <= 3, "there is no mode of this number")

@@ -26,7 +26,24 @@ from syncline_rows import (
     merged,
     operations_of,
 )
-from syncline_wire import BYTES, ENTRY, ID, TEXT, U64, Byte, Keys, List, Option, Pace, Records, Refused, Struct
+from syncline_wire import (
+    BYTES,
+    ENTRY,
+    ID,
+    TEXT,
+    U64,
+    Byte,
+    EachLength,
+    Keys,
+    Length,
+    LengthRuns,
+    List,
+    Option,
+    Pace,
+    Records,
+    Refused,
+    Struct,
+)
 
 VECTOR = Path(__file__).resolve().parent.parent / "vectors" / "records.json"
 A, B = bytes(15) + b"\x01", b"\x02" + bytes(15)
@@ -59,10 +76,12 @@ class Entries(unittest.TestCase):
 
     def test_keys_share_beginnings_and_columns_have_runs(self):
         keys = Keys([0, 2], [3, 2], b"oneto")
-        packed = self.columns()._replace(keys=keys, rows=[1, 0, 1, 1], paced=[Pace(7, 4)])
+        runs = LengthRuns([Length(2, 2), Length(0, 0), Length(2, 1)])
+        packed = self.columns()._replace(keys=keys, rows=[1, 0, 1, 1], paced=[Pace(7, 4)], lengths=runs)
         found = operations_of(Records([packed]), A)
         self.assertEqual([each.key for each in found], [b"onto", b"one", b"onto", b"onto"])
         self.assertEqual([each.at.unix_ns for each in found], [7, 14, 21, 28])
+        self.assertEqual([value for each in found for _, value in each.values], [b"on", b"et", b"wo"])
 
     def test_what_does_not_fit_together_is_refused(self):
         sound = self.columns()
@@ -75,8 +94,10 @@ class Entries(unittest.TestCase):
             {"shaped": [*shaped, shaped[0]._replace(shape=9, count=0)]},
             {"paced": sound.paced[1:]},
             {"paced": [Pace(LAST_NS + 1, 1), *sound.paced[1:]]},
-            {"lengths": sound.lengths[1:]},
-            {"lengths": [*sound.lengths, 0]},
+            {"lengths": EachLength(sound.lengths.lengths[1:])},
+            {"lengths": EachLength([*sound.lengths.lengths, 0])},
+            {"lengths": LengthRuns([Length(0, 1 << 31), Length(3, 2)])},
+            {"lengths": LengthRuns([Length(3, 2)])},
             {"values": sound.values + b"x"},
             {"values": sound.values[1:]},
             {"table": "t" * 256},

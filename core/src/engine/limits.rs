@@ -268,6 +268,8 @@ pub const ROW_KEY_BYTES_MAX: usize = 1024;
 /// What the keys of one message's operations come to at most, in bytes, where each is written out: in the message keys that
 /// begin alike share that.
 pub const OPERATION_KEYS_BYTES_MAX: usize = 8 << 20;
+/// Values that the operations of one message on one table write at most: more than fit into the largest change.
+pub const OPERATION_VALUES_MAX: usize = 1 << 18;
 /// An own message of operations is closed before it reaches this size.
 pub const OPERATIONS_BYTES_MAX: usize = 512 << 10;
 /// Rows that are read, merged and saved at once.

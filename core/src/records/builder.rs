@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use serde_bytes::ByteBuf;
 
+use super::lengths::Lengths;
 use super::names::{Names, common};
 use super::operations::{Keys, Operations, Pace, Run, Shape, TableOperations};
 use crate::api::{Method, PropertyValue};
@@ -190,7 +191,7 @@ impl TableBuilder {
             shaped: self.shaped,
             rows,
             paced: self.paced,
-            lengths: self.lengths,
+            lengths: Lengths::of(self.lengths),
             values: ByteBuf::from(self.values),
         }
     }

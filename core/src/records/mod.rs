@@ -4,6 +4,7 @@
 mod builder;
 #[cfg(test)]
 mod laws;
+mod lengths;
 mod names;
 mod operations;
 mod round;

@@ -4,6 +4,7 @@
 //! *shape*: a method and the properties that get values. Where many operations of one shape follow each other at an even
 //! pace, what is left of each is its row's number and its values.
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -11,9 +12,10 @@ use core::ops::Range;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
+use super::lengths::Lengths;
 use super::round::Round;
 use crate::api::{Method, ReplicaId, RowStamp};
-use crate::engine::limits::{OPERATION_KEYS_BYTES_MAX, ROW_KEY_BYTES_MAX, TABLE_NAME_BYTES_MAX};
+use crate::engine::limits::{OPERATION_KEYS_BYTES_MAX, OPERATION_VALUES_MAX, ROW_KEY_BYTES_MAX, TABLE_NAME_BYTES_MAX};
 
 /// Operations of one message.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +37,7 @@ pub(super) struct TableOperations {
     /// How many operations in a row are stamped so many nanoseconds behind the one before them; the first one behind 1970.
     pub(super) paced: Vec<Pace>,
     /// The lengths of all values, and the values one behind the other.
-    pub(super) lengths: Vec<u32>,
+    pub(super) lengths: Lengths,
     pub(super) values: ByteBuf,
 }
 
@@ -104,6 +106,9 @@ pub enum InvalidOperations {
         "expected names of at most {TABLE_NAME_BYTES_MAX} bytes and keys of at most {ROW_KEY_BYTES_MAX}, all together of at most {OPERATION_KEYS_BYTES_MAX}"
     )]
     TooLong,
+    /// There are more values than a message has.
+    #[error("expected at most {OPERATION_VALUES_MAX} values in one table")]
+    TooMany,
     /// Columns do not fit together: a number names nothing, or a column ends too soon or too late.
     #[error("expected columns of operations that fit together")]
     Columns,
@@ -131,7 +136,7 @@ impl Operations {
             }
             check_shapes(table)?;
             check_columns(table)?;
-            tables.push(OpenTable { table, keys: table.keys.unpack(&mut bytes_left)? });
+            tables.push(OpenTable { table, keys: table.keys.unpack(&mut bytes_left)?, lengths: table.lengths.each() });
         }
         Ok(Opened { tables })
     }
@@ -183,11 +188,11 @@ fn check_shapes(table: &TableOperations) -> Result<(), InvalidOperations> {
 
 /// Every column has an element for each operation, and every stamp is one that a clock can issue.
 fn check_columns(table: &TableOperations) -> Result<(), InvalidOperations> {
-    let (mut shaped, mut lengths) = (0usize, 0usize);
+    let (mut shaped, mut needed) = (0usize, 0usize);
     for run in &table.shaped {
         let shape = table.shapes.get(run.shape as usize).ok_or(InvalidOperations::Columns)?;
         shaped = shaped.saturating_add(run.count as usize);
-        lengths = lengths.saturating_add((run.count as usize).saturating_mul(shape.properties.len()));
+        needed = needed.saturating_add((run.count as usize).saturating_mul(shape.properties.len()));
     }
     let (mut paced, mut at) = (0usize, 0u64);
     for pace in &table.paced {
@@ -198,11 +203,14 @@ fn check_columns(table: &TableOperations) -> Result<(), InvalidOperations> {
     if at > crate::clock::LAST_NS {
         return Err(InvalidOperations::Stamp);
     }
-    let bytes = table.lengths.iter().map(|length| *length as usize).fold(0, usize::saturating_add);
+    let (values, bytes) = table.lengths.totals();
+    if values > OPERATION_VALUES_MAX {
+        return Err(InvalidOperations::TooMany);
+    }
     let keys = table.keys.lengths.len();
     let fits = shaped == table.rows.len()
         && paced == table.rows.len()
-        && lengths == table.lengths.len()
+        && needed == values
         && bytes == table.values.len()
         && table.rows.iter().all(|row| (*row as usize) < keys);
     if fits { Ok(()) } else { Err(InvalidOperations::Columns) }
@@ -253,6 +261,7 @@ pub struct Opened<'a> {
 struct OpenTable<'a> {
     table: &'a TableOperations,
     keys: OpenKeys,
+    lengths: Cow<'a, [u32]>,
 }
 
 impl Opened<'_> {
@@ -283,13 +292,13 @@ impl Opened<'_> {
 impl OpenTable<'_> {
     /// Gives each operation with the number of its key.
     fn walk<'a>(&'a self, author: ReplicaId, mut visit: impl FnMut(u32, OperationRef<'a>)) {
-        let OpenTable { table, keys } = self;
+        let OpenTable { table, keys, lengths } = self;
         let mut shapes = table.shaped.iter().flat_map(|run| {
             let shape = table.shapes.get(run.shape as usize);
             core::iter::repeat_n(shape, run.count as usize)
         });
         let steps = table.paced.iter().flat_map(|pace| core::iter::repeat_n(pace.step, pace.count as usize));
-        let (mut at, mut lengths, mut values) = (0u64, table.lengths.as_slice(), table.values.as_slice());
+        let (mut at, mut lengths, mut values) = (0u64, lengths.as_ref(), table.values.as_slice());
         for (row, step) in table.rows.iter().zip(steps) {
             let Some(Some(shape)) = shapes.next() else { return };
             at = at.saturating_add(step);
