@@ -1,10 +1,10 @@
 //! One row: what all operations on it come to, in whatever order and however often they are applied (§7.1).
 
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
-use serde_bytes::ByteBuf;
+use smallvec::SmallVec;
+use smol_str::SmolStr;
 
 use super::{OperationRef, Rule};
 use crate::api::{DeleteRule, MergeType, Method, PropertyValue, ReplicaId, RowStamp, StampedValue};
@@ -23,12 +23,32 @@ pub struct Row {
     registers: Vec<Register>,
 }
 
-/// A property's latest value.
+/// A property's latest value. There are very many, and merging waits for memory: names and values that are short stand here
+/// and nowhere else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Register {
-    property: String,
+    property: SmolStr,
     at: RowStamp,
-    value: ByteBuf,
+    #[serde(with = "short")]
+    value: Short,
+}
+
+type Short = SmallVec<[u8; 16]>;
+
+/// Written as bytes are.
+mod short {
+    use serde::{Deserialize, Deserializer, Serializer};
+    use serde_bytes::Bytes;
+
+    use super::Short;
+
+    pub fn serialize<S: Serializer>(value: &Short, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(value)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Short, D::Error> {
+        <&Bytes>::deserialize(deserializer).map(|bytes| Short::from_slice(bytes))
+    }
 }
 
 impl Row {
@@ -101,12 +121,12 @@ impl Row {
                 wins
             }
             Err(place) => {
-                let value = ByteBuf::from(value);
+                let value = Short::from_slice(value);
                 if self.registers.is_empty() {
                     // Many rows have one property, and there are very many rows.
                     self.registers.reserve_exact(1);
                 }
-                self.registers.insert(place, Register { property: String::from(property), at, value });
+                self.registers.insert(place, Register { property: SmolStr::new(property), at, value });
                 true
             }
         }
@@ -151,7 +171,7 @@ impl Row {
 
     /// Keeps stamps alone.
     pub fn drop_values(&mut self) {
-        self.registers.iter_mut().for_each(|register| register.value = ByteBuf::new());
+        self.registers.iter_mut().for_each(|register| register.value = Short::new());
     }
 
     /// It is there, by the rule of its table. One that was written to before anyone said that it was made waits for that.
@@ -188,7 +208,7 @@ impl Row {
     /// Its values with their stamps, in the order of their properties' names.
     pub fn values(&self) -> Vec<StampedValue> {
         let value = |register: &Register| StampedValue {
-            property: register.property.clone(),
+            property: register.property.as_str().into(),
             value: register.value.to_vec(),
             at: register.at,
         };
