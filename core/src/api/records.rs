@@ -36,6 +36,7 @@ pub struct RecordsConfig {
     /// The last change that the application's database knows to be [taken](super::Action::RowsWritten); 0 if none, or where the
     /// engine's store is a part of the database. If it is more than the store knows, the store was put back to before that:
     /// all rows are given again.
+    #[cfg_attr(feature = "wasm", tsify(type = "bigint"))]
     pub taken: u64,
 }
 

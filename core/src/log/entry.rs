@@ -63,7 +63,7 @@ pub enum Entry {
         /// In nanoseconds since 1970.
         after_ns: u64,
         /// The feeds that it has left, and will never write again, at most
-        /// [`LEFT_FEEDS_MAX`](crate::engine::limits::LEFT_FEEDS_MAX); those of other devices do not count.
+        /// [`LEFT_FEEDS_MAX`]; those of other devices do not count.
         left: Vec<ReplicaId>,
     },
     /// The author decides something for the group; whether it may, its rank says.
