@@ -10,10 +10,12 @@ mod operations;
 mod round;
 mod row;
 mod rule;
+mod size;
 mod stored;
 
 pub use builder::OperationsBuilder;
 pub use operations::{InvalidOperations, Opened, OperationRef, Operations};
 pub use row::Row;
 pub use rule::Rule;
+pub use size::{TooLarge, change_size, check_size};
 pub use stored::{RowId, all_rows, table_end};

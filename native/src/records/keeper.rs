@@ -1,15 +1,18 @@
 //! The one who works on a database: for the engine, and between the application and the engine.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::Sender;
-use syncline_core::api::{Command, Event, Key, LoadQuery, Outcome, RowName, RowState, Work, Write};
-use syncline_core::records::{Row, RowId, Rule};
+use syncline_core::api::{
+    Command, Event, Key, LoadQuery, Outcome, RowChange, RowName, RowState, TableKind, Work, Write,
+};
+use syncline_core::records::{Row, RowId, Rule, check_size};
 
 use super::{place, run::Observer};
 use crate::run::{Input, Keeper, RowsNews};
-use crate::sqlite::{Applying, Database};
+use crate::sqlite::{Applying, Database, Page, RowNotice, Tracked, Trouble};
 use crate::{Error, escape};
 
 /// Rows of one page of changes.
@@ -25,6 +28,8 @@ pub(super) struct Counts {
     pub(super) is_given: bool,
     /// Rows are set aside.
     pub(super) has_aside: bool,
+    /// Rows whose changes are too large to be sent.
+    pub(super) kept_back: u64,
 }
 
 /// A database at work.
@@ -113,7 +118,7 @@ impl Desk {
         }
         self.count(|counts| counts.is_given = page.is_none());
         let (taken, changes, more) = match page {
-            Some(page) => (page.taken, page.changes, true),
+            Some(page) => (page.taken, self.sendable(page)?, true),
             None if self.is_awaited => (self.taken, Vec::new(), false),
             None => {
                 if std::mem::take(&mut self.has_kept) {
@@ -129,11 +134,52 @@ impl Desk {
         Ok(())
     }
 
+    /// The changes of a page that a message can carry. The others are kept back, and told.
+    fn sendable(&self, page: Page) -> Result<Vec<RowChange>, Error> {
+        let (mut sendable, mut too_large) = (Vec::new(), BTreeSet::new());
+        for change in page.changes {
+            let name = self.name(&change);
+            match check_size(&change) {
+                // A row goes whole, or not at all.
+                Ok(()) if too_large.contains(&name) => {}
+                Ok(()) => sendable.push(change),
+                Err(why) => {
+                    self.observer.row(&self.path, &RowNotice { name: name.clone(), trouble: Trouble::TooLarge(why) });
+                    too_large.insert(name);
+                }
+            }
+        }
+        if !too_large.is_empty() {
+            self.database.keep_back(&too_large, page.taken)?;
+        }
+        self.count_kept_back()?;
+        Ok(sendable)
+    }
+
+    fn count_kept_back(&self) -> Result<(), Error> {
+        let mut rows = 0;
+        for tracked in self.database.tables() {
+            rows += self.database.kept_back(&tracked.config.name)?.len() as u64;
+        }
+        self.count(|counts| counts.kept_back = rows);
+        Ok(())
+    }
+
+    /// The name of a row that the application changed.
+    fn name(&self, change: &RowChange) -> RowName {
+        let tables = self.database.tables();
+        let is_owned = |tracked: &Tracked| tracked.config.kind == TableKind::Owned;
+        let owned = tables.iter().any(|tracked| tracked.config.name == change.table && is_owned(tracked));
+        let owner = if owned { self.public_key.to_vec() } else { Vec::new() };
+        RowName { table: change.table.clone(), key: change.key.clone(), owner }
+    }
+
     fn hear_news(&mut self, news: RowsNews) -> Result<(), Error> {
         match news {
             RowsNews::Started { taken } => {
                 (self.has_started, self.is_awaited, self.taken) = (true, true, taken);
                 self.database.forget(taken)?;
+                self.database.try_kept_back()?;
                 self.has_kept = self.database.has_aside()?;
                 self.give()
             }

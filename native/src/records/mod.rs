@@ -52,7 +52,8 @@ pub struct Summary {
     pub operations_sent: u64,
     /// Operations of other devices that were merged.
     pub operations_received: u64,
-    /// What waits for a person or for a time: operations stamped ahead, and rows that their tables do not take.
+    /// What waits for a person or for a time: operations stamped ahead, rows that their tables do not take, and rows that are too
+    /// large to be sent.
     pub held: u64,
     /// Bytes sent to the other side or written into the message folder.
     pub bytes_moved: u64,

@@ -216,6 +216,9 @@ pub fn status(path: &Path) -> Result<StatusReport, Error> {
         for row in database.set_aside(table, u32::MAX)? {
             aside.push((table.clone(), plain_key(&row.state.name.key), row.trouble.to_string()));
         }
+        for key in database.kept_back(table)? {
+            aside.push((table.clone(), plain_key(&key), "it is too large to be sent to other devices".into()));
+        }
     }
     let none = StatusReport { replica: None, members: Vec::new(), pending, held: 0, aside, tables };
     let Some(facts) = database.facts()? else { return Ok(none) };

@@ -294,7 +294,8 @@ impl Running {
         let folders = sides.iter().flat_map(|side| &side.status).flat_map(|status| &status.folders);
         let is_unwell =
             folders.into_iter().any(|folder| folder.state == FolderState::Halted || folder.unverifiable > 0);
-        let waits = records(sides).any(|records| records.held > 0) || self.counts().any(|counts| counts.has_aside);
+        let waits = records(sides).any(|records| records.held > 0)
+            || self.counts().any(|counts| counts.has_aside || counts.kept_back > 0);
         if is_unwell || waits { Ending::Waiting } else { Ending::Agreed }
     }
 
@@ -307,7 +308,7 @@ impl Running {
             operations_sent: records(sides).map(|records| records.sent).sum(),
             operations_received: records(sides).map(|records| records.received).sum(),
             held: records(sides).map(|records| records.held).sum::<u64>()
-                + counts().map(|counts| u64::from(counts.has_aside)).sum::<u64>(),
+                + counts().map(|counts| u64::from(counts.has_aside) + counts.kept_back).sum::<u64>(),
             bytes_moved: sides.iter().map(|side| side.sent_bytes).sum(),
             elapsed_ms: u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
             in_sync: self.is_done(sides) && self.ending(sides) == Ending::Agreed,

@@ -3,6 +3,7 @@
 
 use rusqlite::{Connection, OptionalExtension};
 use syncline_core::api::{RowName, RowState};
+use syncline_core::records::TooLarge;
 
 use super::Database;
 use super::fault::{Fault, Tried};
@@ -27,6 +28,9 @@ pub enum Trouble {
     /// It stands there, but a row of this table that it belongs to does not.
     #[error("it belongs to a row of `{0}` that is not there")]
     MissingParent(String),
+    /// What the application changed in it can never be sent as it is. It stays so here alone.
+    #[error("it cannot be sent to other devices as it is: {0}")]
+    TooLarge(TooLarge),
     /// Its bytes are no row of this table. It is left out.
     #[error("its bytes are no row of this table")]
     Unreadable,
@@ -39,7 +43,7 @@ impl Trouble {
             Trouble::Unique => "unique".into(),
             Trouble::Key => "key".into(),
             Trouble::Refused(detail) => format!("refused: {detail}"),
-            Trouble::MissingParent(_) | Trouble::Unreadable => String::new(),
+            Trouble::MissingParent(_) | Trouble::TooLarge(_) | Trouble::Unreadable => String::new(),
         }
     }
 

@@ -19,6 +19,10 @@
 //! put into an empty table one after the other, the latest stamped first. A row's stamp for this is the latest of its unique
 //! columns, and of two that are equal the larger key goes first.
 //!
+//! **What is too large.** A change travels within one message, which has room for about 500 KB of it. A row with more stays as
+//! the application has it, alone: nothing of it is sent, nothing of others is written over it, and each run tells of it, until it is
+//! made smaller or deleted.
+//!
 //! **What is left out.** Generated columns; rows with NULL in their key; the text of an expression's unique index when
 //! `REPLACE` displaces a row by it while `recursive_triggers` is off (that deletion is not noted). Triggers of the application
 //! fire for applied rows as for any; what they write into tables that are kept in agreement is not noted, and one that calls a
@@ -30,6 +34,7 @@ mod aside;
 mod capture;
 mod copy;
 mod fault;
+mod kept_back;
 mod pending;
 mod place;
 mod rows;

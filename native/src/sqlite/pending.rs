@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use super::Database;
 use super::fault::Tried;
+use super::kept_back::{has_kept_back, same_key};
 use super::sql::{each, name};
 use super::tables::Tracked;
 use super::triggers::{DISPLACED, ROW, changes_table, key_columns};
@@ -40,13 +41,18 @@ impl Database {
         self.read(|snapshot| {
             let mut page: Option<Page> = None;
             let mut bytes = 0;
+            let mut kept_back = BTreeMap::new();
             for (id, tracked) in ids(snapshot, &self.tables, limit.max(1))? {
+                let has_kept_back = match kept_back.get(&tracked.number) {
+                    Some(has) => *has,
+                    None => *kept_back.entry(tracked.number).or_insert(has_kept_back(snapshot, tracked)?),
+                };
                 let page = page.get_or_insert(Page { taken: 0, changes: Vec::new() });
                 // Tables may share an id, which is never divided.
                 if bytes >= PAGE_BYTES && id.unsigned_abs() != page.taken {
                     break;
                 }
-                noted(snapshot, tracked, id, &mut page.changes, &mut bytes)?;
+                noted(snapshot, (tracked, has_kept_back), id, &mut page.changes, &mut bytes)?;
                 page.taken = id.unsigned_abs();
             }
             Ok(page)
@@ -59,15 +65,24 @@ impl Database {
     /// The database cannot be written.
     pub fn forget(&self, taken: u64) -> Result<(), Error> {
         self.write("write to", |connection| {
+            let taken = i64::try_from(taken).unwrap_or(i64::MAX);
             for tracked in &self.tables {
-                let delete = format!("DELETE FROM {} WHERE id <= ?1", changes_table(tracked.number));
-                connection.prepare_cached(&delete)?.execute([i64::try_from(taken).unwrap_or(i64::MAX)])?;
+                let changes = changes_table(tracked.number);
+                // What had been kept back went with it.
+                let same = same_key(tracked, "given", &changes);
+                let kept_back = format!(
+                    "DELETE FROM {changes} WHERE id < 0 AND EXISTS (SELECT 1 FROM {changes} AS given WHERE {same} AND \
+                     given.id BETWEEN 0 AND ?1)"
+                );
+                connection.prepare_cached(&kept_back)?.execute([taken])?;
+                let delete = format!("DELETE FROM {changes} WHERE id BETWEEN 0 AND ?1");
+                connection.prepare_cached(&delete)?.execute([taken])?;
             }
             Ok(())
         })
     }
 
-    /// How many changes were noted and not forgotten.
+    /// How many changes were noted and not forgotten, those that are kept back included.
     ///
     /// # Errors
     /// The database cannot be read.
@@ -87,7 +102,8 @@ impl Database {
 fn ids<'t>(connection: &Connection, tables: &'t [Tracked], limit: u32) -> Tried<Vec<(i64, &'t Tracked)>> {
     let mut ids = Vec::new();
     for tracked in tables {
-        let select = format!("SELECT DISTINCT id FROM {} ORDER BY id LIMIT ?1", changes_table(tracked.number));
+        let select =
+            format!("SELECT DISTINCT id FROM {} WHERE id >= 0 ORDER BY id LIMIT ?1", changes_table(tracked.number));
         let mut statement = connection.prepare_cached(&select)?;
         for id in statement.query_map([limit], |row| row.get::<_, i64>(0))? {
             ids.push((id?, tracked));
@@ -110,14 +126,24 @@ struct Noted {
 
 fn noted(
     connection: &Connection,
-    tracked: &Tracked,
+    (tracked, has_kept_back): (&Tracked, bool),
     id: i64,
     changes: &mut Vec<RowChange>,
     bytes: &mut usize,
 ) -> Tried<()> {
     let own = key_columns(&tracked.table);
-    let select =
-        format!("SELECT {own}, kind, part, at_ms FROM {} WHERE id = ?1 ORDER BY {own}", changes_table(tracked.number));
+    let table = changes_table(tracked.number);
+    let entries = format!("SELECT {own}, kind, part, at_ms FROM {table}");
+    // What was kept back of a row comes again with what is new of it.
+    let again = if has_kept_back {
+        let same = same_key(tracked, "new", &table);
+        format!(
+            " UNION ALL {entries} WHERE id < 0 AND EXISTS (SELECT 1 FROM {table} AS new WHERE {same} AND new.id = ?1)"
+        )
+    } else {
+        String::new()
+    };
+    let select = format!("{entries} WHERE id = ?1{again} ORDER BY {own}");
     let width = tracked.table.key.len();
     let mut rows: Vec<Noted> = Vec::new();
     let mut statement = connection.prepare_cached(&select)?;

@@ -197,7 +197,8 @@ impl Placer<'_> {
     /// What the application changed in a row behind what the engine was given.
     fn pending(&self, tracked: &Tracked, key: &[Value]) -> Tried<Pending> {
         let keyed = each(&tracked.table.key, " AND ", |index, _| format!("k{index} = ?{}", index + 2));
-        let select = format!("SELECT kind, part FROM {} WHERE id > ?1 AND {keyed}", changes_table(tracked.number));
+        let select =
+            format!("SELECT kind, part FROM {} WHERE (id > ?1 OR id < 0) AND {keyed}", changes_table(tracked.number));
         let mut statement = self.connection.prepare_cached(&select)?;
         let given = Value::Integer(i64::try_from(self.with.given).unwrap_or(i64::MAX));
         let mut rows = statement.query(params_from_iter(std::iter::once(&given).chain(key)))?;

@@ -2,24 +2,19 @@
 //! others.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::{Done, Job, Records, now_ns};
 use crate::api::{DeleteRule, MergeType, Method, NoticeCode, PropertyValue, RowChange, RowChangeKind, TableKind};
 use crate::engine::Engine;
-use crate::engine::limits::{
-    CHUNK_LOOKUPS_MAX, OPERATIONS_BYTES_MAX, PAYLOAD_BYTES_MAX, ROW_KEY_BYTES_MAX, TABLE_NAME_BYTES_MAX,
-    WRITE_ROWS_BYTES_MAX,
-};
+use crate::engine::limits::{CHUNK_LOOKUPS_MAX, OPERATIONS_BYTES_MAX, WRITE_ROWS_BYTES_MAX};
 use crate::engine::saver::After;
 use crate::engine::shared::Shared;
 use crate::log::Entry;
 use crate::planted::{Planted, planted};
-use crate::records::{OperationsBuilder, Row, RowId, Rule};
+use crate::records::{OperationsBuilder, Row, RowId, Rule, change_size, check_size};
 
-/// What one change takes in a message beside its names, key and values; far more than it does.
-const CHANGE_BYTES: usize = 1024;
 /// Of how many devices it is looked up whether they own a row of the same key.
 const OWNERS_MAX: usize = 64;
 
@@ -63,7 +58,7 @@ impl Records {
             why.iter().for_each(|why| refuse(shared, change, why));
             why.is_none()
         });
-        let bytes = changes.iter().map(size).fold(0, usize::saturating_add);
+        let bytes = changes.iter().map(change_size).fold(0, usize::saturating_add);
         if self.config.is_none() || bytes > WRITE_ROWS_BYTES_MAX {
             let message = match self.config {
                 None => String::from("changes of rows were given to an engine that keeps no records"),
@@ -147,25 +142,10 @@ impl Records {
 
     /// Why a change cannot be one whatever its row is.
     fn refusal(&self, change: &RowChange) -> Option<String> {
-        let values = match &change.change {
-            RowChangeKind::Insert { values } | RowChangeKind::Update { values } => values.as_slice(),
-            RowChangeKind::Delete => &[],
-        };
         if !self.rules.contains_key(&change.table) {
             return Some("its table is not one of the configuration".into());
         }
-        if change.key.len() > ROW_KEY_BYTES_MAX {
-            return Some(alloc::format!(
-                "expected a key of at most {ROW_KEY_BYTES_MAX} bytes, found {}",
-                change.key.len()
-            ));
-        }
-        if values.iter().any(|value| value.property.len() > TABLE_NAME_BYTES_MAX) {
-            return Some(alloc::format!("expected names of at most {TABLE_NAME_BYTES_MAX} bytes"));
-        }
-        let found = size(change);
-        let limit = PAYLOAD_BYTES_MAX.saturating_sub(OPERATIONS_BYTES_MAX);
-        (found > limit).then(|| alloc::format!("expected a change of at most {limit} bytes, found {found}"))
+        check_size(change).err().map(|why| why.to_string())
     }
 }
 
@@ -182,7 +162,7 @@ impl Engine {
         let mut taken = Vec::new();
         for command in write.commands {
             for change in &command.changes {
-                if builder.bytes().saturating_add(size(change)) > OPERATIONS_BYTES_MAX.max(size(change))
+                if builder.bytes().saturating_add(change_size(change)) > OPERATIONS_BYTES_MAX.max(change_size(change))
                     && !builder.is_empty()
                 {
                     self.write_operations(&mut builder);
@@ -339,14 +319,4 @@ fn owners(shared: &Shared) -> BTreeSet<[u8; 32]> {
     let own = shared.log.own().and_then(|own| shared.log.public_key(own)).map(|key| *key.as_bytes());
     let others = shared.log.incarnations().map(|(_, key)| *key.as_bytes());
     own.into_iter().chain(others.take(OWNERS_MAX)).collect()
-}
-
-/// What a change takes in a message at most.
-fn size(change: &RowChange) -> usize {
-    let values = match &change.change {
-        RowChangeKind::Insert { values } | RowChangeKind::Update { values } => values.as_slice(),
-        RowChangeKind::Delete => &[],
-    };
-    let values = values.iter().map(|value| value.property.len().saturating_add(value.value.len()).saturating_add(32));
-    values.fold(CHANGE_BYTES.saturating_add(change.table.len()).saturating_add(change.key.len()), usize::saturating_add)
 }

@@ -63,11 +63,42 @@ fn taking_it_out_leaves_the_application_as_it_was() {
 }
 
 #[test]
-fn a_row_that_is_too_long_to_be_sent_is_told_and_keeps_nothing_back() {
+fn a_row_that_is_too_large_to_be_sent_is_told_until_it_is_smaller_and_keeps_nothing_else_back() {
     let library = Library::new();
     library.sql("a.db", "INSERT INTO albums VALUES ('long', 'x', 1, randomblob(9000000)), ('short', 'y', 2, NULL)");
-    let run = library.ok(&["sync", "a.db", "b.db", "--once"]);
-    assert_eq!(run.of_type("notice")[0]["code"], "row_refused", "{run:?}");
-    assert_eq!(library.text("b.db", "SELECT group_concat(id) FROM albums"), "short");
-    assert_eq!(library.count("a.db", "albums"), 2);
+    for _ in 0..2 {
+        let run = library.run(&["sync", "a.db", "b.db", "--once"]);
+        assert_eq!(run.code, Some(3), "{run:?}");
+        let notice = &run.of_type("notice")[0];
+        assert_eq!((&notice["code"], &notice["key"]), (&"row_aside".into(), &"long".into()), "{run:?}");
+        let summary = &run.of_type("summary")[0];
+        assert_eq!((&summary["held"], &summary["in_sync"]), (&1.into(), &false.into()), "{run:?}");
+        assert_eq!(library.text("b.db", "SELECT group_concat(id) FROM albums"), "short");
+        assert_eq!(library.count("a.db", "albums"), 2);
+    }
+    let status = library.run(&["status", "a.db"]);
+    assert_eq!(status.code, Some(3), "{status:?}");
+    assert_eq!(status.of_type("aside")[0]["reason"], "it is too large to be sent to other devices");
+    // It goes whole once it can, with what was changed of it since.
+    library.sql("a.db", "UPDATE albums SET year = 7 WHERE id = 'long'");
+    assert_eq!(library.run(&["sync", "a.db", "b.db", "--once"]).code, Some(3));
+    library.sql("a.db", "UPDATE albums SET cover = x'01' WHERE id = 'long'");
+    library.sync("a.db", "b.db");
+    let all = "SELECT group_concat(id || name || year || hex(coalesce(cover, '')), ' ') FROM (SELECT * FROM albums ORDER BY id)";
+    assert_eq!(library.text("b.db", all), "longx701 shorty2");
+    assert_eq!(library.text("a.db", all), library.text("b.db", all));
+}
+
+#[test]
+fn what_others_change_in_a_row_that_is_too_large_waits_and_deleting_it_ends_that() {
+    let library = Library::new();
+    library.sql("a.db", "INSERT INTO albums VALUES ('1', 'x', 1, NULL)");
+    library.sync("a.db", "b.db");
+    library.sql("a.db", "UPDATE albums SET cover = randomblob(600000)");
+    library.sql("b.db", "UPDATE albums SET cover = x'02'");
+    assert_eq!(library.run(&["sync", "a.db", "b.db", "--once"]).code, Some(3));
+    assert_eq!(library.text("a.db", "SELECT CAST(length(cover) AS TEXT) FROM albums"), "600000");
+    library.sql("a.db", "DELETE FROM albums");
+    library.sync("a.db", "b.db");
+    assert_eq!((library.count("a.db", "albums"), library.count("b.db", "albums")), (0, 0));
 }
