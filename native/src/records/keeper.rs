@@ -190,6 +190,8 @@ impl Desk {
                 if taken > self.taken {
                     self.database.forget(taken)?;
                     self.taken = taken;
+                    // What was kept back may have gone.
+                    self.count_kept_back()?;
                 }
                 self.give()
             }

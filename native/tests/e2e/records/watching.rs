@@ -28,3 +28,21 @@ fn what_another_program_writes_arrives_while_it_is_followed() {
     assert_eq!(lines.last().unwrap()["type"], "summary");
     library.assert_equal(&["a.db", "b.db"]);
 }
+
+#[test]
+fn a_row_that_is_too_large_is_held_until_it_is_smaller() {
+    let library = Library::new();
+    library.sync("a.db", "b.db");
+    let mut watching = Watching::start(&mut library.pair.command(&["records", "sync", "a.db", "b.db", "--json"]));
+    library.sql("a.db", "INSERT INTO tags VALUES ('t', hex(zeroblob(300000)))");
+    while watching.next("settled")["held"] != 1 {}
+    assert_eq!(library.count("b.db", "tags"), 0);
+    library.sql("a.db", "UPDATE tags SET name = 'rock'");
+    while watching.next("settled")["held"] != 0 {}
+    while library.count("b.db", "tags") == 0 {
+        watching.next("settled");
+    }
+    watching.signal(Signal::INT);
+    assert_eq!(watching.rest().last().unwrap()["held"], 0);
+    library.assert_equal(&["a.db", "b.db"]);
+}
