@@ -285,6 +285,9 @@ pub const HELD_LOOK_MS: u64 = 60_000;
 /// By how much more than the drift the own clock's latest stamp must be ahead of the device's time before its stamps are
 /// taken back, in milliseconds.
 pub const HEAL_AHEAD_MS: u64 = 1_000;
+/// A message that was written longer ago than this says nothing of what time it is now, in milliseconds: one that comes from a
+/// member that was away for long, or whose clock went back further than the own one.
+pub const WITNESS_AGE_MS: u64 = 24 * 3_600_000;
 /// Gaps that a status names.
 pub const GAPS_SHOWN_MAX: usize = 1024;
 

@@ -6,7 +6,8 @@
 //! stamped in vain anew (`mend`).
 //!
 //! A clock that is set *back* by mistake looks the same at first. The other members tell: what they write then comes from
-//! ahead of this device's time.
+//! ahead of this device's time. Only what was written just before it counts for this clock: what is older was written before
+//! whatever happened to it, or by a clock that is wrong in another way.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -15,7 +16,7 @@ use super::mend::{Mend, Reason, Vain};
 use super::{Done, Job, Records, RecordsPurpose, now_ns};
 use crate::api::{LoadQuery, Notice, NoticeCode, Now, Pair, ReplicaId, Work};
 use crate::engine::Engine;
-use crate::engine::limits::{FEED_BYTES_MAX, HEAL_AHEAD_MS, LEFT_FEEDS_MAX, PAYLOAD_BYTES_MAX};
+use crate::engine::limits::{FEED_BYTES_MAX, HEAL_AHEAD_MS, LEFT_FEEDS_MAX, PAYLOAD_BYTES_MAX, WITNESS_AGE_MS};
 use crate::engine::saver::After;
 use crate::engine::shared::{Purpose, Shared};
 use crate::log::{Entry, IntervalSet, Message, encoded_size, message_keys};
@@ -23,7 +24,7 @@ use crate::log::{Entry, IntervalSet, Message, encoded_size, message_keys};
 /// What others' messages say of this device's clock, since it is behind its own stamps.
 #[derive(Default)]
 pub struct Evidence {
-    /// Whether the last message of each was written at a time that has passed here.
+    /// Whether the last message of each that tells was written at a time that has passed here.
     of: BTreeMap<ReplicaId, bool>,
 }
 
@@ -51,8 +52,14 @@ impl Records {
 
     /// A message of another member came.
     pub(super) fn weigh(&mut self, shared: &Shared, message: &Message) {
-        if !shared.log.is_by_this_device(message.author) && self.is_ahead(shared.now) {
-            self.evidence.of.insert(message.author, message.unix_ms.0 <= self.limit_ns(shared.now) / 1_000_000);
+        if shared.log.is_by_this_device(message.author) || !self.is_ahead(shared.now) {
+            return;
+        }
+        let (written_ms, limit_ms) = (message.unix_ms.0, self.limit_ns(shared.now) / 1_000_000);
+        if written_ms > limit_ms {
+            self.evidence.of.insert(message.author, false);
+        } else if limit_ms.saturating_sub(written_ms) <= WITNESS_AGE_MS {
+            self.evidence.of.insert(message.author, true);
         }
     }
 

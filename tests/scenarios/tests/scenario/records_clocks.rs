@@ -174,6 +174,36 @@ fn a_clock_that_is_set_back_by_mistake_takes_nothing_back() {
     }
 }
 
+/// What one of them acknowledges lies far behind the time of the other, and says nothing of it.
+#[test]
+fn of_two_clocks_that_are_set_back_in_different_ways_neither_bears_witness_for_the_other() {
+    let (mut world, sites) = group(3, Carrier::Folder);
+    let [right, far, near] = [sites[0], sites[1], sites[2]];
+    for (number, site) in sites.iter().enumerate() {
+        world.put_row(*site, album(0), &[("name", &format!("{number}"))]);
+        exchange(&mut world, Carrier::Folder);
+    }
+    let before = replica(&world, near);
+    set(&mut world, far, -7 * YEAR_MS);
+    // The far one acknowledges it before the near one hears of anybody again.
+    world.put_row(right, album(1), &[("name", "on time")]);
+    world.pass(100);
+    world.carry_by(|_, _| None);
+    world.pass(100);
+    assert!(name(&mut world, near, &album(1)).is_some());
+    world[near].jump(-2 * YEAR_MS);
+    world.wake(near);
+    world.pass(5_000);
+    exchange(&mut world, Carrier::Folder);
+    assert!(told(&mut world, near).iter().all(|replica| *replica != before));
+    set(&mut world, far, 7 * YEAR_MS);
+    set(&mut world, near, 2 * YEAR_MS);
+    exchange(&mut world, Carrier::Folder);
+    assert_eq!(replica(&world, near), before);
+    assert_equal(&mut world, &sites);
+    assert_eq!(name(&mut world, right, &album(0)).as_deref(), Some("2"));
+}
+
 /// Two clocks were ahead, each of which applied what the other stamped.
 #[test]
 fn two_clocks_that_were_ahead_are_healed_one_after_the_other() {

@@ -44,7 +44,8 @@ pub(super) struct Deed {
     pub is_muddled: bool,
     /// The store that had taken it was put back, and it may be taken again, under a later stamp.
     pub is_reborn: bool,
-    /// It may be void, for somebody wrote over it whose deed went back in time since ([`Model::heals`]).
+    /// It may be void, for somebody wrote over it, or beside it and later, whose deed went back in time since
+    /// ([`Model::heals`]).
     pub is_lapsed: bool,
 }
 
@@ -199,7 +200,9 @@ impl Model {
 
     /// A device said that its clock was wrong, and stamps anew what it had stamped. If its clock is right now and no other one
     /// ever was wrong, everything keeps its order. Else its deeds may go back to before what they were written over, which may
-    /// be void by now; and what others stamped ahead of its time it does not have any more, though it is still shown.
+    /// be void by now; and what others stamped ahead of its time it does not have any more, though it is still shown. If its own
+    /// clock is the wrong one, what others had taken for earlier than its deeds, though they had not seen each other, may be
+    /// void, too.
     pub fn heals(&mut self, device: usize, is_right: bool) -> bool {
         let is_muddled = !is_right || self.erred.iter().any(|other| *other != device);
         let mut lapsed = BTreeSet::new();
@@ -211,6 +214,11 @@ impl Model {
             }
         }
         lapsed.into_iter().for_each(|deed| self.deeds[deed].is_lapsed = true);
+        if !is_right {
+            let rows: BTreeSet<RowName> = self.rows_of(device).cloned().collect();
+            let beside = |deed: &&mut Deed| deed.device != device && rows.contains(&deed.row);
+            self.deeds.iter_mut().filter(beside).for_each(|deed| deed.is_lapsed = true);
+        }
         if is_muddled {
             self.stale.extend(Table::ALL.map(|table| (device, table)));
         }
@@ -320,6 +328,11 @@ impl Model {
     /// The rows to which anything was done.
     pub fn rows(&self) -> impl Iterator<Item = &RowName> {
         self.by_row.keys()
+    }
+
+    /// The rows to which a device did anything.
+    fn rows_of(&self, device: usize) -> impl Iterator<Item = &RowName> {
+        self.deeds.iter().filter(move |deed| deed.device == device).map(|deed| &deed.row)
     }
 
     /// What was done to a row, in order.
