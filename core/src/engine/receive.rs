@@ -160,7 +160,7 @@ impl Engine {
         let message = self.shared.write(Vec::from([entry]))?;
         self.deliveries.accept(&mut self.shared, &message);
         self.compaction.note(&message, self.shared.log.own());
-        self.records.note_own(&message);
+        self.records.note_own(&message, true);
         Some((message.author, message.counter))
     }
 }

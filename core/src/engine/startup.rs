@@ -91,7 +91,7 @@ impl Engine {
                 self.deliveries.restore_message(&self.shared, &message);
                 self.compaction.restore(&message, self.shared.log.own());
                 if self.shared.log.own() == Some(message.author) {
-                    self.records.note_own(&message);
+                    self.records.note_own(&message, false);
                 }
                 Some(())
             }

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use proptest::prelude::*;
 
 use super::lengths::{Lengths, Run};
-use super::{InvalidOperations, Operations, OperationsBuilder, Row, RowId, Rule};
+use super::{InvalidOperations, Operations, OperationsBuilder, Row, RowId, Rule, SAID_BYTES, VALUE_BYTES};
 use crate::api::{DeleteRule, MergeType, Method, PropertyValue, ReplicaId, RowStamp, TableKind};
 use crate::engine::limits::{OPERATION_KEYS_BYTES_MAX, ROW_KEY_BYTES_MAX};
 use crate::log::encoded_size;
@@ -85,6 +85,45 @@ fn unpack(operations: &Operations) -> Vec<Plain> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// Of what a replica wrote, while another one wrote too.
+    #[test]
+    fn what_is_told_to_count_no_more_and_what_is_left_are_all_that_was_said(
+        mut plain in prop::collection::vec(plain(), 0..60),
+        whose in prop::collection::vec(1..3u8, 60),
+    ) {
+        pack(&mut plain);
+        let name = |table: &str, key: &[u8], method: Method| {
+            (table.to_string(), key.to_vec(), matches!(method, Method::OwnedBatchCreate | Method::OwnedDelete))
+        };
+        let (mut rows, mut own, mut gone) = (BTreeMap::<_, Row>::new(), OperationsBuilder::new(), 0);
+        for (Plain { table, key, method, values, at }, author) in plain.iter().zip(whose) {
+            let values: Vec<PropertyValue> = values
+                .iter()
+                .map(|(property, value)| PropertyValue { property: property.clone(), value: value.clone() })
+                .collect();
+            let row = rows.entry(name(table, key, *method)).or_default();
+            let mut over = |at: RowStamp, bytes: usize| gone += if at.replica == replica(1) { bytes } else { 0 };
+            let stamp = RowStamp { unix_ns: *at, replica: replica(author) };
+            if author == 1 {
+                own.push(table, key, *method, &values, *at);
+                row.write_over(*method, &values, stamp, &mut over);
+            } else {
+                let mut said = Row::default();
+                said.write(*method, &values, stamp);
+                row.merge_over(&said, &mut over);
+            }
+        }
+        let (own, mut left) = (own.finish(), 0);
+        own.open().unwrap().walk(replica(1), |operation| {
+            let row = &rows[&name(operation.table, operation.key, operation.method)];
+            if let Some(counts) = row.left_of(&operation, |_| true) {
+                let values = counts.values.iter().map(|value| value.value.len() + VALUE_BYTES);
+                left += values.sum::<usize>() + if counts.stands { SAID_BYTES } else { 0 };
+            }
+        });
+        prop_assert_eq!(gone + left, own.weight());
+    }
 
     #[test]
     fn operations_are_read_as_they_were_written(mut plain in prop::collection::vec(plain(), 0..60)) {

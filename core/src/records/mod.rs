@@ -15,7 +15,7 @@ mod stored;
 
 pub use builder::OperationsBuilder;
 pub use operations::{InvalidOperations, Opened, OperationRef, Operations};
-pub use row::Row;
+pub use row::{Counts, Row, SAID_BYTES, VALUE_BYTES};
 pub use rule::Rule;
 pub use size::{TooLarge, change_size, check_size};
 pub use stored::{RowId, all_rows, table_end};

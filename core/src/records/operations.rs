@@ -14,6 +14,7 @@ use serde_bytes::ByteBuf;
 
 use super::lengths::Lengths;
 use super::round::Round;
+use super::row::{SAID_BYTES, VALUE_BYTES};
 use crate::api::{Method, ReplicaId, RowStamp};
 use crate::engine::limits::{OPERATION_KEYS_BYTES_MAX, OPERATION_VALUES_MAX, ROW_KEY_BYTES_MAX, TABLE_NAME_BYTES_MAX};
 
@@ -158,6 +159,17 @@ impl Operations {
     pub fn bytes(&self) -> usize {
         let bytes = |table: &TableOperations| table.keys.rests.len().saturating_add(table.values.len());
         self.tables.iter().map(bytes).fold(0, usize::saturating_add)
+    }
+
+    /// About how many bytes what they say takes, keys and names left out: what a row that replaces it gives
+    /// ([`Row::write_over`](super::Row::write_over)).
+    pub fn weight(&self) -> usize {
+        let values = |table: &TableOperations| {
+            let properties = |shape: u32| table.shapes.get(shape as usize).map_or(0, |shape| shape.properties.len());
+            let values = table.shaped.iter().map(|run| properties(run.shape).saturating_mul(run.count as usize));
+            values.fold(0, usize::saturating_add).saturating_mul(VALUE_BYTES).saturating_add(table.values.len())
+        };
+        self.tables.iter().map(values).fold(self.len().saturating_mul(SAID_BYTES), usize::saturating_add)
     }
 
     /// How many there are.

@@ -10,6 +10,11 @@ use super::{OperationRef, Rule};
 use crate::api::{DeleteRule, MergeType, Method, PropertyValue, ReplicaId, RowStamp, StampedValue};
 use crate::planted::{Planted, planted};
 
+/// About what it takes in a message that something is said of a row, beside its key and values,
+pub const SAID_BYTES: usize = 4;
+/// and a value beside its bytes.
+pub const VALUE_BYTES: usize = 2;
+
 /// A row's state: for each thing that can be said of it the latest time that it was said.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
@@ -34,6 +39,14 @@ struct Register {
 }
 
 type Short = SmallVec<[u8; 16]>;
+
+/// What counts of an operation.
+pub struct Counts {
+    /// What it says of the row as a whole.
+    pub stands: bool,
+    /// Of its values.
+    pub values: Vec<PropertyValue>,
+}
 
 /// Written as bytes are.
 mod short {
@@ -61,47 +74,71 @@ impl Row {
     /// Applies an operation on this row, stamped by `at.replica`; whether that changed anything.
     pub fn apply(&mut self, operation: &OperationRef<'_>) -> bool {
         let at = operation.at;
-        let mut changed = self.stamp(operation.method, at);
+        let mut changed = self.stamp(operation.method, at, &mut |_, _| {});
         for (property, value) in operation.values() {
-            changed |= self.set(property, value, at);
+            changed |= self.set(property, value, at, &mut |_, _| {});
         }
         changed
     }
 
-    fn stamp(&mut self, method: Method, at: RowStamp) -> bool {
+    fn stamp(&mut self, method: Method, at: RowStamp, over: &mut impl FnMut(RowStamp, usize)) -> bool {
         match method {
-            Method::SharedCreate => later(&mut self.created, at),
-            Method::SharedUpdate => later(&mut self.touched, at),
-            Method::OwnedBatchCreate => later(&mut self.created, at) | later(&mut self.touched, at),
-            Method::SharedDelete | Method::OwnedDelete => later(&mut self.deleted, at),
+            Method::SharedCreate => later(&mut self.created, at, over),
+            Method::SharedUpdate => later(&mut self.touched, at, over),
+            Method::OwnedBatchCreate => {
+                later(&mut self.created, at, &mut |_, _| {}) | later(&mut self.touched, at, over)
+            }
+            Method::SharedDelete | Method::OwnedDelete => later(&mut self.deleted, at, over),
         }
     }
 
     /// Writes to it as an operation with this stamp does.
     pub fn write(&mut self, method: Method, values: &[PropertyValue], at: RowStamp) {
-        self.stamp(method, at);
+        self.write_over(method, values, at, &mut |_, _| {});
+    }
+
+    /// The same, and tells of the stamp of each thing that was said before and counts no more, and about how many bytes it takes
+    /// in its message.
+    pub fn write_over(
+        &mut self,
+        method: Method,
+        values: &[PropertyValue],
+        at: RowStamp,
+        over: &mut impl FnMut(RowStamp, usize),
+    ) {
+        self.stamp(method, at, over);
         for value in values {
-            self.set(&value.property, &value.value, at);
+            self.set(&value.property, &value.value, at, over);
         }
     }
 
     /// Takes what another copy of the row has that is later; whether that changed anything.
     pub fn merge(&mut self, other: &Row) -> bool {
-        let mut changed = false;
-        for (place, at) in
-            [(&mut self.created, other.created), (&mut self.touched, other.touched), (&mut self.deleted, other.deleted)]
-        {
-            changed |= at.is_some_and(|at| later(place, at));
-        }
+        self.merge_over(other, &mut |_, _| {})
+    }
+
+    /// The same, and tells of what counts no more as [`write_over`](Self::write_over) does.
+    pub fn merge_over(&mut self, other: &Row, over: &mut impl FnMut(RowStamp, usize)) -> bool {
+        // Of a row that is owned both are said at once.
+        let is_one = self.created == self.touched;
+        let mut changed = other.created.is_some_and(|at| {
+            later(&mut self.created, at, &mut |at, bytes| {
+                if !is_one {
+                    over(at, bytes)
+                }
+            })
+        });
+        changed |= other.touched.is_some_and(|at| later(&mut self.touched, at, over));
+        changed |= other.deleted.is_some_and(|at| later(&mut self.deleted, at, over));
         for register in &other.registers {
-            changed |= self.set(&register.property, &register.value, register.at);
+            changed |= self.set(&register.property, &register.value, register.at, over);
         }
         changed
     }
 
     /// Of two writes of one stamp, which no honest replica makes, the larger value counts: any other rule would let the
     /// order of their arrival decide.
-    fn set(&mut self, property: &str, value: &[u8], at: RowStamp) -> bool {
+    fn set(&mut self, property: &str, value: &[u8], at: RowStamp, over: &mut impl FnMut(RowStamp, usize)) -> bool {
         match self.registers.binary_search_by(|register| register.property.as_str().cmp(property)) {
             Ok(place) => {
                 let place = if planted(Planted::PropertiesMixed) { 0 } else { place };
@@ -114,6 +151,7 @@ impl Row {
                         || planted(Planted::LastArrivalWins)
                 };
                 if wins {
+                    over(register.at, register.value.len().saturating_add(VALUE_BYTES));
                     register.at = at;
                     register.value.clear();
                     register.value.extend_from_slice(value);
@@ -132,13 +170,9 @@ impl Row {
         }
     }
 
-    /// The values of an operation on this row that no later one replaced whose stamp `covers` what is earlier; none if nothing
-    /// of the operation counts any more.
-    pub fn left_of(
-        &self,
-        operation: &OperationRef<'_>,
-        mut covers: impl FnMut(RowStamp) -> bool,
-    ) -> Option<Vec<PropertyValue>> {
+    /// What no later operation replaced of one on this row, by a stamp that `covers` what is earlier; none if nothing of it counts
+    /// any more.
+    pub fn left_of(&self, operation: &OperationRef<'_>, mut covers: impl FnMut(RowStamp) -> bool) -> Option<Counts> {
         let mut is_over = |stamp: Option<RowStamp>| stamp.is_some_and(|at| at > operation.at && covers(at));
         let values = operation.values().filter(|(property, _)| !is_over(self.register(property).map(|own| own.at)));
         let values: Vec<PropertyValue> =
@@ -149,7 +183,7 @@ impl Row {
             Method::OwnedBatchCreate => !is_over(self.created) || !is_over(self.touched),
             Method::SharedDelete | Method::OwnedDelete => !is_over(self.deleted),
         };
-        (stands || !values.is_empty()).then_some(values)
+        (stands || !values.is_empty()).then_some(Counts { stands, values })
     }
 
     /// Forgets what is stamped later than this, by this replica or, without one, by any; whether there was anything.
@@ -227,9 +261,10 @@ impl Row {
     }
 }
 
-fn later(place: &mut Option<RowStamp>, at: RowStamp) -> bool {
+fn later(place: &mut Option<RowStamp>, at: RowStamp, over: &mut impl FnMut(RowStamp, usize)) -> bool {
     let is_later = Some(at) > *place;
     if is_later {
+        place.iter().for_each(|at| over(*at, SAID_BYTES));
         *place = Some(at);
     }
     is_later

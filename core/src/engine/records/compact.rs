@@ -1,10 +1,11 @@
 //! Own messages of operations that nobody needs any more are found, and become void by the next checkpoint (§5.5): so what a
 //! feed holds follows the rows that live, not their history.
 //!
-//! Each message of operations that is written, or merged, lets some of the own ones be looked at, one behind the other and
-//! round again. A message of whose operations nothing counts any more is *dead*. Of one of which little is left that is
-//! written again, with the stamps that it has, and then it is dead, too. Many small ones become one in the same way: alone
-//! each has a signature and names of its own, which are most of its bytes.
+//! A message is looked at when little is left of it. Where that is not known (`live.rs`), each message of operations that is
+//! written, or merged, lets some be looked at, one behind the other and round again. A message of whose operations nothing
+//! counts any more is *dead*. Of one of which little is left that is written again, with the stamps that it has, and then it is
+//! dead, too. Many small ones become one in the same way: alone each has a signature and names of its own, which are most of
+//! its bytes.
 //!
 //! Invariant: what stands in a row stands in some message that is not void
 //! (`r12_compaction_interrupted_at_every_step_loses_nothing_and_repeats_nothing`).
@@ -14,27 +15,19 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use super::live::RESTATED_SHARE;
 use super::{Job, Records, RecordsPurpose, now_ns, row_of};
 use crate::api::{Key, LoadQuery, Pair, PropertyValue, ReplicaId, RowStamp, Work};
 use crate::engine::limits::CHUNK_LOOKUPS_MAX;
 use crate::engine::shared::{Purpose, Shared};
 use crate::engine::{Engine, keys};
 use crate::log::{Entry, IntervalSet, Message, message_key};
-use crate::records::{Opened, OperationRef, Operations, OperationsBuilder, Row, RowId};
+use crate::records::{Counts, Opened, OperationRef, OperationsBuilder, Row, RowId, SAID_BYTES, VALUE_BYTES};
 
-/// How many own messages are looked at for each one that is written.
+/// How many own messages of which nothing is known are looked at for each one that is written.
 const LOOKS_PER_OWN: u64 = 2;
 /// And for each one of others that is merged, which supersedes own operations as well.
 const LOOKS_PER_OTHER: u64 = 1;
-/// What is left of a message is written again if it is less than one in so many of its bytes.
-const RESTATED_SHARE: usize = 4;
-/// A small message has so few operations,
-const SMALL_OPERATIONS: usize = 4;
-/// with keys and values of so few bytes.
-const SMALL_BYTES: usize = 1024;
-/// About what an operation takes in a message beside its key and values, and a value beside its bytes.
-const OPERATION_BYTES: usize = 4;
-const VALUE_BYTES: usize = 2;
 
 /// How far own messages are looked at, as it is saved.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,67 +40,12 @@ pub struct Compacting {
     looks: u64,
 }
 
-/// Own messages of operations that are neither void nor to become so.
-///
-/// Each has stamps of a time in which no other one has any: what is written anew, and what is gathered, keeps to that, so that
-/// messages in the order of their earliest stamps have all operations in order.
-#[derive(Default)]
-pub struct Live {
-    /// Those that may become void.
-    counters: IntervalSet<u64>,
-    count: u64,
-    /// All of them by their earliest stamps, and whether each may be gathered.
-    by_stamp: BTreeMap<(u64, u64), bool>,
-    earliest: BTreeMap<u64, u64>,
-}
-
-impl Live {
-    /// Whether a message is one of them, and may become void.
-    pub fn contains(&self, counter: u64) -> bool {
-        self.counters.contains(counter)
-    }
-
-    fn insert(&mut self, message: &Message) {
-        let Some(earliest) = message.operations().map(Operations::earliest_ns).min() else { return };
-        let operations = message.operations().map(Operations::len).fold(0, usize::saturating_add);
-        let bytes = message.operations().map(Operations::bytes).fold(0, usize::saturating_add);
-        let is_of_operations = |entry: &Entry| matches!(entry, Entry::Records(_));
-        let may_go = message.counter > 1 && message.entries.iter().all(is_of_operations);
-        let is_small = may_go && operations <= SMALL_OPERATIONS && bytes <= SMALL_BYTES;
-        self.by_stamp.insert((earliest, message.counter), is_small);
-        self.earliest.insert(message.counter, earliest);
-        if may_go {
-            self.count = self.count.saturating_add(u64::from(self.counters.insert(message.counter)));
-        }
-    }
-
-    fn remove(&mut self, counter: u64) {
-        if let Some(earliest) = self.earliest.remove(&counter) {
-            self.by_stamp.remove(&(earliest, counter));
-        }
-        self.count = self.count.saturating_sub(u64::from(self.counters.remove(counter)));
-    }
-
-    fn subtract(&mut self, other: &IntervalSet<u64>) {
-        let gone: Vec<u64> = self.earliest.keys().copied().filter(|counter| other.contains(*counter)).collect();
-        gone.into_iter().for_each(|counter| self.remove(counter));
-    }
-
-    /// A message, or with a small one as many more behind it as are written again as one, if so many small ones follow each
-    /// other.
-    fn with_small(&self, counter: u64, saved: &IntervalSet<u64>, gathered: usize) -> Vec<u64> {
-        let first = self.earliest.get(&counter).map_or((u64::MAX, counter), |earliest| (*earliest, counter));
-        let run = self.by_stamp.range(first..).take(gathered);
-        let small = run.take_while(|((_, counter), is_small)| **is_small && saved.contains(*counter));
-        let counters: Vec<u64> = small.map(|((_, counter), _)| *counter).collect();
-        if counters.len() == gathered { counters } else { Vec::from([counter]) }
-    }
-}
-
 /// Own messages that are looked at.
 pub struct Compact {
     /// Empty until they were read.
     messages: Vec<Message>,
+    /// How much of the first was known to be left.
+    known: Option<usize>,
     /// Their rows, without values.
     pub(super) stored: BTreeMap<RowId, Row>,
     pub(super) loads: usize,
@@ -120,9 +58,9 @@ struct Left<'a> {
 }
 
 impl Records {
-    /// An own message: one of operations alone may become void.
-    pub fn note_own(&mut self, message: &Message) {
-        self.live.insert(message);
+    /// An own message, of which everything counts if it is new: one of operations alone may become void.
+    pub fn note_own(&mut self, message: &Message, is_new: bool) {
+        self.live.insert(message, is_new);
     }
 
     /// All own messages are noted.
@@ -137,7 +75,7 @@ impl Records {
 
     /// Own messages are those of another incarnation from now on.
     pub fn begin_incarnation(&mut self, shared: &mut Shared) {
-        self.live = Live::default();
+        self.live.clear();
         if core::mem::take(&mut self.progress.compacting) != Compacting::default() {
             self.put_progress(shared);
         }
@@ -162,11 +100,11 @@ impl Records {
         self.look_at_more(LOOKS_PER_OTHER);
     }
 
-    /// No more than once round.
+    /// No more than once round those of which nothing is known.
     fn look_at_more(&mut self, looks: u64) {
         self.is_stirred = true;
         let compacting = &mut self.progress.compacting;
-        compacting.looks = compacting.looks.saturating_add(looks).min(self.live.count);
+        compacting.looks = compacting.looks.saturating_add(looks).min(self.live.unknown_count());
     }
 
     /// A message is void: what is held of it never counts.
@@ -191,7 +129,12 @@ impl Records {
     }
 
     fn wants_to_compact(&self) -> bool {
-        self.mode.sends() && self.is_stirred && self.progress.compacting.looks > 0 && self.live.count > 0
+        self.mode.sends() && self.is_stirred && self.next_to_look_at().is_some()
+    }
+
+    fn next_to_look_at(&self) -> Option<u64> {
+        let Compacting { cursor, looks, .. } = &self.progress.compacting;
+        self.live.next(*cursor, *looks > 0)
     }
 
     /// Reads the next own message that is to be looked at, once it is saved.
@@ -199,14 +142,18 @@ impl Records {
         if !self.is_compacting() {
             return;
         }
-        let (live, compacting) = (&self.live.counters, &mut self.progress.compacting);
-        let next = live.after(compacting.cursor).or_else(|| live.first());
-        let (Some(own), Some(counter)) = (shared.log.own(), next) else { return };
-        let saved = shared.saver.saved_heads().of(own).filter(|saved| saved.contains(counter));
-        let Some(counters) = saved.map(|saved| self.live.with_small(counter, saved, self.gathered)) else { return };
-        compacting.cursor = counter;
-        compacting.looks = compacting.looks.saturating_sub(1);
-        self.job = Job::Compact(Compact { messages: Vec::new(), stored: BTreeMap::new(), loads: 1 });
+        let (Some(own), Some(counter)) = (shared.log.own(), self.next_to_look_at()) else { return };
+        let saved = shared.saver.saved_heads().of(own);
+        let Some(counters) = saved.and_then(|saved| self.live.with_small(counter, saved)) else { return };
+        if !self.live.has_due() {
+            let compacting = &mut self.progress.compacting;
+            compacting.cursor = counter;
+            compacting.looks = compacting.looks.saturating_sub(1);
+        }
+        let known = self.live.left(counter);
+        // Before its rows are seen nothing is known; and what is not there any more is not looked for at once again.
+        counters.iter().for_each(|counter| self.live.doubt(*counter));
+        self.job = Job::Compact(Compact { messages: Vec::new(), known, stored: BTreeMap::new(), loads: 1 });
         let keys = counters.into_iter().map(|counter| Key { bytes: message_key(own, counter) }).collect();
         let purpose = Purpose::Records { purpose: RecordsPurpose::Own };
         shared.perform(purpose, Work::Load { query: LoadQuery::Keys { keys } });
@@ -245,39 +192,36 @@ impl Engine {
             _ => return false,
         }
         let Job::Compact(compact) = core::mem::replace(&mut self.records.job, Job::Idle) else { return false };
-        let Compact { messages, stored, .. } = compact;
-        // What a stamp covers that this device's clock has not reached comes back if that stamp is taken back (§4.4).
-        let now = now_ns(self.shared.now);
+        let Compact { messages, known, stored, .. } = compact;
         let opened = messages.iter().flat_map(|message| {
             message.operations().filter_map(|operations| Some((message.author, operations.open().ok()?)))
         });
         let opened: Vec<(ReplicaId, Opened<'_>)> = opened.collect();
-        let (mut left, mut all_bytes, mut left_bytes) = (Vec::new(), 0usize, 0usize);
-        let mut lasting = BTreeMap::<ReplicaId, bool>::new();
-        let mut covers =
-            |at: RowStamp| at.unix_ns <= now && *lasting.entry(at.replica).or_insert_with(|| self.lasts(at.replica));
-        for (author, opened) in &opened {
-            let owner = self.shared.log.public_key(*author).map(|key| *key.as_bytes());
-            opened.walk(*author, |operation| {
-                let stamp = OPERATION_BYTES.saturating_add(operation.key.len());
-                let values = weight(operation.values().map(|(_, value)| value));
-                all_bytes = all_bytes.saturating_add(stamp).saturating_add(values);
-                let row = row_of(&operation, owner.as_ref()).and_then(|id| stored.get(&id));
-                let Some(values) = row.unwrap_or(&Row::default()).left_of(&operation, &mut covers) else { return };
-                let kept = weight(values.iter().map(|value| value.value.as_slice()));
-                left_bytes = left_bytes.saturating_add(stamp).saturating_add(kept);
-                left.push(Left { operation, values });
-            });
-        }
-        if messages.len() == 1 && left_bytes.saturating_mul(RESTATED_SHARE) >= all_bytes {
+        let Rest { left, all_bytes, left_bytes, weight, may_return } = self.rest_of(&opened, &stored);
+        debug_assert!(
+            known.is_none_or(|known| known == weight) || may_return || messages.len() > 1,
+            "{known:?} bytes were known to be left of {weight}"
+        );
+        if let [message] = messages.as_slice()
+            && left_bytes.saturating_mul(RESTATED_SHARE) >= all_bytes
+        {
+            if !may_return {
+                self.records.live.know(message.counter, weight, weight / 2);
+            }
             return true;
         }
         let is_unmerged = |message: &Message| self.records.is_unmerged((message.author, message.counter));
         let builder = restated(left);
         if messages.iter().any(is_unmerged) {
             self.write_unasked(builder);
-        } else if !builder.is_empty() {
-            self.write(Entry::Records(builder.finish()));
+        } else if !builder.is_empty()
+            && let Some((_, counter)) = self.write(Entry::Records(builder.finish()))
+        {
+            if may_return {
+                self.records.live.doubt(counter);
+            } else {
+                self.records.live.know(counter, weight, weight / RESTATED_SHARE);
+            }
         }
         for message in &messages {
             self.records.live.remove(message.counter);
@@ -286,6 +230,54 @@ impl Engine {
         self.records.put_progress(&mut self.shared);
         self.compaction.note_dead(count(self.records.dead()));
         true
+    }
+
+    /// What is left of messages in the rows that they are on.
+    fn rest_of<'a>(&self, opened: &'a [(ReplicaId, Opened<'a>)], stored: &BTreeMap<RowId, Row>) -> Rest<'a> {
+        // What a stamp covers that this device's clock has not reached comes back if that stamp is taken back (§4.4).
+        let now = now_ns(self.shared.now);
+        let mut lasting = BTreeMap::<ReplicaId, bool>::new();
+        let mut rest = Rest { left: Vec::new(), all_bytes: 0, left_bytes: 0, weight: 0, may_return: false };
+        for (author, opened) in opened {
+            let owner = self.shared.log.public_key(*author).map(|key| *key.as_bytes());
+            opened.walk(*author, |operation| {
+                let row = row_of(&operation, owner.as_ref()).and_then(|id| stored.get(&id));
+                let covers = |at: RowStamp| {
+                    let mut lasts = || *lasting.entry(at.replica).or_insert_with(|| self.lasts(at.replica));
+                    let covers = at.unix_ns <= now && lasts();
+                    rest.may_return |= !covers;
+                    covers
+                };
+                let counts = row.unwrap_or(&Row::default()).left_of(&operation, covers);
+                rest.add(operation, counts);
+            });
+        }
+        rest
+    }
+}
+
+/// What is left of messages.
+struct Rest<'a> {
+    left: Vec<Left<'a>>,
+    /// About what the messages take, and what is left of them if it is written again.
+    all_bytes: usize,
+    left_bytes: usize,
+    /// The same without keys and names: what `live` counts.
+    weight: usize,
+    /// Some of what counts no more would count again if others' stamps were taken back.
+    may_return: bool,
+}
+
+impl<'a> Rest<'a> {
+    fn add(&mut self, operation: OperationRef<'a>, counts: Option<Counts>) {
+        let said = SAID_BYTES.saturating_add(operation.key.len());
+        let bytes = weight(operation.values().map(|(_, value)| value)).saturating_add(said);
+        self.all_bytes = self.all_bytes.saturating_add(bytes);
+        let Some(Counts { stands, values }) = counts else { return };
+        let kept = weight(values.iter().map(|value| value.value.as_slice()));
+        self.left_bytes = self.left_bytes.saturating_add(said).saturating_add(kept);
+        self.weight = self.weight.saturating_add(kept).saturating_add(if stands { SAID_BYTES } else { 0 });
+        self.left.push(Left { operation, values });
     }
 }
 

@@ -270,7 +270,7 @@ impl Records {
         // Own ones that nobody needed may be needed again.
         let own = pairs.iter().zip(&places).filter(|(_, (author, _))| shared.log.own() == Some(*author));
         let messages: Vec<_> = own.filter_map(|(pair, _)| Message::decode(&pair.value).ok()).collect();
-        messages.iter().for_each(|(message, _)| self.note_own(message));
+        messages.iter().for_each(|(message, _)| self.note_own(message, false));
         let mut merge = self.gathered(shared, &places, &pairs);
         merge.is_repeated = true;
         merge.walked = Some(next);
@@ -286,6 +286,7 @@ impl Records {
     /// All is done: the application's database gets all rows.
     fn mended(&mut self, shared: &mut Shared) {
         self.progress.mend = None;
+        self.live.doubt_all();
         if self.progress.remembers {
             // An engine that ends before they are there gives them again.
             self.progress.tables.clear();
@@ -350,6 +351,8 @@ impl Engine {
             && let Some((author, counter)) = self.write(Entry::Records(builder.finish()))
         {
             self.records.look_for_own();
+            // What is there already may be later.
+            self.records.live.doubt(counter);
             self.records.unmerged.push_back((author, counter));
             self.shared.saver.put(keys::unmerged(author, counter), Vec::new());
         }

@@ -5,7 +5,7 @@ use alloc::collections::btree_map::Entry as Slot;
 use alloc::vec::Vec;
 
 use super::{Done, Job, Records, RecordsPurpose, is_of_owned, look_at, now_ns, row_of};
-use crate::api::{Action, Key, LoadQuery, Notice, NoticeCode, Now, Pair, ReplicaId, Work};
+use crate::api::{Action, Key, LoadQuery, Notice, NoticeCode, Now, Pair, ReplicaId, RowStamp, Work};
 use crate::engine::keys;
 use crate::engine::limits::{CHUNK_LOOKUPS_MAX, ROWS_APPLIED_MAX, ROWS_AT_ONCE_MAX};
 use crate::engine::saver::After;
@@ -235,6 +235,12 @@ impl Records {
     /// Merges the rows that are here, and saves them. With the last ones the messages count as merged.
     fn merged(&mut self, shared: &mut Shared, mut merge: Merge) {
         let mut changed = Vec::new();
+        let (own, live) = (shared.log.own(), &mut self.live);
+        let mut over = |at: RowStamp, bytes: usize| {
+            if own == Some(at.replica) {
+                live.replaced(at.unix_ns, bytes);
+            }
+        };
         for (id, said) in core::mem::take(&mut merge.part) {
             let row = match merge.stored.entry(id.clone()) {
                 Slot::Vacant(slot) => slot.insert(said),
@@ -243,7 +249,7 @@ impl Records {
                     slot.into_mut()
                 }
                 Slot::Occupied(mut slot) => {
-                    if !slot.get_mut().merge(&said) {
+                    if !slot.get_mut().merge_over(&said, &mut over) {
                         continue;
                     }
                     slot.into_mut()
@@ -252,6 +258,7 @@ impl Records {
             Self::put_row(shared, &id, row);
             changed.push(id);
         }
+        self.live.settle();
         merge.stored.clear();
         let is_last = merge.said.is_empty();
         if is_last {

@@ -10,6 +10,7 @@ mod apply;
 mod compact;
 mod heal;
 mod lasting;
+mod live;
 mod mend;
 mod merge;
 mod read;
@@ -26,8 +27,9 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use self::apply::Apply;
-use self::compact::{Compact, Compacting, Live};
+use self::compact::{Compact, Compacting};
 use self::heal::{Evidence, Search};
+use self::live::Live;
 use self::mend::{Mend, Reason};
 use self::merge::Merge;
 use self::read::Reads;
@@ -134,8 +136,6 @@ pub struct Records {
     awaits_changes: bool,
     /// Own messages that somebody may need.
     live: Live,
-    /// So many small own messages are written again as one.
-    gathered: usize,
     /// Something was written or merged since the start.
     is_stirred: bool,
     /// Everything that linked members had when they were linked is here.
@@ -201,8 +201,7 @@ impl Records {
             taken: 0,
             writes: VecDeque::new(),
             awaits_changes,
-            live: Live::default(),
-            gathered: compaction.checkpoint_items_min.clamp(2, GATHERED_MAX) as usize,
+            live: Live::new(compaction.checkpoint_items_min.clamp(2, GATHERED_MAX) as usize),
             is_stirred: false,
             has_heard: false,
             evidence: Evidence::default(),

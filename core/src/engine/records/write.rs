@@ -6,7 +6,9 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::{Done, Job, Records, now_ns};
-use crate::api::{DeleteRule, MergeType, Method, NoticeCode, PropertyValue, RowChange, RowChangeKind, TableKind};
+use crate::api::{
+    DeleteRule, MergeType, Method, NoticeCode, PropertyValue, ReplicaId, RowChange, RowChangeKind, RowStamp, TableKind,
+};
 use crate::engine::Engine;
 use crate::engine::limits::{CHUNK_LOOKUPS_MAX, OPERATIONS_BYTES_MAX, WRITE_ROWS_BYTES_MAX};
 use crate::engine::saver::After;
@@ -173,6 +175,7 @@ impl Engine {
             self.records.progress.taken = command.taken;
         }
         self.write_operations(&mut builder);
+        self.records.live.settle();
         for id in &changed {
             if let Some(row) = stored.get(id) {
                 Records::put_row(&mut self.shared, id, row);
@@ -272,8 +275,12 @@ impl Engine {
             return self.refuse(change, "no later stamp can be named: the clock stood at the end of time");
         };
         builder.push(&change.table, &change.key, method, values, at);
-        let replica = self.shared.log.own().unwrap_or(crate::api::ReplicaId::from_bytes([0; 16]));
-        row.write(method, values, crate::api::RowStamp { unix_ns: at, replica });
+        let replica = self.shared.log.own().unwrap_or(ReplicaId::from_bytes([0; 16]));
+        row.write_over(method, values, RowStamp { unix_ns: at, replica }, &mut |at, bytes| {
+            if at.replica == replica {
+                self.records.live.replaced(at.unix_ns, bytes);
+            }
+        });
         self.records.sent = self.records.sent.saturating_add(1);
     }
 
