@@ -61,6 +61,7 @@ impl Records {
     /// An own message, of which everything counts if it is new: one of operations alone may become void.
     pub fn note_own(&mut self, message: &Message, is_new: bool) {
         self.live.insert(message, is_new);
+        self.evidence.note_own(message);
     }
 
     /// All own messages are noted.
@@ -71,6 +72,9 @@ impl Records {
             self.progress.compacting.dead.subtract(voided);
         }
         self.live.subtract(&self.progress.compacting.dead);
+        if let Some(own) = shared.log.own() {
+            self.live.keep_all(|counter| shared.log.is_silenced(own, counter));
+        }
     }
 
     /// Own messages are those of another incarnation from now on.
@@ -193,6 +197,11 @@ impl Engine {
         }
         let Job::Compact(compact) = core::mem::replace(&mut self.records.job, Job::Idle) else { return false };
         let Compact { messages, known, stored, .. } = compact;
+        // What was read does not hold any more; these are looked at again, or are not this incarnation's any more.
+        let own = self.shared.log.own();
+        if self.records.is_mending() || messages.iter().any(|message| own != Some(message.author)) {
+            return true;
+        }
         let opened = messages.iter().flat_map(|message| {
             message.operations().filter_map(|operations| Some((message.author, operations.open().ok()?)))
         });
@@ -211,8 +220,9 @@ impl Engine {
             return true;
         }
         let is_unmerged = |message: &Message| self.records.is_unmerged((message.author, message.counter));
-        let builder = restated(left);
-        if messages.iter().any(is_unmerged) {
+        let (builder, is_unmerged) = (restated(left), messages.iter().any(is_unmerged));
+        messages.iter().for_each(|message| self.records.live.remove(message.counter));
+        if is_unmerged {
             self.write_unasked(builder);
         } else if !builder.is_empty()
             && let Some((_, counter)) = self.write(Entry::Records(builder.finish()))
@@ -224,7 +234,6 @@ impl Engine {
             }
         }
         for message in &messages {
-            self.records.live.remove(message.counter);
             self.records.progress.compacting.dead.insert(message.counter);
         }
         self.records.put_progress(&mut self.shared);
@@ -264,7 +273,7 @@ struct Rest<'a> {
     left_bytes: usize,
     /// The same without keys and names: what `live` counts.
     weight: usize,
-    /// Some of what counts no more would count again if others' stamps were taken back.
+    /// Some of what is left was replaced by stamps that may still be taken back.
     may_return: bool,
 }
 
@@ -281,9 +290,11 @@ impl<'a> Rest<'a> {
     }
 }
 
-/// Operations with the stamps that they have, in the order of these.
+/// Operations with the stamps that they have, in the order of these. One that stands in several messages is said once, with all
+/// that is left of it.
 fn restated(mut left: Vec<Left<'_>>) -> OperationsBuilder {
-    left.sort_by_key(|left| left.operation.at.unix_ns);
+    left.sort_by_key(|left| (left.operation.at.unix_ns, core::cmp::Reverse(left.values.len())));
+    left.dedup_by_key(|left| left.operation.at.unix_ns);
     let mut builder = OperationsBuilder::new();
     for Left { operation, values } in left {
         builder.push(operation.table, operation.key, operation.method, &values, operation.at.unix_ns);

@@ -6,8 +6,9 @@
 //! stamped in vain anew (`mend`).
 //!
 //! A clock that is set *back* by mistake looks the same at first. The other members tell: what they write then comes from
-//! ahead of this device's time. Only what was written just before it counts for this clock: what is older was written before
-//! whatever happened to it, or by a clock that is wrong in another way.
+//! ahead of this device's time. Only what was written within a day before that time, behind what this device stamped last,
+//! bears witness for its clock: anything else was written before whatever happened to the clock, or by one that is wrong in
+//! another way.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -20,12 +21,35 @@ use crate::engine::limits::{FEED_BYTES_MAX, HEAL_AHEAD_MS, LEFT_FEEDS_MAX, PAYLO
 use crate::engine::saver::After;
 use crate::engine::shared::{Purpose, Shared};
 use crate::log::{Entry, IntervalSet, Message, encoded_size, message_keys};
+use crate::records::Operations;
 
 /// What others' messages say of this device's clock, since it is behind its own stamps.
 #[derive(Default)]
 pub struct Evidence {
     /// Whether the last message of each that tells was written at a time that has passed here.
     of: BTreeMap<ReplicaId, bool>,
+    /// The latest stamp of an own message, and its lamport.
+    last: (u64, u64),
+}
+
+impl Evidence {
+    pub(super) fn note_own(&mut self, message: &Message) {
+        let latest_ns = message.operations().map(Operations::latest_ns).max().unwrap_or(0);
+        if latest_ns > self.last.0 {
+            self.last = (latest_ns, message.lamport);
+        }
+    }
+
+    /// Takes what a message of somebody else says, which was written so long before this device's time; none if it was after that.
+    fn weigh(&mut self, message: &Message, age_ms: Option<u64>) {
+        match age_ms {
+            None => drop(self.of.insert(message.author, false)),
+            Some(age_ms) if age_ms <= WITNESS_AGE_MS && message.lamport > self.last.1 => {
+                self.of.insert(message.author, true);
+            }
+            Some(_) => {}
+        }
+    }
 }
 
 /// Own messages are searched for stamps that are ahead.
@@ -55,12 +79,8 @@ impl Records {
         if shared.log.is_by_this_device(message.author) || !self.is_ahead(shared.now) {
             return;
         }
-        let (written_ms, limit_ms) = (message.unix_ms.0, self.limit_ns(shared.now) / 1_000_000);
-        if written_ms > limit_ms {
-            self.evidence.of.insert(message.author, false);
-        } else if limit_ms.saturating_sub(written_ms) <= WITNESS_AGE_MS {
-            self.evidence.of.insert(message.author, true);
-        }
+        let limit_ms = self.limit_ns(shared.now) / 1_000_000;
+        self.evidence.weigh(message, limit_ms.checked_sub(message.unix_ms.0));
     }
 
     /// This device's clock was ahead, and is right now. Everything that linked members had is here: of a store that was put
@@ -145,7 +165,7 @@ impl Engine {
         let until_ns = self.shared.log.retracted(id).unwrap_or(u64::MAX);
         for pair in pairs {
             let Ok((message, _)) = Message::decode(&pair.value) else { continue };
-            if voided.contains(message.counter) {
+            if voided.contains(message.counter) || self.shared.log.is_silenced(id, message.counter) {
                 continue;
             }
             // What was stamped later was taken back before.

@@ -2,8 +2,8 @@
 //!
 //! What is written replaces earlier values. Where those are this device's own, the message that they stand in is known by their
 //! stamp, so that of each message that was written since the start it is known what is left of it, and none need be looked at
-//! before little is. Of those that were there before nothing is known until they were looked at once; nor is it of what others
-//! replaced with stamps that may still be taken back.
+//! before little is. Of those that were there before nothing is known until they were looked at once; nor is it of one that was
+//! looked at while others' stamps that may still be taken back covered some of it.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use crate::log::{Entry, IntervalSet, Message};
 use crate::records::Operations;
 
-/// A message is looked at when less than one in so many of its bytes is left.
+/// A message is looked at when no more than one in so many of its bytes is left, and what is left is written again.
 pub const RESTATED_SHARE: usize = 4;
 /// A small message has so few operations,
 const SMALL_OPERATIONS: usize = 4;
@@ -25,6 +25,7 @@ type Place = (u64, u64);
 ///
 /// Each has stamps of a time in which no other one has any: what is written anew, and what is gathered, keeps to that. So
 /// messages in the order of their earliest stamps have all operations in order, and a stamp tells the message that it is in.
+/// Only where a message that was written again must stay after all that is not so: as long as it is there nothing is known of any.
 pub struct Live {
     /// So many small ones that follow each other are written again as one.
     gathered: usize,
@@ -36,12 +37,16 @@ pub struct Live {
     /// Those of which little is left, or that are to be gathered.
     due: BTreeSet<u64>,
     by_stamp: BTreeMap<Place, Noted>,
+    /// How many of them have stamps of the time of the next one.
+    overlaps: usize,
     earliest: BTreeMap<u64, u64>,
     /// Of stamps that count no more, whose messages may not be noted yet: how many bytes.
     replaced: Vec<(u64, usize)>,
 }
 
 struct Noted {
+    /// Its last stamp.
+    latest_ns: u64,
     /// It may be gathered.
     is_small: bool,
     left: Option<Left>,
@@ -64,6 +69,7 @@ impl Live {
             unknown_count: 0,
             due: BTreeSet::new(),
             by_stamp: BTreeMap::new(),
+            overlaps: 0,
             earliest: BTreeMap::new(),
             replaced: Vec::new(),
         }
@@ -98,19 +104,23 @@ impl Live {
     /// Notes a message, of which everything counts if it is new.
     pub fn insert(&mut self, message: &Message, is_new: bool) {
         let Some(earliest) = message.operations().map(Operations::earliest_ns).min() else { return };
+        self.remove(message.counter);
+        let latest_ns = message.operations().map(Operations::latest_ns).max().unwrap_or(earliest);
         let sum = |what: fn(&Operations) -> usize| message.operations().map(what).fold(0, usize::saturating_add);
         let is_of_operations = |entry: &Entry| matches!(entry, Entry::Records(_));
         let may_go = message.counter > 1 && message.entries.iter().all(is_of_operations);
         let is_small = may_go && sum(Operations::len) <= SMALL_OPERATIONS && sum(Operations::bytes) <= SMALL_BYTES;
-        let bytes = sum(Operations::weight);
-        let left = (may_go && is_new).then_some(Left { bytes, due_bytes: bytes / RESTATED_SHARE });
+        let place = (earliest, message.counter);
+        self.put(place, Noted { latest_ns, is_small, left: None });
         if may_go {
             self.counters.insert(message.counter);
-            self.set_known(message.counter, is_new);
+            self.set_known(message.counter, false);
         }
-        self.earliest.insert(message.counter, earliest);
-        self.by_stamp.insert((earliest, message.counter), Noted { is_small, left });
-        self.find_run((earliest, message.counter));
+        if may_go && is_new {
+            let bytes = sum(Operations::weight);
+            self.know(message.counter, bytes, bytes / RESTATED_SHARE);
+        }
+        self.note_run(place);
     }
 
     /// A message is void, or is to be.
@@ -119,10 +129,20 @@ impl Live {
         self.counters.remove(counter);
         self.due.remove(&counter);
         if let Some(earliest) = self.earliest.remove(&counter) {
-            self.by_stamp.remove(&(earliest, counter));
+            self.take((earliest, counter));
             // Small ones before and behind it follow each other now.
             let before = self.by_stamp.range(..(earliest, counter)).next_back().map(|(place, _)| *place);
-            before.into_iter().for_each(|place| self.find_run(place));
+            before.into_iter().for_each(|place| self.note_run(place));
+        }
+    }
+
+    /// Nothing of a message counts, and all of it may again: it stays as it is.
+    pub fn keep(&mut self, counter: u64) {
+        self.set_known(counter, true);
+        self.counters.remove(counter);
+        self.due.remove(&counter);
+        if let Some(noted) = self.noted(counter) {
+            (noted.is_small, noted.left) = (false, None);
         }
     }
 
@@ -130,6 +150,12 @@ impl Live {
     pub fn subtract(&mut self, other: &IntervalSet<u64>) {
         let gone: Vec<u64> = self.earliest.keys().copied().filter(|counter| other.contains(*counter)).collect();
         gone.into_iter().for_each(|counter| self.remove(counter));
+    }
+
+    /// Of none of these anything counts.
+    pub fn keep_all(&mut self, of: impl Fn(u64) -> bool) {
+        let kept: Vec<u64> = self.earliest.keys().copied().filter(|counter| of(*counter)).collect();
+        kept.into_iter().for_each(|counter| self.keep(counter));
     }
 
     /// Something that was stamped then counts no more: so many bytes of a message that is noted before this is
@@ -152,14 +178,21 @@ impl Live {
 
     /// It is known that so much is left of a message. It is looked at when no more than `due_bytes` are.
     pub fn know(&mut self, counter: u64, bytes: usize, due_bytes: usize) {
-        self.set_known(counter, true);
-        self.set_left(counter, Some(Left { bytes, due_bytes }));
+        if self.overlaps > 0 {
+            return;
+        }
+        if let Some(noted) = self.noted(counter) {
+            noted.left = Some(Left { bytes, due_bytes });
+            self.set_known(counter, true);
+        }
     }
 
     /// It is not known any more what is left of a message.
     pub fn doubt(&mut self, counter: u64) {
         self.due.remove(&counter);
-        self.set_left(counter, None);
+        if let Some(noted) = self.noted(counter) {
+            noted.left = None;
+        }
         if self.counters.contains(counter) {
             self.set_known(counter, false);
         }
@@ -171,7 +204,7 @@ impl Live {
         all.into_iter().for_each(|counter| self.doubt(counter));
     }
 
-    /// What is to be looked at next: of which little is left, or else the next behind this one of which nothing is known, if any
+    /// What is to be looked at next: one of which little is left, or else the next behind this one of which nothing is known, if any
     /// of those may be.
     pub fn next(&self, behind: u64, may_be_unknown: bool) -> Option<u64> {
         let unknown = || self.unknown.after(behind).or_else(|| self.unknown.first());
@@ -194,7 +227,7 @@ impl Live {
     }
 
     /// If this message is one of enough small ones that follow each other they are due.
-    fn find_run(&mut self, place: Place) {
+    fn note_run(&mut self, place: Place) {
         let before = self.by_stamp.range(..=place).rev().take(self.gathered).take_while(|(_, noted)| noted.is_small);
         let Some(first) = before.last().map(|(place, _)| *place) else { return };
         if self.run(first).count() == self.gathered {
@@ -212,11 +245,35 @@ impl Live {
         }
     }
 
-    fn set_left(&mut self, counter: u64, left: Option<Left>) {
-        let Some(earliest) = self.earliest.get(&counter) else { return };
-        if let Some(noted) = self.by_stamp.get_mut(&(*earliest, counter)) {
-            noted.left = left;
+    fn noted(&mut self, counter: u64) -> Option<&mut Noted> {
+        let earliest = self.earliest.get(&counter)?;
+        self.by_stamp.get_mut(&(*earliest, counter))
+    }
+
+    fn put(&mut self, place: Place, noted: Noted) {
+        let had_overlaps = self.overlaps > 0;
+        self.overlaps = self.overlaps.saturating_sub(self.overlaps_around(place));
+        self.earliest.insert(place.1, place.0);
+        self.by_stamp.insert(place, noted);
+        self.overlaps = self.overlaps.saturating_add(self.overlaps_around(place));
+        if !had_overlaps && self.overlaps > 0 {
+            self.doubt_all();
         }
+    }
+
+    fn take(&mut self, place: Place) {
+        self.overlaps = self.overlaps.saturating_sub(self.overlaps_around(place));
+        self.by_stamp.remove(&place);
+        self.overlaps = self.overlaps.saturating_add(self.overlaps_around(place));
+    }
+
+    /// How many have stamps of the time of the next one, of the one before this place, the one there and the one behind. If any two
+    /// messages share a time then some two do that follow each other.
+    fn overlaps_around(&self, place: Place) -> usize {
+        let before = self.by_stamp.range(..place).next_back();
+        let around = before.into_iter().chain(self.by_stamp.range(place..).take(2));
+        let around: Vec<(u64, u64)> = around.map(|((earliest, _), noted)| (*earliest, noted.latest_ns)).collect();
+        around.windows(2).filter(|pair| matches!(pair, [(_, latest), (next, _)] if latest >= next)).count()
     }
 }
 
@@ -338,6 +395,47 @@ mod tests {
         let mut saved = all();
         saved.remove(5);
         assert_eq!(live.with_small(2, &saved), None);
+    }
+
+    /// A message that was written again, and must stay all the same: a stamp does not tell which of the two it is in.
+    #[test]
+    fn nothing_is_known_while_two_messages_have_stamps_of_one_time() {
+        let mut live = one_large(true);
+        live.insert(&message(3, &[12], 100), true);
+        live.insert(&message(4, &[30, 31, 32, 33, 34], 100), true);
+        assert_eq!(([2, 3, 4].map(|counter| live.left(counter)), live.unknown_count()), ([None; 3], 3));
+        live.know(2, 100, 25);
+        live.replaced(12, 106);
+        live.replaced(15, 106);
+        live.settle();
+        assert_eq!((live.left(2), live.left(3), live.has_due()), (None, None, false));
+        live.remove(2);
+        live.know(3, 106, 26);
+        live.know(4, 530, 132);
+        live.replaced(12, 106);
+        live.settle();
+        assert_eq!((live.left(3), live.left(4), live.next(0, true)), (Some(0), Some(530), Some(3)));
+        // One of a longer time than those behind it.
+        live.insert(&message(5, &[40, 50], 100), true);
+        live.insert(&message(6, &[41], 100), true);
+        live.insert(&message(7, &[45], 100), true);
+        live.remove(6);
+        live.know(7, 106, 26);
+        assert_eq!(live.left(7), None);
+        live.remove(7);
+        live.know(5, 212, 53);
+        assert_eq!(live.left(5), Some(212));
+    }
+
+    #[test]
+    fn what_says_nothing_that_counts_stays_and_parts_what_is_gathered() {
+        let mut live = Live::new(2);
+        (2..5).for_each(|counter| live.insert(&message(counter, &[counter * 10], 1), counter == 3));
+        live.keep_all(|counter| counter == 3);
+        assert_eq!((live.contains(3), live.left(3), live.unknown_count(), live.has_due()), (false, None, 2, true));
+        // It was due together with the one before, and is not any more.
+        assert_eq!(live.with_small(2, &all()), Some(vec![2]));
+        assert_eq!(live.with_small(4, &all()), Some(vec![4]));
     }
 
     #[test]

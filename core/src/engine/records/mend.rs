@@ -270,7 +270,12 @@ impl Records {
         // Own ones that nobody needed may be needed again.
         let own = pairs.iter().zip(&places).filter(|(_, (author, _))| shared.log.own() == Some(*author));
         let messages: Vec<_> = own.filter_map(|(pair, _)| Message::decode(&pair.value).ok()).collect();
-        messages.iter().for_each(|(message, _)| self.note_own(message, false));
+        for (message, _) in &messages {
+            self.note_own(message, false);
+            if shared.log.is_silenced(message.author, message.counter) {
+                self.live.keep(message.counter);
+            }
+        }
         let mut merge = self.gathered(shared, &places, &pairs);
         merge.is_repeated = true;
         merge.walked = Some(next);
@@ -285,8 +290,10 @@ impl Records {
 
     /// All is done: the application's database gets all rows.
     fn mended(&mut self, shared: &mut Shared) {
-        self.progress.mend = None;
-        self.live.doubt_all();
+        let mend = self.progress.mend.take();
+        if mend.is_none_or(|mend| mend.has_stripped || mend.reason.author().is_none()) {
+            self.live.doubt_all();
+        }
         if self.progress.remembers {
             // An engine that ends before they are there gives them again.
             self.progress.tables.clear();
@@ -350,9 +357,9 @@ impl Engine {
         if !builder.is_empty()
             && let Some((author, counter)) = self.write(Entry::Records(builder.finish()))
         {
-            self.records.look_for_own();
             // What is there already may be later.
             self.records.live.doubt(counter);
+            self.records.look_for_own();
             self.records.unmerged.push_back((author, counter));
             self.shared.saver.put(keys::unmerged(author, counter), Vec::new());
         }

@@ -54,6 +54,7 @@ enum Meaning {
 impl Records {
     /// Takes what the application wrote, to be saved as soon as that can be.
     pub(super) fn take(&mut self, shared: &mut Shared, taken: u64, mut changes: Vec<RowChange>, more: bool) {
+        changes.iter_mut().for_each(name_once);
         // What can never be sent must not keep back what can.
         changes.retain(|change| {
             let why = self.refusal(change).filter(|_| self.config.is_some());
@@ -148,6 +149,20 @@ impl Records {
             return Some("its table is not one of the configuration".into());
         }
         check_size(change).err().map(|why| why.to_string())
+    }
+}
+
+/// Of a property that a change names twice the last value counts.
+fn name_once(change: &mut RowChange) {
+    if let RowChangeKind::Insert { values } | RowChangeKind::Update { values } = &mut change.change {
+        values.sort_by(|a, b| a.property.cmp(&b.property));
+        values.dedup_by(|later, kept| {
+            let is_same = later.property == kept.property;
+            if is_same {
+                core::mem::swap(later, kept);
+            }
+            is_same
+        });
     }
 }
 
@@ -326,4 +341,23 @@ fn owners(shared: &Shared) -> BTreeSet<[u8; 32]> {
     let own = shared.log.own().and_then(|own| shared.log.public_key(own)).map(|key| *key.as_bytes());
     let others = shared.log.incarnations().map(|(_, key)| *key.as_bytes());
     own.into_iter().chain(others.take(OWNERS_MAX)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+
+    use super::*;
+    use crate::api::UnixMs;
+
+    #[test]
+    fn of_a_property_that_a_change_names_twice_the_last_value_counts() {
+        let value = |(property, value): (&str, u8)| PropertyValue { property: property.into(), value: vec![value] };
+        let values = [("b", 5), ("a", 2), ("b", 4), ("a", 1), ("a", 3)].map(value).to_vec();
+        let change = RowChangeKind::Update { values };
+        let mut change = RowChange { table: "t".into(), key: vec![1], change, at: Some(UnixMs(1)) };
+        name_once(&mut change);
+        let values = [("a", 3), ("b", 4)].map(value).to_vec();
+        assert_eq!(change.change, RowChangeKind::Update { values });
+    }
 }

@@ -245,6 +245,49 @@ fn what_a_device_says_that_does_not_know_yet_that_it_only_receives_counts_for_no
     }
 }
 
+/// Nor is it said again once the device may send: small messages of rows that follow each other become one.
+#[test]
+fn what_counts_for_nobody_is_not_written_again_with_what_does() {
+    let (mut world, sites) = group(3);
+    let [founder, other, receiver] = sites[..] else { panic!("three devices") };
+    let meet = |world: &mut World| {
+        for _ in 0..3 {
+            link(world, &sites);
+            world.pass(60_000);
+        }
+    };
+    let write = |world: &mut World, name: &str| {
+        world.put_row(receiver, row("albums", name), &[("name", name)]);
+        world.settle();
+    };
+    write(&mut world, "before");
+    for site in [founder, other] {
+        if world.is_linked(site, receiver) {
+            world.unlink(site, receiver);
+        }
+    }
+    world.settle();
+    world.set_mode(founder, receiver, MemberMode::ReceiveOnly);
+    world.settle();
+    (0..5).for_each(|number| write(&mut world, &format!("late {number}")));
+    meet(&mut world);
+    world.set_mode(founder, receiver, MemberMode::Full);
+    meet(&mut world);
+    (0..5).for_each(|number| write(&mut world, &format!("after {number}")));
+    world.crash(receiver);
+    world[receiver].config().compaction.checkpoint_items_min = 2;
+    world.start(receiver);
+    meet(&mut world);
+    (5..10).for_each(|number| write(&mut world, &format!("after {number}")));
+    meet(&mut world);
+    for site in &sites {
+        let rows = database(&mut world, *site).rows();
+        assert!(!rows.keys().any(|row| String::from_utf8_lossy(&row.key).starts_with("late")));
+        assert_eq!(rows.len(), 11);
+    }
+    assert_alike(&mut world, &sites);
+}
+
 #[test]
 fn who_may_not_set_a_mode_is_told_so() {
     let (mut world, sites) = group(2);

@@ -204,6 +204,28 @@ fn of_two_clocks_that_are_set_back_in_different_ways_neither_bears_witness_for_t
     assert_eq!(name(&mut world, right, &album(0)).as_deref(), Some("2"));
 }
 
+/// It was written before the clock was set, and comes after.
+#[test]
+fn what_was_written_before_a_clock_was_set_back_bears_no_witness_for_it() {
+    let (mut world, sites) = group(2, Carrier::Folder);
+    let [other, behind] = [sites[0], sites[1]];
+    world.put_row(other, album(0), &[("name", "first")]);
+    exchange(&mut world, Carrier::Folder);
+    world.put_row(other, album(1), &[("name", "under way")]);
+    world.pass(HOUR_MS as u64);
+    world.put_row(behind, album(0), &[("name", "second")]);
+    world.settle();
+    let before = replica(&world, behind);
+    set(&mut world, behind, -HOUR_MS / 2);
+    exchange(&mut world, Carrier::Folder);
+    assert!(told(&mut world, behind).iter().all(|replica| *replica != before));
+    set(&mut world, behind, HOUR_MS / 2);
+    exchange(&mut world, Carrier::Folder);
+    assert_eq!(replica(&world, behind), before);
+    assert_equal(&mut world, &sites);
+    assert_eq!(name(&mut world, other, &album(0)).as_deref(), Some("second"));
+}
+
 /// Two clocks were ahead, each of which applied what the other stamped.
 #[test]
 fn two_clocks_that_were_ahead_are_healed_one_after_the_other() {
