@@ -48,6 +48,18 @@ pub struct Counts {
     pub values: Vec<PropertyValue>,
 }
 
+impl Counts {
+    /// The same operation was said with some of its values elsewhere.
+    pub fn join(&mut self, other: Counts) {
+        self.stands |= other.stands;
+        for value in other.values {
+            if self.values.iter().all(|own| own.property != value.property) {
+                self.values.push(value);
+            }
+        }
+    }
+}
+
 /// Written as bytes are.
 mod short {
     use serde::{Deserialize, Deserializer, Serializer};

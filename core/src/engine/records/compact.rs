@@ -10,6 +10,7 @@
 //! Invariant: what stands in a row stands in some message that is not void
 //! (`r12_compaction_interrupted_at_every_step_loses_nothing_and_repeats_nothing`).
 
+use alloc::collections::btree_map::Entry as Slot;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
@@ -17,8 +18,8 @@ use serde::{Deserialize, Serialize};
 
 use super::live::RESTATED_SHARE;
 use super::{Job, Records, RecordsPurpose, now_ns, row_of};
-use crate::api::{Key, LoadQuery, Pair, PropertyValue, ReplicaId, RowStamp, Work};
-use crate::engine::limits::CHUNK_LOOKUPS_MAX;
+use crate::api::{Key, LoadQuery, Pair, ReplicaId, RowStamp, Work};
+use crate::engine::limits::{CHUNK_LOOKUPS_MAX, HEAL_AHEAD_MS};
 use crate::engine::shared::{Purpose, Shared};
 use crate::engine::{Engine, keys};
 use crate::log::{Entry, IntervalSet, Message, message_key};
@@ -54,14 +55,15 @@ pub struct Compact {
 /// What still counts of an operation.
 struct Left<'a> {
     operation: OperationRef<'a>,
-    values: Vec<PropertyValue>,
+    counts: Counts,
 }
 
 impl Records {
     /// An own message, of which everything counts if it is new: one of operations alone may become void.
     pub fn note_own(&mut self, message: &Message, is_new: bool) {
         self.live.insert(message, is_new);
-        self.evidence.note_own(message);
+        let slack_ms = self.max_drift_ms().unwrap_or(0).saturating_add(HEAL_AHEAD_MS);
+        self.evidence.note_own(message, slack_ms);
     }
 
     /// All own messages are noted.
@@ -148,7 +150,7 @@ impl Records {
         }
         let (Some(own), Some(counter)) = (shared.log.own(), self.next_to_look_at()) else { return };
         let saved = shared.saver.saved_heads().of(own);
-        let Some(counters) = saved.and_then(|saved| self.live.with_small(counter, saved)) else { return };
+        let Some(counters) = saved.and_then(|saved| self.live.together(counter, saved)) else { return };
         if !self.live.has_due() {
             let compacting = &mut self.progress.compacting;
             compacting.cursor = counter;
@@ -206,13 +208,14 @@ impl Engine {
             message.operations().filter_map(|operations| Some((message.author, operations.open().ok()?)))
         });
         let opened: Vec<(ReplicaId, Opened<'_>)> = opened.collect();
-        let Rest { left, all_bytes, left_bytes, weight, may_return } = self.rest_of(&opened, &stored);
+        let rest = self.rest_of(&opened, &stored);
+        let (weight, may_return) = (rest.weight(), rest.may_return);
         debug_assert!(
             known.is_none_or(|known| known == weight) || may_return || messages.len() > 1,
             "{known:?} bytes were known to be left of {weight}"
         );
         if let [message] = messages.as_slice()
-            && left_bytes.saturating_mul(RESTATED_SHARE) >= all_bytes
+            && rest.left_bytes().saturating_mul(RESTATED_SHARE) >= rest.all_bytes
         {
             if !may_return {
                 self.records.live.know(message.counter, weight, weight / 2);
@@ -220,7 +223,7 @@ impl Engine {
             return true;
         }
         let is_unmerged = |message: &Message| self.records.is_unmerged((message.author, message.counter));
-        let (builder, is_unmerged) = (restated(left), messages.iter().any(is_unmerged));
+        let (builder, is_unmerged) = (rest.restated(), messages.iter().any(is_unmerged));
         messages.iter().for_each(|message| self.records.live.remove(message.counter));
         if is_unmerged {
             self.write_unasked(builder);
@@ -246,7 +249,7 @@ impl Engine {
         // What a stamp covers that this device's clock has not reached comes back if that stamp is taken back (§4.4).
         let now = now_ns(self.shared.now);
         let mut lasting = BTreeMap::<ReplicaId, bool>::new();
-        let mut rest = Rest { left: Vec::new(), all_bytes: 0, left_bytes: 0, weight: 0, may_return: false };
+        let mut rest = Rest { left: BTreeMap::new(), all_bytes: 0, may_return: false };
         for (author, opened) in opened {
             let owner = self.shared.log.public_key(*author).map(|key| *key.as_bytes());
             opened.walk(*author, |operation| {
@@ -267,12 +270,10 @@ impl Engine {
 
 /// What is left of messages.
 struct Rest<'a> {
-    left: Vec<Left<'a>>,
-    /// About what the messages take, and what is left of them if it is written again.
+    /// Operations by their stamps: one that stands in several messages is one.
+    left: BTreeMap<u64, Left<'a>>,
+    /// About what the messages take.
     all_bytes: usize,
-    left_bytes: usize,
-    /// The same without keys and names: what `live` counts.
-    weight: usize,
     /// Some of what is left was replaced by stamps that may still be taken back.
     may_return: bool,
 }
@@ -282,24 +283,39 @@ impl<'a> Rest<'a> {
         let said = SAID_BYTES.saturating_add(operation.key.len());
         let bytes = weight(operation.values().map(|(_, value)| value)).saturating_add(said);
         self.all_bytes = self.all_bytes.saturating_add(bytes);
-        let Some(Counts { stands, values }) = counts else { return };
-        let kept = weight(values.iter().map(|value| value.value.as_slice()));
-        self.left_bytes = self.left_bytes.saturating_add(said).saturating_add(kept);
-        self.weight = self.weight.saturating_add(kept).saturating_add(if stands { SAID_BYTES } else { 0 });
-        self.left.push(Left { operation, values });
+        let Some(counts) = counts else { return };
+        match self.left.entry(operation.at.unix_ns) {
+            Slot::Vacant(slot) => drop(slot.insert(Left { operation, counts })),
+            Slot::Occupied(mut slot) => slot.get_mut().counts.join(counts),
+        }
     }
-}
 
-/// Operations with the stamps that they have, in the order of these. One that stands in several messages is said once, with all
-/// that is left of it.
-fn restated(mut left: Vec<Left<'_>>) -> OperationsBuilder {
-    left.sort_by_key(|left| (left.operation.at.unix_ns, core::cmp::Reverse(left.values.len())));
-    left.dedup_by_key(|left| left.operation.at.unix_ns);
-    let mut builder = OperationsBuilder::new();
-    for Left { operation, values } in left {
-        builder.push(operation.table, operation.key, operation.method, &values, operation.at.unix_ns);
+    /// About what is left takes, keys and names left out: what `live` counts.
+    fn weight(&self) -> usize {
+        let weight = |left: &Left<'_>| {
+            let said = if left.counts.stands { SAID_BYTES } else { 0 };
+            weight(left.counts.values.iter().map(|value| value.value.as_slice())).saturating_add(said)
+        };
+        self.left.values().map(weight).fold(0, usize::saturating_add)
     }
-    builder
+
+    /// About what is left takes if it is written again.
+    fn left_bytes(&self) -> usize {
+        let bytes = |left: &Left<'_>| {
+            let values = weight(left.counts.values.iter().map(|value| value.value.as_slice()));
+            values.saturating_add(SAID_BYTES).saturating_add(left.operation.key.len())
+        };
+        self.left.values().map(bytes).fold(0, usize::saturating_add)
+    }
+
+    /// Operations with the stamps that they have, in the order of these.
+    fn restated(self) -> OperationsBuilder {
+        let mut builder = OperationsBuilder::new();
+        for Left { operation, counts } in self.left.into_values() {
+            builder.push(operation.table, operation.key, operation.method, &counts.values, operation.at.unix_ns);
+        }
+        builder
+    }
 }
 
 /// About what values take in a message.

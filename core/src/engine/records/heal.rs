@@ -28,14 +28,16 @@ use crate::records::Operations;
 pub struct Evidence {
     /// Whether the last message of each that tells was written at a time that has passed here.
     of: BTreeMap<ReplicaId, bool>,
-    /// The latest stamp of an own message, and its lamport.
+    /// The latest stamp of an own message that this device's clock had come to when it was written, and its lamport.
     last: (u64, u64),
 }
 
 impl Evidence {
-    pub(super) fn note_own(&mut self, message: &Message) {
+    /// An own message: what is written after the clock was set back is stamped by what was stamped before, and says nothing.
+    pub(super) fn note_own(&mut self, message: &Message, slack_ms: u64) {
         let latest_ns = message.operations().map(Operations::latest_ns).max().unwrap_or(0);
-        if latest_ns > self.last.0 {
+        let is_by_clock = latest_ns / 1_000_000 <= message.unix_ms.0.saturating_add(slack_ms);
+        if latest_ns > self.last.0 && is_by_clock {
             self.last = (latest_ns, message.lamport);
         }
     }
@@ -54,6 +56,8 @@ impl Evidence {
 
 /// Own messages are searched for stamps that are ahead.
 pub struct Search {
+    /// Of this id, which is the present one.
+    own: ReplicaId,
     /// Beyond this time.
     limit_ns: u64,
     /// Under which ids this device wrote that are still to be searched, the last one first.
@@ -122,7 +126,8 @@ impl Records {
         let limit_ns = now_ns(shared.now);
         let to_search = Vec::from_iter([own].into_iter().chain(self.progress.left.iter().copied()));
         let first = to_search.last().copied().unwrap_or(own);
-        let search = Search { limit_ns, to_search, ahead: IntervalSet::new(), vain: Vain::default(), latest_ns: 0 };
+        let (ahead, vain) = (IntervalSet::new(), Vain::default());
+        let search = Search { own, limit_ns, to_search, ahead, vain, latest_ns: 0 };
         self.job = Job::Search(search);
         Self::search_next(shared, first);
     }
@@ -161,6 +166,11 @@ impl Engine {
     pub(super) fn searched(&mut self, pairs: &[Pair], more: bool) {
         let Job::Search(search) = &mut self.records.job else { return };
         let (Some(id), present) = (search.to_search.last().copied(), self.shared.log.own()) else { return };
+        if present != Some(search.own) {
+            // That id was left meanwhile.
+            self.records.job = Job::Idle;
+            return;
+        }
         let voided = self.shared.log.voided(id).map(|(voided, _)| voided.clone()).unwrap_or_default();
         let until_ns = self.shared.log.retracted(id).unwrap_or(u64::MAX);
         for pair in pairs {
@@ -171,7 +181,7 @@ impl Engine {
             // What was stamped later was taken back before.
             let earliest = message.operations().map(|operations| operations.earliest_ns()).min();
             let Some(earliest) = earliest.filter(|earliest| *earliest <= until_ns) else { continue };
-            let latest = message.operations().map(|operations| operations.latest_ns()).max().unwrap_or(0).min(until_ns);
+            let latest = message.operations().map(Operations::latest_ns).max().unwrap_or(0).min(until_ns);
             search.latest_ns = search.latest_ns.max(latest);
             if latest <= search.limit_ns {
                 continue;
@@ -227,7 +237,6 @@ impl Engine {
             // No stamp of this id is issued twice.
             floor = floor.max(latest_ns);
         }
-        self.records.evidence = Evidence::default();
         self.records.set_clock(&self.shared, floor);
         self.records.progress.mend = Some(Mend::new(Reason::OwnClock { after_ns: limit_ns }, reissued));
         self.records.put_progress(&mut self.shared);

@@ -211,13 +211,35 @@ impl Live {
         self.due.first().copied().or_else(|| unknown().filter(|_| may_be_unknown))
     }
 
-    /// A message, or with a small one as many more behind it as are written again as one, if so many small ones follow each
-    /// other; none as long as not all of them are saved.
-    pub fn with_small(&self, counter: u64, saved: &IntervalSet<u64>) -> Option<Vec<u64>> {
+    /// What is written again as one, if anything is: a message with those that have stamps of its time, or with a small one as many
+    /// more behind it as are gathered, if so many small ones follow each other; none as long as not all of them are saved.
+    pub fn together(&self, counter: u64, saved: &IntervalSet<u64>) -> Option<Vec<u64>> {
         let first = self.earliest.get(&counter).map(|earliest| (*earliest, counter))?;
         let run: Vec<u64> = self.run(first).collect();
-        let counters = if run.len() == self.gathered { run } else { Vec::from([counter]) };
+        let is_run = run.len() == self.gathered;
+        let counters = if is_run { run } else { self.of_one_time(first) };
         counters.iter().all(|counter| saved.contains(*counter)).then_some(counters)
+    }
+
+    /// A message and those with stamps of its time, of which one is what another one was written again as.
+    fn of_one_time(&self, place: Place) -> Vec<u64> {
+        let mut counters = Vec::from([place.1]);
+        let Some(noted) = self.by_stamp.get(&place).filter(|_| self.overlaps > 0) else { return counters };
+        let (mut earliest, mut latest_ns) = (place.0, noted.latest_ns);
+        for ((start, counter), noted) in self.by_stamp.range(..place).rev().take(self.gathered) {
+            if noted.latest_ns >= earliest && self.counters.contains(*counter) {
+                earliest = *start;
+                latest_ns = latest_ns.max(noted.latest_ns);
+                counters.push(*counter);
+            }
+        }
+        for ((start, counter), noted) in self.by_stamp.range(place..).skip(1).take(self.gathered) {
+            if *start <= latest_ns && self.counters.contains(*counter) {
+                latest_ns = latest_ns.max(noted.latest_ns);
+                counters.push(*counter);
+            }
+        }
+        counters
     }
 
     /// The small messages from this one on that follow each other, of those that are to be gathered.
@@ -270,8 +292,9 @@ impl Live {
     /// How many have stamps of the time of the next one, of the one before this place, the one there and the one behind. If any two
     /// messages share a time then some two do that follow each other.
     fn overlaps_around(&self, place: Place) -> usize {
+        let there = usize::from(self.by_stamp.contains_key(&place));
         let before = self.by_stamp.range(..place).next_back();
-        let around = before.into_iter().chain(self.by_stamp.range(place..).take(2));
+        let around = before.into_iter().chain(self.by_stamp.range(place..).take(there.saturating_add(1)));
         let around: Vec<(u64, u64)> = around.map(|((earliest, _), noted)| (*earliest, noted.latest_ns)).collect();
         around.windows(2).filter(|pair| matches!(pair, [(_, latest), (next, _)] if latest >= next)).count()
     }
@@ -280,6 +303,8 @@ impl Live {
 #[cfg(test)]
 mod tests {
     use std::vec;
+
+    use proptest::prelude::*;
 
     use super::*;
     use crate::api::{Method, PropertyValue, ReplicaId, UnixMs};
@@ -334,8 +359,8 @@ mod tests {
         assert!(!live.has_due());
         live.settle();
         assert_eq!((live.left(2), live.has_due(), live.next(0, false)), (Some(212), true, Some(2)));
-        assert_eq!(live.with_small(2, &all()), Some(vec![2]));
-        assert_eq!(live.with_small(2, &IntervalSet::new()), None);
+        assert_eq!(live.together(2, &all()), Some(vec![2]));
+        assert_eq!(live.together(2, &IntervalSet::new()), None);
     }
 
     #[test]
@@ -390,11 +415,11 @@ mod tests {
         gone.insert(3);
         live.subtract(&gone);
         assert_eq!((live.has_due(), live.next(0, false)), (true, Some(2)));
-        assert_eq!(live.with_small(2, &all()), Some(vec![2, 4, 5]));
+        assert_eq!(live.together(2, &all()), Some(vec![2, 4, 5]));
         // The last of them is not saved yet.
         let mut saved = all();
         saved.remove(5);
-        assert_eq!(live.with_small(2, &saved), None);
+        assert_eq!(live.together(2, &saved), None);
     }
 
     /// A message that was written again, and must stay all the same: a stamp does not tell which of the two it is in.
@@ -428,14 +453,53 @@ mod tests {
     }
 
     #[test]
+    fn messages_with_stamps_of_one_time_are_written_again_together() {
+        let mut live = Live::new(3);
+        live.insert(&message(2, &[10, 11, 12, 13, 14, 15], 100), true);
+        live.insert(&message(3, &[12, 14], 400), true);
+        live.insert(&message(4, &[20, 21, 22, 23, 24], 100), true);
+        live.insert(&message(5, &[14], 2_000), true);
+        let sorted = |counter| {
+            let mut counters = live.together(counter, &all()).unwrap();
+            counters.sort_unstable();
+            counters
+        };
+        assert_eq!([2, 3, 4, 5].map(sorted), [vec![2, 3, 5], vec![2, 3, 5], vec![4], vec![2, 3, 5]]);
+    }
+
+    fn recounted(live: &Live) -> usize {
+        let spans: Vec<_> = live.by_stamp.iter().map(|((earliest, _), noted)| (*earliest, noted.latest_ns)).collect();
+        spans.windows(2).filter(|pair| pair[0].1 >= pair[1].0).count()
+    }
+
+    proptest! {
+        #[test]
+        fn overlaps_are_counted_as_messages_come_and_go(
+            steps in prop::collection::vec((any::<bool>(), 2..9u64, 0..20u64, 0..6u64), 0..60),
+        ) {
+            let mut live = Live::new(3);
+            for (comes, counter, earliest, length) in steps {
+                if comes {
+                    live.insert(&message(counter, &[earliest, earliest + length], 1), true);
+                } else {
+                    live.remove(counter);
+                }
+                prop_assert_eq!(live.overlaps, recounted(&live));
+                let known = live.by_stamp.values().filter(|noted| noted.left.is_some()).count();
+                prop_assert!(live.overlaps == 0 || known == 0);
+            }
+        }
+    }
+
+    #[test]
     fn what_says_nothing_that_counts_stays_and_parts_what_is_gathered() {
         let mut live = Live::new(2);
         (2..5).for_each(|counter| live.insert(&message(counter, &[counter * 10], 1), counter == 3));
         live.keep_all(|counter| counter == 3);
         assert_eq!((live.contains(3), live.left(3), live.unknown_count(), live.has_due()), (false, None, 2, true));
         // It was due together with the one before, and is not any more.
-        assert_eq!(live.with_small(2, &all()), Some(vec![2]));
-        assert_eq!(live.with_small(4, &all()), Some(vec![4]));
+        assert_eq!(live.together(2, &all()), Some(vec![2]));
+        assert_eq!(live.together(4, &all()), Some(vec![4]));
     }
 
     #[test]
@@ -447,6 +511,6 @@ mod tests {
         for counter in 2..5 {
             live.insert(&message(counter, &[counter * 10], 1), true);
         }
-        assert_eq!(live.with_small(2, &all()), Some(vec![2, 3, 4]));
+        assert_eq!(live.together(2, &all()), Some(vec![2, 3, 4]));
     }
 }

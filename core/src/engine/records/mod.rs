@@ -326,7 +326,7 @@ impl Records {
 
     /// The clock is set, and may go back.
     fn set_clock(&mut self, shared: &Shared, last_ns: u64) {
-        (self.clock, self.progress.clock_ns) = (None, last_ns);
+        (self.clock, self.progress.clock_ns, self.evidence) = (None, last_ns, Evidence::default());
         self.begin(shared);
     }
 

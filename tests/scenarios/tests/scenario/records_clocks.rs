@@ -226,6 +226,31 @@ fn what_was_written_before_a_clock_was_set_back_bears_no_witness_for_it() {
     assert_eq!(name(&mut world, other, &album(0)).as_deref(), Some("second"));
 }
 
+/// What others write is always behind what this device wrote last.
+#[test]
+fn a_device_that_goes_on_writing_is_healed_all_the_same() {
+    let (mut world, sites) = group(2, Carrier::Folder);
+    let [right, ahead] = [sites[0], sites[1]];
+    let before = replica(&world, ahead);
+    set(&mut world, ahead, YEAR_MS);
+    world.put_row(ahead, album(0), &[("name", "ahead")]);
+    exchange(&mut world, Carrier::Folder);
+    set(&mut world, ahead, -YEAR_MS);
+    for round in 0..20 {
+        world.put_row(right, album(1), &[("name", &format!("{round}"))]);
+        world.pass(20_000);
+        world.put_row(ahead, album(2), &[("name", &format!("{round}"))]);
+        world.pass(100);
+        world.carry_by(|_, _| None);
+        world.put_row(ahead, album(3), &[("name", &format!("{round}"))]);
+        world.pass(20_000);
+    }
+    assert_ne!(replica(&world, ahead), before);
+    exchange(&mut world, Carrier::Folder);
+    assert_equal(&mut world, &sites);
+    assert_eq!(name(&mut world, right, &album(0)).as_deref(), Some("ahead"));
+}
+
 /// Two clocks were ahead, each of which applied what the other stamped.
 #[test]
 fn two_clocks_that_were_ahead_are_healed_one_after_the_other() {
